@@ -1,0 +1,24 @@
+#pragma once
+
+/*
+ * Errors
+ *
+ * Three kinds, kept apart:
+ *   - a bug is an assert;
+ *   - a failure (no memory, no disk, no peer) is a negative errno. Whoever meets it first prints it once with
+ *     error_origin() and the foreign library's own words; everybody above forwards it unchanged through error_trace(),
+ *     which leaves a trail in the log at debug level;
+ *   - a condition is a positive value named NOUN_E_REASON that the direct caller handles.
+ * Bad input is none of these: it is a result, described by a `struct fault` (fault.h).
+ */
+
+#include "common/base/cleanup.h"
+
+/* Logs the sentence with strerror(-code) at level error, and returns code. code is negative. */
+#define error_origin(code, ...) error_origin_at((code), __FILE__, __LINE__, __VA_ARGS__)
+
+/* Returns code unchanged; a negative one leaves a line at level debug that names this place. */
+#define error_trace(code) error_trace_at((code), __FILE__, __LINE__)
+
+int error_origin_at(int code, const char *file, int line, const char *format, ...) _printf_(4, 5);
+int error_trace_at(int code, const char *file, int line);
