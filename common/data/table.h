@@ -1,0 +1,115 @@
+#pragma once
+
+/*
+ * Table
+ *
+ * Rows in columns, in Arrow's memory layout: a column is a run of values and, where some are missing, a validity bitmap
+ * (bit i of byte i/8, least significant first; 1 = present). A `struct table` is a view: it owns nothing and may lie in
+ * a mapped file or in a `struct table_builder`. Between stages a schema column has one of three types:
+ *
+ *   int and bool   COLUMN_INT64     bool as 0 and 1
+ *   float          COLUMN_FLOAT64   never NaN; infinities are values
+ *   category       COLUMN_UTF8      canonical text (value.h), also where the schema says `of: int`
+ *
+ * COLUMN_FLOAT32 is the train matrix's: NaN = missing, no bitmap.
+ *
+ * Source of the layout: Apache Arrow, Columnar Format, "Physical Memory Layout".
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/digest.h"
+
+/* rows of one record batch, at most */
+#define TABLE_BATCH_ROWS 65536
+/* columns of one table, at most */
+#define TABLE_COLUMNS_MOST 1024
+/* a column's name in bytes, its end included */
+#define TABLE_NAME_BYTES 128
+
+enum column_type {
+        COLUMN_INT64,
+        COLUMN_FLOAT64,
+        COLUMN_UTF8,
+        COLUMN_FLOAT32,
+};
+
+struct column {
+        const char *name; /* borrowed as the table is */
+        enum column_type type;
+        const uint8_t *validity; /* NULL: nothing is missing */
+        const int64_t *int64;    /* one of these four, n_rows long */
+        const double *float64;
+        const float *float32;
+        const int32_t *offsets; /* n_rows + 1 offsets into text; value i is text[offsets[i] … offsets[i+1]) */
+        const char *text;
+};
+
+struct table {
+        size_t n_rows;
+        size_t n_columns;
+        struct column *columns; /* borrowed */
+};
+
+#define TABLE_NULL \
+        { 0 }
+
+static inline bool column_is_present(const struct column *column, size_t row) {
+        return !column->validity || (column->validity[row / 8] >> (row % 8) & 1);
+}
+
+static inline const char *column_text(const struct column *column, size_t row, size_t *ret_n_bytes) {
+        *ret_n_bytes = (size_t)(column->offsets[row + 1] - column->offsets[row]);
+        return column->text + column->offsets[row];
+}
+
+/* The column of that name, or NULL. */
+const struct column *table_find(const struct table *table, const char *name);
+
+/*
+ * Adds every row to a content digest that does not depend on the order of rows or of batches: XXH3-128 over the row's
+ * columns in the table's order, each as one tag byte (0 missing, 1 int64, 2 float64, 3 text) followed by 8 bytes
+ * little-endian (-0.0 as 0.0), or a length of 4 bytes little-endian and the text. Tables whose columns have the same
+ * order and the same values give the same digest, whatever source they came from. 0 or -ENOMEM.
+ */
+int table_add_content(const struct table *table, struct digest_content *content);
+
+/*
+ * A table being built: columns are declared once, then values are appended column by column or whole ranges are
+ * reserved and written in place. Every column must have the same length when the table is viewed (asserted).
+ * builder_clear() empties the rows and keeps the memory, so that one builder serves all batches of a stream.
+ */
+struct table_builder;
+
+int table_builder_create(struct table_builder **ret_builder);
+struct table_builder *table_builder_destroy(struct table_builder *builder);
+void table_builder_destroy_pointer(struct table_builder **builder);
+
+/* Declares a column; name is copied. Returns 0, -ENOMEM, or -E2BIG beyond TABLE_COLUMNS_MOST. */
+int table_builder_add_column(struct table_builder *builder, const char *name, enum column_type type);
+void table_builder_clear(struct table_builder *builder);
+
+/* Cuts every column back to n_rows, undoing a half-written row. */
+void table_builder_truncate(struct table_builder *builder, size_t n_rows);
+
+/* Append one value to column (0-based). 0, -ENOMEM, or -EFBIG when a column's text would pass 2 GiB. */
+int table_builder_add_int64(struct table_builder *builder, size_t column, int64_t value);
+int table_builder_add_float64(struct table_builder *builder, size_t column, double value);
+int table_builder_add_float32(struct table_builder *builder, size_t column, float value);
+int table_builder_add_text(struct table_builder *builder, size_t column, const char *text, size_t n_bytes);
+int table_builder_add_missing(struct table_builder *builder, size_t column);
+
+/* Append n_rows values to a fixed-width column without writing them; they are all present. The address is valid until
+ * the column grows again. */
+int table_builder_reserve(struct table_builder *builder, size_t column, size_t n_rows, void **ret_values);
+
+/* Appends the given rows of a table whose columns have the builder's names, types and order (asserted). */
+int table_builder_add_rows(struct table_builder *builder, const struct table *table, const uint32_t *rows,
+                           size_t n_rows);
+
+size_t table_builder_n_rows(const struct table_builder *builder);
+
+/* The view of all rows so far; borrowed until the builder changes. */
+struct table table_builder_view(struct table_builder *builder);

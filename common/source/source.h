@@ -1,0 +1,56 @@
+#pragma once
+
+/*
+ * Source
+ *
+ * Where rows come from: a URI chosen by the operator's configuration.
+ *
+ *   generate:rows=N,seed=S     synthetic rows from the pipeline's generator.yaml
+ *   file://PATH                CSV, ndjson or Arrow IPC (file or stream), told apart by content, then by name
+ *
+ * A source hands out batches of at most TABLE_BATCH_ROWS rows whose columns are the schema's, in the schema's order and
+ * types, whatever order and types the input has. Memory is bounded by one batch. Columns that the schema does not know
+ * are ignored and named once in the log; a schema column that the input lacks is a column of missing values, for the
+ * validator to judge.
+ */
+
+#include <stdint.h>
+
+#include "common/base/fault.h"
+#include "common/data/schema.h"
+#include "common/data/table.h"
+
+struct source;
+
+/* Why a row was set aside: what was wrong, where, and the row's own text (cut at 4 KiB). */
+typedef int source_on_reject(void *context, const struct fault *fault, const char *text, size_t n_bytes);
+
+struct source_options {
+        const char *uri;             /* borrowed for the call */
+        const char *pipeline_path;   /* folder of generator.yaml, borrowed for the call */
+        const struct schema *schema; /* borrowed for the life of the source */
+        source_on_reject *on_reject; /* called for a row that cannot be parsed; NULL: such a row is a fault */
+        void *on_reject_context;
+};
+
+/* The operations of one kind of source; `super` stands first in each kind's own struct. */
+struct source_kind {
+        int (*read)(struct source *source, struct table *ret_batch, struct fault *fault);
+        void (*destroy)(struct source *source);
+};
+
+struct source {
+        const struct source_kind *kind;
+};
+
+/* 0, FAULT_E_INPUT (unknown scheme, no such file, bad header, …), or a negative errno. */
+int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault);
+struct source *source_close(struct source *source);
+void source_close_pointer(struct source **source);
+
+/* The next batch, borrowed until the next call; n_rows is 0 at the end. 0, FAULT_E_INPUT naming file, line and column,
+ * or a negative errno. */
+int source_read(struct source *source, struct table *ret_batch, struct fault *fault);
+
+/* Rows the source expects to hand out in all, for progress; -1 when unknown. */
+int64_t source_n_rows(const struct source *source);
