@@ -1,0 +1,165 @@
+#pragma once
+
+/*
+ * Spool
+ *
+ * What one daemon must not forget, in one SQLite file (WAL, synchronous=FULL):
+ *
+ *     inbox   messages received and acked, not yet ended; starts counts how often work on one began
+ *     outbox  messages to send, until their receiver's ack
+ *     done    how this daemon ended each run, with what it told the next one, so that it can answer again
+ *     dead    refused or given-up messages: the reason, and the bytes
+ *     seen    ids of messages that have left the inbox, so that a late duplicate is acked and not handled again
+ *     cancels (run, attempt) that are to end CANCELED
+ *
+ * Every change below belongs to a transaction of the caller (spool_begin … spool_commit), so that a stage ends its work
+ * in one: inbox row out, done row, next message and notice into the outbox. Readers need none. A failed change leaves
+ * the transaction open; the caller rolls back. The gateway keeps its ledger tables in the same file (spool_db).
+ *
+ * Bounded: the newest SPOOL_DONE_ROWS_MAX of done and cancels, SPOOL_SEEN_ROWS_MAX of seen and SPOOL_DEAD_ROWS_MAX of
+ * dead stay; the inbox refuses above SPOOL_INBOX_ROWS_MAX. A duplicate older than all of seen would be handled again,
+ * which the stages' idempotency by (run, attempt) bears. One thread uses a spool.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/uuid.h"
+#include "common/bus/courier_header.h"
+#include "common/bus/socket.h"
+
+#define SPOOL_VERSION 1
+#define SPOOL_INBOX_ROWS_MAX 1000
+#define SPOOL_DONE_ROWS_MAX 10000
+#define SPOOL_SEEN_ROWS_MAX 20000
+#define SPOOL_DEAD_ROWS_MAX 1000
+/* of a dead message's bytes so many are kept */
+#define SPOOL_DEAD_BYTES_MAX (64 * 1024)
+/* a message that began so often without an end is given up by its stage */
+#define SPOOL_STARTS_MAX 32
+/* the longest outcome and dead reason, their ends included */
+#define SPOOL_OUTCOME_BYTES 64
+#define SPOOL_REASON_BYTES 256
+
+enum {
+        _SPOOL_E_SUCCESS,
+        SPOOL_E_NONE,      /* no such row */
+        SPOOL_E_DUPLICATE, /* this message is in the inbox, or has been */
+        SPOOL_E_FULL,      /* the inbox holds SPOOL_INBOX_ROWS_MAX */
+        SPOOL_E_VERSION,   /* the file was written by a newer program */
+};
+
+struct db;
+struct spool;
+
+/* A row of the inbox. */
+struct spool_message {
+        int64_t number; /* the row's name, rising in order of arrival, never used twice */
+        char id[UUID_TEXT_BYTES];
+        char key[COURIER_KEY_BYTES];
+        struct buffer body;
+        int64_t received_ms; /* wall time */
+        int64_t due_ms;      /* wall time before which it rests; 0 for at once */
+        int64_t n_starts;    /* begun without an end */
+        int64_t n_deferrals; /* put off since it came */
+};
+
+#define SPOOL_MESSAGE_NULL \
+        { 0 }
+
+/* A row of the outbox. */
+struct spool_letter {
+        int64_t number;
+        char id[UUID_TEXT_BYTES];
+        char key[COURIER_KEY_BYTES];
+        char endpoint[SOCKET_ENDPOINT_BYTES];
+        struct buffer body;
+};
+
+#define SPOOL_LETTER_NULL \
+        { 0 }
+
+/* A row of done. */
+struct spool_done {
+        int64_t attempt;
+        char outcome[SPOOL_OUTCOME_BYTES];
+        struct buffer emitted; /* the body of the next message; empty when there was none */
+        int64_t finished_ms;   /* wall time */
+};
+
+#define SPOOL_DONE_NULL \
+        { 0 }
+
+void spool_message_finish(struct spool_message *message);
+void spool_letter_finish(struct spool_letter *letter);
+void spool_done_finish(struct spool_done *done);
+
+/* Opens or makes the file. 0, SPOOL_E_VERSION, or a negative errno. */
+int spool_open(const char *path, struct spool **ret_spool);
+struct spool *spool_destroy(struct spool *spool);
+void spool_destroy_pointer(struct spool **spool);
+
+/* The database, for tables of the caller's own in the same transactions. Borrowed. */
+struct db *spool_db(struct spool *spool);
+
+int spool_begin(struct spool *spool);
+
+/* 0: durable. Else a negative errno, -ENOSPC among them, and the transaction is rolled back. */
+int spool_commit(struct spool *spool);
+
+/* Ends the transaction without a change; does nothing when none is open. */
+void spool_rollback(struct spool *spool);
+
+/* inbox: put says SPOOL_E_DUPLICATE or SPOOL_E_FULL. */
+int spool_inbox_put(struct spool *spool, const char *id, const char *key, const void *body, size_t n_bytes);
+
+/* The first row with a number above `after`, due or not; SPOOL_E_NONE when there is none. ret_message is filled anew;
+ * its body's memory is used again. */
+int spool_inbox_next(struct spool *spool, int64_t after, struct spool_message *ret_message);
+int spool_inbox_count(struct spool *spool, int64_t *ret_n_rows);
+
+/* Counts a beginning of work, before it begins, and says how many there are now. */
+int spool_inbox_start(struct spool *spool, int64_t number, int64_t *ret_n_starts);
+
+/* Takes the beginning back: the daemon was asked to stop, the work did not fail. */
+int spool_inbox_release(struct spool *spool, int64_t number);
+
+/* Retry later: rests until due_ms; its starts begin at 0 again, its deferrals are counted. */
+int spool_inbox_defer(struct spool *spool, int64_t number, int64_t due_ms);
+
+/* The message has ended; its id is remembered in seen. */
+int spool_inbox_end(struct spool *spool, int64_t number);
+
+/* Remembers an id that never enters the inbox; an id known already is fine. */
+int spool_seen_put(struct spool *spool, const char *id);
+
+/* outbox: the message gets an id of its own, written to ret_id unless that is NULL. */
+int spool_outbox_put(struct spool *spool, const char *endpoint, const char *key, const void *body, size_t n_bytes,
+                     char ret_id[UUID_TEXT_BYTES]);
+
+/* The first letter to endpoint with a number above `after`, or SPOOL_E_NONE. Filled as by spool_inbox_next(). */
+int spool_outbox_next(struct spool *spool, const char *endpoint, int64_t after, struct spool_letter *ret_letter);
+
+/* The letter with this number, or SPOOL_E_NONE. */
+int spool_outbox_get(struct spool *spool, int64_t number, struct spool_letter *ret_letter);
+int spool_outbox_remove(struct spool *spool, int64_t number);
+int spool_outbox_count(struct spool *spool, int64_t *ret_n_rows);
+
+/* Calls each with every endpoint that letters wait for; stops at its first nonzero and returns that. */
+int spool_outbox_endpoints(struct spool *spool, int (*each)(void *context, const char *endpoint), void *context);
+
+/* done: put replaces the row of an earlier attempt. emitted may be NULL with 0 bytes. */
+int spool_done_put(struct spool *spool, const char *run, int64_t attempt, const char *outcome, const void *emitted,
+                   size_t n_bytes);
+int spool_done_get(struct spool *spool, const char *run, struct spool_done *ret_done);
+
+/* dead: id and key may be "" when unknown. Of the bytes the first SPOOL_DEAD_BYTES_MAX are kept, and their number. */
+int spool_dead_put(struct spool *spool, const char *reason, const char *id, const char *key, const void *bytes,
+                   size_t n_bytes);
+int spool_dead_count(struct spool *spool, int64_t *ret_n_rows);
+
+/* cancels: has says whether this attempt is to end; a cancel of attempt n also holds for earlier ones. */
+int spool_cancel_put(struct spool *spool, const char *run, int64_t attempt);
+int spool_cancel_has(struct spool *spool, const char *run, int64_t attempt, bool *ret_is_canceled);
