@@ -14,7 +14,7 @@
 /* The nearest of the candidates (the first of several), or NULL when none is near. NULL candidates are skipped. */
 const char *nearest_find(const char *word, const char *const *candidates, size_t n_candidates);
 
-/* Appends "; did you mean X?" (when one is near) and "; known are A, B, C" to a sentence that ends at NUL within
+/* Appends " (did you mean X?)" (when one is near) and "; known are A, B, C" to a sentence that ends at NUL within
  * n_bytes; cut when it does not fit. */
 void nearest_explain(const char *word, const char *const *candidates, size_t n_candidates, char *sentence,
                      size_t n_bytes);
