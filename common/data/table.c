@@ -46,6 +46,25 @@ const struct column *table_find(const struct table *table, const char *name) {
         return NULL;
 }
 
+bool table_as_matrix(const struct table *table, struct table_matrix *ret_matrix) {
+        const struct column *columns = table->columns;
+        uintptr_t distance = table->n_rows * sizeof(float);
+
+        if (!table->n_columns)
+                return false;
+        if (table->n_columns > 1)
+                distance = (uintptr_t)columns[1].float32 - (uintptr_t)columns[0].float32;
+        if (distance % sizeof(float) || distance / sizeof(float) < table->n_rows || distance > PTRDIFF_MAX)
+                return false;
+        for (size_t k = 0; k < table->n_columns; k++)
+                if (columns[k].type != COLUMN_FLOAT32 || columns[k].validity ||
+                    (uintptr_t)columns[k].float32 != (uintptr_t)columns[0].float32 + k * distance)
+                        return false;
+        *ret_matrix = (struct table_matrix){ columns[0].float32, distance / sizeof(float), table->n_rows,
+                                             table->n_columns };
+        return true;
+}
+
 enum { TAG_MISSING, TAG_INT64, TAG_FLOAT64, TAG_TEXT };
 
 /* Writes one value's canonical bytes at the end of row, which has room for a fixed-width one. */

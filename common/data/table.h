@@ -56,6 +56,17 @@ struct table {
 #define TABLE_NULL \
         { 0 }
 
+/* A table of float32 columns as one strided matrix: row r of column c is values[c * distance + r]. */
+struct table_matrix {
+        const float *values; /* borrowed as the table is */
+        size_t distance;     /* in floats, at least n_rows */
+        size_t n_rows;
+        size_t n_columns;
+};
+
+/* True when every column is COLUMN_FLOAT32 without a bitmap and all stand at one distance, ascending. */
+bool table_as_matrix(const struct table *table, struct table_matrix *ret_matrix);
+
 static inline bool column_is_present(const struct column *column, size_t row) {
         return !column->validity || (column->validity[row / 8] >> (row % 8) & 1);
 }
