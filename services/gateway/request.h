@@ -1,0 +1,59 @@
+#pragma once
+
+/*
+ * Request
+ *
+ * What a route sees of one HTTP request, and the ways to answer it. Everything belongs to one loop thread; memory taken
+ * with h2o_mem_alloc_pool(&request->h2o->pool, …) lives as long as the request. Every error is JSON:
+ * {"error":"…"} with "code", "column" and "row" where they are known.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <h2o.h>
+
+#include "common/base/buffer.h"
+#include "common/base/fault.h"
+
+enum {
+        REQUEST_PARAMETERS_MOST = 4,
+        REQUEST_PARAMETER_BYTES = 256,
+};
+
+struct request {
+        h2o_req_t *h2o;
+        void *context;                                   /* of server_options */
+        h2o_multithread_receiver_t *receiver;            /* of this loop, for answers from other threads (handoff.h) */
+        h2o_iovec_t parameters[REQUEST_PARAMETERS_MOST]; /* what the pattern's {…} matched, in order */
+        size_t n_parameters;
+};
+
+/* Copies parameter i into ret_text and ends it; false when it does not fit or has a NUL. */
+bool request_parameter(const struct request *request, size_t i, char *ret_text, size_t n_bytes);
+
+/* The value of the first header of that lower-case name, or an empty vector. */
+h2o_iovec_t request_header(const struct request *request, const char *name);
+
+/* The value of a query parameter, still percent-encoded; base NULL when it is absent. */
+h2o_iovec_t request_query(const struct request *request, const char *name);
+
+/* The media type of Content-Type without parameters equals type, ignoring case. */
+bool request_has_type(const struct request *request, const char *type);
+
+/* Answer with a body that is copied into the request's memory. type is a literal. */
+void request_answer(struct request *request, int status, const char *type, const void *body, size_t n_bytes);
+void request_answer_json(struct request *request, int status, const struct buffer *json);
+
+/* Adds a header; name is lower-case and a literal, value is copied. */
+void request_add_header(struct request *request, const char *name, const char *value);
+
+/* {"error":message}, and the fault's code, column and row where known. */
+void request_answer_error(struct request *request, int status, const char *format, ...) _printf_(3, 4);
+void request_answer_fault(struct request *request, int status, const struct fault *fault);
+
+/* Appends that JSON object to json. 0 or -ENOMEM. */
+int request_error_json(const struct fault *fault, struct buffer *json);
+
+/* The standard phrase of a status code. */
+const char *request_status_phrase(int status);

@@ -1,0 +1,108 @@
+/* Router: patterns tried in order, one bearer token. */
+
+#include "services/gateway/router.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/digest.h"
+#include "common/base/error.h"
+
+void router_finish(struct router *router) {
+        if (!router)
+                return;
+        free(router->token);
+        *router = (struct router)ROUTER_NULL;
+}
+
+void router_add(struct router *router, const char *method, const char *pattern, enum route_access access,
+                route_function *function) {
+        assert(router->n_routes < ROUTER_ROUTES_MOST);
+        router->routes[router->n_routes++] = (struct route){ method, pattern, access, function };
+}
+
+int router_set_token(struct router *router, const char *token) {
+        char *copy = strdup(token);
+
+        if (!copy)
+                return error_origin(-ENOMEM, "keeping the token");
+        free(router->token);
+        router->token = copy;
+        return 0;
+}
+
+bool router_match(const char *pattern, h2o_iovec_t path, h2o_iovec_t ret_parameters[REQUEST_PARAMETERS_MOST],
+                  size_t *ret_n_parameters) {
+        const char *at = path.base, *end = path.base + path.len, *from;
+        size_t n = 0;
+
+        for (; *pattern; pattern++) {
+                if (*pattern != '{') {
+                        if (at == end || *at++ != *pattern)
+                                return false;
+                        continue;
+                }
+                assert(n < REQUEST_PARAMETERS_MOST);
+                pattern = strchr(pattern, '}');
+                assert(pattern);
+                for (from = at; at < end && *at != '/' && *at != ':';)
+                        at++;
+                if (at == from)
+                        return false;
+                ret_parameters[n++] = h2o_iovec_init(from, (size_t)(at - from));
+        }
+        *ret_n_parameters = n;
+        return at == end;
+}
+
+static bool token_is_given(const struct router *router, const struct request *request) {
+        static const char scheme[] = "bearer ";
+        h2o_iovec_t value = request_header(request, "authorization");
+        size_t n_scheme = sizeof(scheme) - 1, n_token = strlen(router->token);
+
+        return value.len == n_scheme + n_token && !strncasecmp(value.base, scheme, n_scheme) &&
+               digest_is_equal_secret(value.base + n_scheme, router->token, n_token);
+}
+
+static bool method_is(const struct request *request, const char *method) {
+        h2o_iovec_t given = request->h2o->method;
+
+        if (given.len == 4 && !memcmp(given.base, "HEAD", 4))
+                return !strcmp(method, "GET");
+        return given.len == strlen(method) && !memcmp(given.base, method, given.len);
+}
+
+int router_dispatch(const struct router *router, struct request *request) {
+        char allow[64] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < router->n_routes; i++) {
+                const struct route *route = &router->routes[i];
+
+                if (!router_match(route->pattern, request->h2o->path_normalized, request->parameters,
+                                  &request->n_parameters))
+                        continue;
+                if (!method_is(request, route->method)) {
+                        n += (size_t)snprintf(allow + n, sizeof(allow) - n, "%s%s", n ? ", " : "", route->method);
+                        assert(n < sizeof(allow));
+                        continue;
+                }
+                if (route->access == ROUTE_PROTECTED && router->token && !token_is_given(router, request)) {
+                        request_add_header(request, "www-authenticate", "Bearer realm=\"convoy\"");
+                        request_answer_error(request, 401,
+                                             "this call needs the header Authorization: Bearer $CONVOY_TOKEN");
+                        return 0;
+                }
+                return route->function(request);
+        }
+        if (n) {
+                request_add_header(request, "allow", allow);
+                request_answer_error(request, 405, "%.*s is not allowed here; allowed: %s",
+                                     (int)(request->h2o->method.len < 32 ? request->h2o->method.len : 32),
+                                     request->h2o->method.base, allow);
+                return 0;
+        }
+        return -1;
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+/*
+ * Server
+ *
+ * libh2o's event loops, one thread per CPU, each with its own listening socket on the same port (SO_REUSEPORT). A loop
+ * parses HTTP/1.1, asks the router, and never touches disk, store or bus. HTTP/2 is off: Debian's libh2o 2.2.5 has no
+ * fix for rapid reset. Before binding, the port is probed without SO_REUSEPORT, since two gateways would otherwise
+ * share it silently.
+ *
+ * Limits: body (413), connections over all loops (503 and closed), ten seconds for head and body (closed), head 417,792
+ * bytes and 100 headers (libh2o's own 400).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/fault.h"
+
+struct router;
+struct server;
+
+struct server_options {
+        const char *address;         /* IPv4 or IPv6 address to listen on, borrowed for the call */
+        int port;                    /* 1 … 65535 */
+        int n_loops;                 /* 0: one per CPU */
+        size_t body_bytes_most;      /* 413 above */
+        size_t connections_most;     /* 503 above, over all loops */
+        const struct router *router; /* borrowed for the life of the server */
+        void *context;               /* handed to every route, borrowed likewise */
+};
+
+/* Binds every loop's socket and starts nothing yet. 0, FAULT_E_INPUT (port taken, address not ours), or a negative
+ * errno. */
+int server_create(const struct server_options *options, struct server **ret_server, struct fault *fault);
+
+/* Starts the loops' threads. */
+int server_start(struct server *server);
+
+/* Stops accepting, lets requests in hand finish for at most drain_ms, ends the threads. */
+void server_stop(struct server *server, int drain_ms);
+struct server *server_destroy(struct server *server);
+void server_destroy_pointer(struct server **server);
