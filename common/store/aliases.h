@@ -1,0 +1,168 @@
+#pragma once
+
+/*
+ * Aliases
+ *
+ * Which version of a model bears which alias, and the one move that led there: the content of `aliases.json`, and of
+ * `history/<sequence>.json`, which holds the move alone. This module decides what the next state is; it neither reads
+ * nor writes anything, so that each rule can be tested as a table.
+ *
+ *   champion      answers predictions
+ *   challenger    a version that was published without becoming champion
+ *   previous      the champion before the present one
+ *
+ * People may set others. Rules for names as in MLflow (mlflow/utils/validation.py), lower-case only.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/fault.h"
+
+#define ALIASES_CHAMPION "champion"
+#define ALIASES_CHALLENGER "challenger"
+#define ALIASES_PREVIOUS "previous"
+
+/* an alias, its end included */
+#define ALIASES_NAME_BYTES 256
+/* aliases of one model */
+#define ALIASES_MOST 32
+/* aliases that one move can change: itself, previous, challenger */
+#define ALIASES_CHANGES_MOST 3
+#define ALIASES_RUN_BYTES 64
+#define ALIASES_ACTOR_BYTES 128
+#define ALIASES_REASON_BYTES 1024
+
+/* no version: the alias is not set */
+#define ALIASES_NONE INT64_C(0)
+/* any state will do */
+#define ALIASES_ANY INT64_C(-1)
+
+enum {
+        ALIASES_E_SUCCESS,
+        ALIASES_E_UNCHANGED, /* everything is already as asked: there is no move to record */
+        ALIASES_E_CONFLICT,  /* the alias is not where the caller expected it */
+        ALIASES_E_FULL,      /* ALIASES_MOST are set */
+};
+
+enum alias_action {
+        ALIAS_ACTION_RELEASE, /* a run's new version, by the pusher */
+        ALIAS_ACTION_SET,     /* by a person */
+        ALIAS_ACTION_ROLLBACK,
+        ALIAS_ACTION_PIN,
+        ALIAS_ACTION_UNPIN,
+};
+
+/* why a release did not become champion */
+enum alias_hindrance {
+        ALIAS_HINDRANCE_NONE,       /* it did */
+        ALIAS_HINDRANCE_MOVED,      /* the champion is no longer the version the evaluator compared with */
+        ALIAS_HINDRANCE_PINNED,     /* a rollback or a person pinned the champion */
+        ALIAS_HINDRANCE_CHALLENGER, /* only a challenger was asked for */
+};
+
+struct alias_change {
+        char name[ALIASES_NAME_BYTES];
+        int64_t from; /* ALIASES_NONE: was not set */
+        int64_t to;   /* ALIASES_NONE: is not set any more */
+};
+
+/* Who moved what, from what, to what, why and when. */
+struct alias_move {
+        int64_t sequence; /* 1 for the first move of a model */
+        enum alias_action action;
+        int64_t version;                   /* released, set, or rolled back to; ALIASES_NONE for pin and unpin */
+        enum alias_hindrance hindrance;    /* of a release */
+        char run[ALIASES_RUN_BYTES];       /* "" when no run asked */
+        char actor[ALIASES_ACTOR_BYTES];   /* who: the pusher, a person's name, … */
+        char reason[ALIASES_REASON_BYTES]; /* why, "" when not said */
+        int64_t at_ms;                     /* when, since 1970 */
+        struct alias_change changes[ALIASES_CHANGES_MOST];
+        size_t n_changes;
+};
+
+struct alias {
+        char name[ALIASES_NAME_BYTES];
+        int64_t version;
+};
+
+struct aliases {
+        int64_t sequence; /* of the last move; 0: there was none yet */
+        bool is_pinned;
+        struct alias aliases[ALIASES_MOST]; /* in the order of their names */
+        size_t n_aliases;
+        struct alias_move last; /* meaningless when sequence is 0 */
+};
+
+#define ALIASES_NULL \
+        { 0 }
+
+/* Lower-case letters, digits, '-' and '_', 1 to 255 of them; `latest` and `v<digits>` are reserved. */
+bool alias_is_valid(const char *name);
+
+const char *alias_action_name(enum alias_action action);
+const char *alias_hindrance_name(enum alias_hindrance hindrance);
+
+/* The version that bears the alias, or ALIASES_NONE. */
+int64_t aliases_find(const struct aliases *aliases, const char *name);
+
+/* Who asks for a move. All borrowed for the call; too long a text is cut. run and reason may be NULL. */
+struct alias_request {
+        const char *run;
+        const char *actor;
+        const char *reason;
+        int64_t at_ms;
+};
+
+/*
+ * Each of these takes the present state to the next one, its `last` and sequence included. ret_next may be the present
+ * state itself, and is untouched when the answer is not 0.
+ */
+
+/*
+ * A run's new version becomes champion if the champion is still `expected` (ALIASES_NONE: there is none), nothing is
+ * pinned and it may (wants_champion); else it becomes challenger. Always a move, so 0, or ALIASES_E_FULL.
+ */
+int aliases_release(const struct aliases *present, const struct alias_request *request, int64_t version,
+                    int64_t expected, bool wants_champion, struct aliases *ret_next);
+
+/*
+ * A person gives an alias to a version; ALIASES_E_CONFLICT when it is not at `expected` (ALIASES_ANY, ALIASES_NONE).
+ * Naming a champion releases a pin, and a challenger that becomes champion is challenger no more.
+ */
+int aliases_set(const struct aliases *present, const struct alias_request *request, const char *name, int64_t version,
+                int64_t expected, struct aliases *ret_next);
+
+/* `from` must be the champion (else ALIASES_E_CONFLICT) and gives way to `to`, which is another version; pins. */
+int aliases_roll_back(const struct aliases *present, const struct alias_request *request, int64_t from, int64_t to,
+                      struct aliases *ret_next);
+
+int aliases_pin(const struct aliases *present, const struct alias_request *request, bool is_pinned,
+                struct aliases *ret_next);
+
+/*
+ * The default target of a rollback is the newest earlier champion that was not itself rolled back from, judged by how
+ * each version's latest time as champion ended. Feed the moves from the newest to the oldest until it answers a
+ * version.
+ */
+struct alias_rollback_search {
+        int64_t champion; /* whom to find a successor for */
+        int64_t *refused; /* versions whose latest time ended in a rollback; owned */
+        size_t n_refused;
+};
+
+#define ALIAS_ROLLBACK_SEARCH_NULL(present) \
+        { .champion = (present) }
+
+/* 0 with the version (ALIASES_NONE: go on), or -ENOMEM. */
+int alias_rollback_search_feed(struct alias_rollback_search *search, const struct alias_move *move,
+                               int64_t *ret_version);
+void alias_rollback_search_finish(struct alias_rollback_search *search);
+
+/* As JSON. Reading answers 0, FAULT_E_INPUT, or -ENOMEM. */
+int aliases_format(const struct aliases *aliases, struct buffer *ret_text);
+int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct fault *fault);
+int alias_move_format(const struct alias_move *move, struct buffer *ret_text);
+int alias_move_parse(const struct buffer *text, struct alias_move *ret_move, struct fault *fault);

@@ -1,0 +1,58 @@
+#pragma once
+
+/*
+ * Manifest
+ *
+ * `manifest.json` of a model version: which files it has, with their digests, and where it comes from. This module
+ * knows the part that makes a version verifiable; all else in it (lineage, metrics, build) is for those who read text.
+ *
+ *     {"model":"…","version":3,"run_id":"…","created_at":"2026-01-02T03:04:05.678Z",
+ *      "files":{"model.ubj":{"sha256":"…","bytes":489123},…}, …}
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/digest.h"
+#include "common/base/fault.h"
+#include "common/base/json_builder.h"
+
+/* a file's name, its end included */
+#define MANIFEST_FILE_BYTES 128
+#define MANIFEST_FILES_MOST 64
+#define MANIFEST_RUN_BYTES 64
+#define MANIFEST_MODEL_BYTES 128
+
+struct manifest_file {
+        char name[MANIFEST_FILE_BYTES];
+        char digest[DIGEST_SHA256_BYTES];
+        int64_t n_bytes;
+};
+
+struct manifest {
+        char model[MANIFEST_MODEL_BYTES];
+        int64_t version;
+        char run[MANIFEST_RUN_BYTES];
+        int64_t created_at_ms;
+        struct manifest_file files[MANIFEST_FILES_MOST];
+        size_t n_files;
+        struct buffer text; /* the whole document; owned */
+};
+
+#define MANIFEST_NULL \
+        { 0 }
+
+/* 0, FAULT_E_INPUT, or -ENOMEM. text is copied. */
+int manifest_parse(const void *text, size_t n_bytes, struct manifest *ret_manifest, struct fault *fault);
+void manifest_finish(struct manifest *manifest);
+
+/* NULL when there is none of that name. Borrowed from the manifest. */
+const struct manifest_file *manifest_find_file(const struct manifest *manifest, const char *name);
+
+/* Adds the digest of these bytes to the list of files; 0 or a negative errno. The name is valid (asserted). */
+int manifest_add_file(struct manifest *manifest, const char *name, const void *bytes, size_t n_bytes);
+
+/* Writes the members model, version, run_id, created_at and files into the object that is open in the builder; the
+ * caller adds its own and closes it. */
+void manifest_build(const struct manifest *manifest, struct json_builder *builder);

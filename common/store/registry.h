@@ -1,0 +1,128 @@
+#pragma once
+
+/*
+ * Registry
+ *
+ * The versions of one model and its aliases, as objects of a store:
+ *
+ *   <model>/versions/<n>/claim.json       which run may write under n; made with create-if-absent
+ *   <model>/versions/<n>/<file>           the bundle's files
+ *   <model>/versions/<n>/manifest.json    last; without it there is no version, with it the version never changes
+ *   <model>/claims/<run>.json             where a run began to look for a free number, so that its redo finds its claim
+ *   <model>/aliases.json                  aliases, pin, sequence and the whole last move; moved by compare-and-swap
+ *   <model>/history/<sequence>.json       each move, never changed; the last may be missing, and whoever finds that
+ *                                         writes it before anything else
+ *
+ * So a process may die between any two steps, and what it left is completed by its redo or by the next one.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/store/aliases.h"
+#include "common/store/manifest.h"
+#include "common/store/store.h"
+
+/* a model's name, its end included */
+#define REGISTRY_MODEL_BYTES 128
+/* versions in one page */
+#define REGISTRY_PAGE_VERSIONS_MOST 1000
+
+enum {
+        REGISTRY_E_SUCCESS,
+        REGISTRY_E_MISSING = STORE_E_MISSING,   /* no such version, file or move */
+        REGISTRY_E_CONFLICT = STORE_E_CONFLICT, /* not in the state that the caller expected; nothing changed */
+        REGISTRY_E_CORRUPT = STORE_E_CORRUPT,   /* bytes that are not what was published; named in the log */
+        REGISTRY_E_NO_TARGET,                   /* no earlier champion to roll back to */
+        REGISTRY_E_INVALID,                     /* the alias's name breaks the rules, or too many are set */
+};
+
+struct registry;
+
+/* Letters, digits, '.', '_' and '-', not starting with a dot. */
+bool registry_model_is_valid(const char *model);
+
+/* store is borrowed for the life of the registry; model is valid (asserted) and copied. Nothing is read or written. */
+int registry_create(struct store *store, const char *model, struct registry **ret_registry);
+struct registry *registry_destroy(struct registry *registry);
+void registry_destroy_pointer(struct registry **registry);
+const char *registry_model(const struct registry *registry);
+
+/*
+ * Versions
+ */
+
+struct registry_claim {
+        int64_t version;             /* 1 … */
+        char run[ALIASES_RUN_BYTES]; /* who may write under it */
+        int64_t created_at_ms;       /* the same at each redo, so that the manifest can be, too */
+        int64_t sequence;            /* of the aliases when it was claimed: a move that names this run comes after */
+};
+
+/* Claims the next free number for a run, or finds the claim that the run has already. */
+int registry_claim(struct registry *registry, const char *run, struct registry_claim *ret_claim);
+
+/* Writes a file of a claimed version. Once there is a manifest, only equal bytes are accepted (REGISTRY_E_CONFLICT). */
+int registry_put_file(struct registry *registry, const struct registry_claim *claim, const char *name,
+                      const void *bytes, size_t n_bytes);
+
+/*
+ * Writes manifest.json and thereby makes the version. Every file it names must be there with its digest
+ * (REGISTRY_E_MISSING, REGISTRY_E_CORRUPT), and it must name this version and run (asserted). A version that exists
+ * already with the same bytes is success, with others REGISTRY_E_CONFLICT.
+ */
+int registry_publish(struct registry *registry, const struct registry_claim *claim, const struct buffer *manifest);
+
+/* The manifest of a version; REGISTRY_E_MISSING when it was never completed. The caller finishes it. */
+int registry_read_manifest(struct registry *registry, int64_t version, struct manifest *ret_manifest);
+
+/* A file of the version as a local path, verified against the manifest; the manifest itself too. */
+int registry_fetch_file(struct registry *registry, int64_t version, const struct manifest *manifest, const char *name,
+                        char ret_path[STORE_PATH_BYTES]);
+
+/* Complete versions below `before` (ALIASES_ANY: all), newest first. */
+struct registry_page {
+        int64_t *versions;
+        size_t n_versions;
+        bool is_last; /* else ask again with before = the last version here */
+};
+
+#define REGISTRY_PAGE_NULL \
+        { 0 }
+
+int registry_list_versions(struct registry *registry, int64_t before, size_t n_most, struct registry_page *ret_page);
+void registry_page_finish(struct registry_page *page);
+
+/*
+ * Aliases. Each call reads the state, completes the history, decides, and swaps; when another was faster it reads again
+ * and decides again. ret_aliases (may be NULL) is the state after the move.
+ */
+
+/* No aliases yet: 0, with sequence 0. */
+int registry_read_aliases(struct registry *registry, struct aliases *ret_aliases);
+
+/* A move of the history; the last one is found even when its file is missing. 0, REGISTRY_E_MISSING, … */
+int registry_read_move(struct registry *registry, int64_t sequence, struct alias_move *ret_move);
+
+/*
+ * Hands a claimed and published version out: aliases_release() unless a recorded move names the run already, which then
+ * is the answer and moves nothing. ret_move says what came of it: promoted when its hindrance is NONE. request->run is
+ * not looked at, the claim's run is.
+ */
+int registry_release(struct registry *registry, const struct registry_claim *claim, const struct alias_request *request,
+                     int64_t expected_champion, bool wants_champion, struct alias_move *ret_move);
+
+/* 0, REGISTRY_E_MISSING (no such version), REGISTRY_E_CONFLICT, REGISTRY_E_INVALID. */
+int registry_set_alias(struct registry *registry, const struct alias_request *request, const char *name,
+                       int64_t version, int64_t expected, struct aliases *ret_aliases);
+
+/* to may be ALIASES_NONE: the default target. 0, REGISTRY_E_MISSING, REGISTRY_E_CONFLICT (from is not the champion, or
+ * is to), REGISTRY_E_NO_TARGET. */
+int registry_roll_back(struct registry *registry, const struct alias_request *request, int64_t from, int64_t to,
+                       struct aliases *ret_aliases);
+
+/* Pins or unpins; already so: 0. */
+int registry_pin(struct registry *registry, const struct alias_request *request, bool is_pinned,
+                 struct aliases *ret_aliases);

@@ -1,0 +1,165 @@
+#pragma once
+
+/*
+ * Store
+ *
+ * Where artifacts, run manifests and models live. One interface over several kinds, chosen by a URI:
+ *
+ *   file://PATH    a folder, made when the first thing is written; a relative PATH stands on the current directory
+ *
+ * An object is a run of bytes under a name. It is written whole or not at all and is durable once the call has returned
+ * 0. A blob is an object named after its own SHA-256 (`blobs/sha256/ab/abcd…`): written once, never changed, verified
+ * by whoever reads it.
+ *
+ * Names are segments of `[A-Za-z0-9._-]`, none of them starting with a dot, joined by single slashes; anything else is
+ * -EINVAL. The calls can be made by several threads and processes at once.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/digest.h"
+#include "common/base/fault.h"
+#include "common/base/file.h"
+
+/* a name, its end included */
+#define STORE_NAME_BYTES 512
+/* one segment of a name */
+#define STORE_SEGMENT_MOST 200
+/* what names one state of an object, its end included */
+#define STORE_ETAG_BYTES 128
+/* the name of a local file that holds an object, its end included */
+#define STORE_PATH_BYTES 4096
+/* the largest object that store_get() takes into memory; larger ones are for store_fetch() */
+#define STORE_GET_BYTES_MOST ((size_t)64 << 20)
+/* names in one page of a listing, at most */
+#define STORE_PAGE_NAMES_MOST 1000
+
+enum {
+        STORE_E_SUCCESS,
+        STORE_E_MISSING,  /* no object of that name */
+        STORE_E_CONFLICT, /* it exists already, or is not in the state that the caller expected; nothing changed */
+        STORE_E_CORRUPT,  /* its bytes are not those of the digest; named in the log */
+};
+
+struct store;
+struct store_writer;
+
+/* 0, FAULT_E_INPUT (STORE_URI: the fault says what is wrong with it), or a negative errno. Nothing is written. */
+int store_open(const char *uri, struct store **ret_store, struct fault *fault);
+struct store *store_close(struct store *store);
+void store_close_pointer(struct store **store);
+
+bool store_name_is_valid(const char *name);
+
+/* The name of a blob. digest is valid (asserted). */
+void store_blob_name(const char *digest, char ret_name[STORE_NAME_BYTES]);
+
+/*
+ * Named objects. The etag names the present state of an object; equal bytes may have equal etags, so what must not be
+ * taken for an earlier state of itself carries a sequence number. ret_etag may be NULL.
+ */
+
+/* 0, STORE_E_MISSING, or a negative errno (-EFBIG beyond STORE_GET_BYTES_MOST). ret_content is empty before (asserted)
+ * and the caller's to finish. */
+int store_get(struct store *store, const char *name, struct buffer *ret_content, char ret_etag[STORE_ETAG_BYTES]);
+
+/* Creates or replaces. */
+int store_put(struct store *store, const char *name, const void *bytes, size_t n_bytes);
+
+/* Creates unless there is one: STORE_E_CONFLICT. Of many who try, one wins. */
+int store_create(struct store *store, const char *name, const void *bytes, size_t n_bytes);
+
+/* Replaces if the object is still in the state named by etag, else STORE_E_CONFLICT or STORE_E_MISSING. */
+int store_swap(struct store *store, const char *name, const char *etag, const void *bytes, size_t n_bytes);
+
+/* 0, or STORE_E_MISSING. */
+int store_remove(struct store *store, const char *name);
+
+/*
+ * Hands out the object as a local file (of the store, or a copy for stores far away) once its SHA-256 has been seen to
+ * be digest. A file that this process has verified and that has not changed since is not read again. The path is good
+ * for as long as the object and the store live. 0, STORE_E_MISSING, STORE_E_CORRUPT, or a negative errno.
+ */
+int store_fetch(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
+
+/* Names directly in a folder. */
+struct store_page {
+        char **names;   /* in byte order, without the folder's own name; a folder in it ends in a slash */
+        size_t n_names; /* at most STORE_PAGE_NAMES_MOST */
+        bool is_last;   /* nothing follows; else ask again with after = the last name here */
+};
+
+#define STORE_PAGE_NULL \
+        { 0 }
+
+/*
+ * Lists what lies in a folder after the name `after` (NULL: from the start), at most n_most names. folder has no slash
+ * at its end; "" is the whole store. A folder that does not exist is an empty one, and a folder that is listed may turn
+ * out to be empty.
+ */
+int store_list(struct store *store, const char *folder, const char *after, size_t n_most, struct store_page *ret_page);
+void store_page_finish(struct store_page *page);
+
+/*
+ * Blobs
+ */
+
+/* Writes the bytes under their digest. A blob that is there and sound is left alone. ret_digest may be NULL. */
+int store_put_blob(struct store *store, const void *bytes, size_t n_bytes, char ret_digest[DIGEST_SHA256_BYTES]);
+
+/* As store_fetch(). A text that is no digest is -EINVAL. */
+int store_fetch_blob(struct store *store, const char *digest, char ret_path[STORE_PATH_BYTES]);
+
+/* store_fetch_blob(), mapped; the caller unmaps. */
+int store_map_blob(struct store *store, const char *digest, struct file_map *ret_map);
+
+/*
+ * A blob that is written bit by bit: open, write to the descriptor, publish. Until it is published it is nowhere to be
+ * seen, and what a dead process left behind is removed when the store is opened next.
+ */
+int store_writer_create(struct store *store, struct store_writer **ret_writer);
+
+/* The descriptor of an empty file, open for reading and writing; borrowed until the writer is destroyed. */
+int store_writer_fd(const struct store_writer *writer);
+
+/* Makes what was written a blob. digest is the SHA-256 of it all, when the caller computed it while writing, and is
+ * believed; with NULL the file is read once more. Only destroy may follow. ret_digest may be NULL. */
+int store_writer_publish(struct store_writer *writer, const char *digest, char ret_digest[DIGEST_SHA256_BYTES]);
+struct store_writer *store_writer_destroy(struct store_writer *writer);
+void store_writer_destroy_pointer(struct store_writer **writer);
+
+/*
+ * A kind of store. `super` stands first in each kind's own struct. Names have been checked when these are called.
+ */
+enum store_condition {
+        STORE_ALWAYS,
+        STORE_IF_ABSENT,
+        STORE_IF_MATCH,
+};
+
+struct store_kind {
+        int (*get)(struct store *store, const char *name, struct buffer *ret_content, char ret_etag[STORE_ETAG_BYTES]);
+        int (*put)(struct store *store, const char *name, enum store_condition condition, const char *etag,
+                   const void *bytes, size_t n_bytes);
+        int (*remove)(struct store *store, const char *name);
+        int (*fetch)(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
+        int (*list)(struct store *store, const char *folder, const char *after, size_t n_most,
+                    struct store_page *ret_page);
+        int (*put_blob)(struct store *store, const char *digest, const void *bytes, size_t n_bytes);
+        int (*writer_create)(struct store *store, struct store_writer **ret_writer);
+        int (*writer_publish)(struct store_writer *writer, const char *digest);
+        void (*writer_destroy)(struct store_writer *writer);
+        void (*close)(struct store *store);
+};
+
+struct store {
+        const struct store_kind *kind;
+};
+
+struct store_writer {
+        struct store *store; /* borrowed: the store is closed after its writers */
+        int fd;
+};
