@@ -84,7 +84,8 @@ int config_as_int(const struct config_node *node, int64_t min, int64_t max, stru
 int config_as_float(const struct config_node *node, double min, double max, struct fault *fault, double *ret_value);
 int config_as_bool(const struct config_node *node, struct fault *fault, bool *ret_value);
 
-/* Value of a member. Absent: *otherwise (text: otherwise), or FAULT_E_INPUT (CONFIG_MISSING_KEY) when that is NULL.
+/* Value of a member. Absent or null: *otherwise (text: otherwise), or FAULT_E_INPUT (CONFIG_MISSING_KEY) when that is
+ * NULL.
  *
  *      r = config_get_int(train, "max_depth", 1, 32, &(int64_t){ 5 }, fault, &parameters.max_depth);
  */
