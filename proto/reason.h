@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * Reasons
+ *
+ * Why a candidate was not accepted, or not promoted: stable codes for programs, such as F1_NOT_IMPROVED.
+ */
+
+#include "proto/record.h"
+
+#define REASONS_MOST 16
+#define REASON_CODE_BYTES 64
+
+struct reason {
+        char code[REASON_CODE_BYTES];
+        char message[256]; /* one sentence without a full stop, with the numbers */
+};
+
+extern const struct record reason_record;

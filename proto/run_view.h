@@ -1,0 +1,54 @@
+#pragma once
+
+/*
+ * Run view
+ *
+ * A run as GET /runs/{id} shows it: the run and each of its stages in order. Times are RFC 3339, absent values are left
+ * out.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/json_builder.h"
+#include "proto/progress.h"
+#include "proto/pusher_to_gateway.h"
+#include "proto/run_manifest.h"
+#include "proto/run_state.h"
+#include "proto/stages.h"
+
+struct run_view_stage {
+        enum run_state state;
+        int64_t started_at; /* milliseconds since 1970; 0: not yet */
+        int64_t finished_at;
+        int64_t booster_ms; /* 0 where there is none */
+        bool has_progress;
+        struct progress progress;
+};
+
+struct run_view {
+        char run_id[UUID_TEXT_BYTES];
+        enum run_state state;
+        int64_t attempt;
+        char cause[ORDER_CAUSE_BYTES];
+        int64_t created_at;
+        int64_t finished_at; /* 0: not yet */
+        char ends_run[STAGE_TO_GATEWAY_CODE_BYTES];
+        bool has_release;
+        struct pusher_to_gateway release;
+        bool has_failure;
+        struct run_failure failure;
+        struct run_view_stage stages[STAGE_N_WORKERS];
+};
+
+#define RUN_VIEW_NULL \
+        { 0 }
+
+/* The parts of a view that the run's own manifest knows; the stages are PENDING. */
+void run_view_from_manifest(struct run_view *ret_view, const struct run_manifest *manifest);
+
+/* Writes how a stage ended into its row. */
+void run_view_end_stage(struct run_view *view, const struct stage_to_gateway *end);
+
+/* Appends the object. */
+void run_view_put_json(const struct run_view *view, struct json_builder *json);
