@@ -65,6 +65,26 @@ bool table_as_matrix(const struct table *table, struct table_matrix *ret_matrix)
         return true;
 }
 
+struct table table_slice(const struct table *table, size_t first, size_t n_rows, struct column *ret_columns) {
+        assert(first % 8 == 0 && first + n_rows <= table->n_rows);
+        for (size_t i = 0; i < table->n_columns; i++) {
+                struct column column = table->columns[i];
+
+                if (column.validity)
+                        column.validity += first / 8;
+                if (column.int64)
+                        column.int64 += first;
+                if (column.float64)
+                        column.float64 += first;
+                if (column.float32)
+                        column.float32 += first;
+                if (column.offsets)
+                        column.offsets += first;
+                ret_columns[i] = column;
+        }
+        return (struct table){ n_rows, table->n_columns, ret_columns };
+}
+
 enum { TAG_MISSING, TAG_INT64, TAG_FLOAT64, TAG_TEXT };
 
 /* Writes one value's canonical bytes at the end of row, which has room for a fixed-width one. */

@@ -79,6 +79,10 @@ static inline const char *column_text(const struct column *column, size_t row, s
 /* The column of that name, or NULL. */
 const struct column *table_find(const struct table *table, const char *name);
 
+/* The rows first … first+n_rows-1 of a table; first is a multiple of 8 (asserted). The columns are written to
+ * ret_columns, which has room for n_columns and is borrowed by the slice. */
+struct table table_slice(const struct table *table, size_t first, size_t n_rows, struct column *ret_columns);
+
 /*
  * Adds every row to a content digest that does not depend on the order of rows or of batches: XXH3-128 over the row's
  * columns in the table's order, each as one tag byte (0 missing, 1 int64, 2 float64, 3 text) followed by 8 bytes

@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * Paired bootstrap of an F1 difference
+ *
+ * How far candidate and champion may lie apart by the chance of which rows were held out. Rows are drawn with
+ * replacement, candidate and champion on the same rows each time (Efron, Tibshirani: An Introduction to the Bootstrap,
+ * chapter 16; Koehn 2004 for paired use). A row counts only through its label and the two decisions, so one draw of n
+ * rows is one multinomial draw over those eight cells, and its cost does not depend on n.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* rows by label (bit 2), candidate's decision (bit 1) and champion's (bit 0) */
+enum { BOOTSTRAP_CELLS = 8 };
+
+struct bootstrap_interval {
+        double low; /* quantile of the differences candidate - champion */
+        double median;
+        double high; /* quantile 1 - that of low */
+};
+
+/* Draws n_draws times with the given seed; quantile in (0, 0.5), taken from the sorted differences at
+ * floor(quantile · n_draws). A draw without positives and positive decisions counts F1 0. 0 or -ENOMEM. */
+int bootstrap_f1_difference(const int64_t cells[BOOTSTRAP_CELLS], uint64_t seed, size_t n_draws, double quantile,
+                            struct bootstrap_interval *ret_interval);
