@@ -183,8 +183,15 @@ int file_make_folders(const char *path) {
                 if (end != '/' && end)
                         continue;
                 *at = 0;
-                if (mkdir(part, 0700) && errno != EEXIST)
-                        return error_origin(-errno, "creating folder %s", part);
+                if (mkdir(part, 0700)) {
+                        if (errno != EEXIST)
+                                return error_origin(-errno, "creating folder %s", part);
+                } else {
+                        int r = file_sync_folder(part);
+
+                        if (r)
+                                return error_trace(r);
+                }
                 *at = end;
                 if (!end)
                         return 0;

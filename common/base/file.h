@@ -46,7 +46,7 @@ int file_publish(int fd, const char *temporary, const char *path);
 /* Writes everything, through short writes and EINTR. */
 int file_write_all(int fd, const void *bytes, size_t n_bytes);
 
-/* mkdir -p with mode 0700 for what is missing. */
+/* mkdir -p with mode 0700 for what is missing; each new folder is synced into the one above it. */
 int file_make_folders(const char *path);
 
 /* fsync of the folder that holds path. */
