@@ -27,7 +27,7 @@
 
 /* an alias, its end included */
 #define ALIASES_NAME_BYTES 256
-/* aliases of one model */
+/* aliases of one model, the three of the house included */
 #define ALIASES_MOST 32
 /* aliases that one move can change: itself, previous, challenger */
 #define ALIASES_CHANGES_MOST 3
@@ -44,7 +44,7 @@ enum {
         ALIASES_E_SUCCESS,
         ALIASES_E_UNCHANGED, /* everything is already as asked: there is no move to record */
         ALIASES_E_CONFLICT,  /* the alias is not where the caller expected it */
-        ALIASES_E_FULL,      /* ALIASES_MOST are set */
+        ALIASES_E_FULL,      /* no room for another; the three of the house always have theirs */
 };
 
 enum alias_action {
@@ -123,10 +123,10 @@ struct alias_request {
 
 /*
  * A run's new version becomes champion if the champion is still `expected` (ALIASES_NONE: there is none), nothing is
- * pinned and it may (wants_champion); else it becomes challenger. Always a move, so 0, or ALIASES_E_FULL.
+ * pinned and it may (wants_champion); else it becomes challenger. Always a move.
  */
-int aliases_release(const struct aliases *present, const struct alias_request *request, int64_t version,
-                    int64_t expected, bool wants_champion, struct aliases *ret_next);
+void aliases_release(const struct aliases *present, const struct alias_request *request, int64_t version,
+                     int64_t expected, bool wants_champion, struct aliases *ret_next);
 
 /*
  * A person gives an alias to a version; ALIASES_E_CONFLICT when it is not at `expected` (ALIASES_ANY, ALIASES_NONE).
@@ -161,7 +161,7 @@ int alias_rollback_search_feed(struct alias_rollback_search *search, const struc
                                int64_t *ret_version);
 void alias_rollback_search_finish(struct alias_rollback_search *search);
 
-/* As JSON. Reading answers 0, FAULT_E_INPUT, or -ENOMEM. */
+/* As JSON, in aliases_json.c. Reading answers 0, FAULT_E_INPUT, or -ENOMEM. */
 int aliases_format(const struct aliases *aliases, struct buffer *ret_text);
 int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct fault *fault);
 int alias_move_format(const struct alias_move *move, struct buffer *ret_text);

@@ -7,7 +7,11 @@
  * knows the part that makes a version verifiable; all else in it (lineage, metrics, build) is for those who read text.
  *
  *     {"model":"…","version":3,"run_id":"…","created_at":"2026-01-02T03:04:05.678Z",
- *      "files":{"model.ubj":{"sha256":"…","bytes":489123},…}, …}
+ *      "files":{"model.ubj":{"sha256":"…","bytes":489123},…}, …,
+ *      "sha256":"…"}
+ *
+ * The last member is the seal: the SHA-256 of every byte of the document that stands before it. So a flipped byte is
+ * found in the manifest as it is in the files.
  */
 
 #include <stddef.h>
@@ -43,7 +47,7 @@ struct manifest {
 #define MANIFEST_NULL \
         { 0 }
 
-/* 0, FAULT_E_INPUT, or -ENOMEM. text is copied. */
+/* Reads a sealed document. 0, FAULT_E_INPUT (MANIFEST_MALFORMED, MANIFEST_SEAL), or -ENOMEM. text is copied. */
 int manifest_parse(const void *text, size_t n_bytes, struct manifest *ret_manifest, struct fault *fault);
 void manifest_finish(struct manifest *manifest);
 
@@ -56,3 +60,6 @@ int manifest_add_file(struct manifest *manifest, const char *name, const void *b
 /* Writes the members model, version, run_id, created_at and files into the object that is open in the builder; the
  * caller adds its own and closes it. */
 void manifest_build(const struct manifest *manifest, struct json_builder *builder);
+
+/* Seals a document that the builder has ended: an object with at least one member. 0 or a negative errno. */
+int manifest_seal(struct buffer *text);

@@ -69,8 +69,8 @@ int registry_put_file(struct registry *registry, const struct registry_claim *cl
                       const void *bytes, size_t n_bytes);
 
 /*
- * Writes manifest.json and thereby makes the version. Every file it names must be there with its digest
- * (REGISTRY_E_MISSING, REGISTRY_E_CORRUPT), and it must name this version and run (asserted). A version that exists
+ * Writes manifest.json, sealed, and thereby makes the version. Every file it names must be there with its digest
+ * (REGISTRY_E_MISSING, REGISTRY_E_CORRUPT); it names this model, version and run, else -EINVAL. A version that exists
  * already with the same bytes is success, with others REGISTRY_E_CONFLICT.
  */
 int registry_publish(struct registry *registry, const struct registry_claim *claim, const struct buffer *manifest);
@@ -78,8 +78,8 @@ int registry_publish(struct registry *registry, const struct registry_claim *cla
 /* The manifest of a version; REGISTRY_E_MISSING when it was never completed. The caller finishes it. */
 int registry_read_manifest(struct registry *registry, int64_t version, struct manifest *ret_manifest);
 
-/* A file of the version as a local path, verified against the manifest; the manifest itself too. */
-int registry_fetch_file(struct registry *registry, int64_t version, const struct manifest *manifest, const char *name,
+/* A file of the version as a local path, verified against the manifest; "manifest.json" itself is one, too. */
+int registry_fetch_file(struct registry *registry, const struct manifest *manifest, const char *name,
                         char ret_path[STORE_PATH_BYTES]);
 
 /* Complete versions below `before` (ALIASES_ANY: all), newest first. */

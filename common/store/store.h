@@ -148,7 +148,6 @@ struct store_kind {
         int (*fetch)(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
         int (*list)(struct store *store, const char *folder, const char *after, size_t n_most,
                     struct store_page *ret_page);
-        int (*put_blob)(struct store *store, const char *digest, const void *bytes, size_t n_bytes);
         int (*writer_create)(struct store *store, struct store_writer **ret_writer);
         int (*writer_publish)(struct store_writer *writer, const char *digest);
         void (*writer_destroy)(struct store_writer *writer);

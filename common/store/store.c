@@ -1,0 +1,218 @@
+/* Store: what all kinds have in common, names above all. */
+
+#include "common/store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/store/store_file.h"
+
+#define FILE_SCHEME "file://"
+
+int store_open(const char *uri, struct store **ret_store, struct fault *fault) {
+        const char *path = uri + strlen(FILE_SCHEME);
+
+        if (strncmp(uri, FILE_SCHEME, strlen(FILE_SCHEME)))
+                return fault_set(fault, "STORE_URI", "'%s' is no store; write file://PATH", uri);
+        if (!*path)
+                return fault_set(fault, "STORE_URI", "'%s' has no path; write file://PATH", uri);
+        if (strlen(path) + STORE_NAME_BYTES + 64 > STORE_PATH_BYTES)
+                return fault_set(fault, "STORE_URI", "the path in '%.64s…' is too long", uri);
+        return error_trace(store_file_open(path, ret_store));
+}
+
+struct store *store_close(struct store *store) {
+        if (store)
+                store->kind->close(store);
+        return NULL;
+}
+
+void store_close_pointer(struct store **store) {
+        store_close(*store);
+}
+
+bool store_name_is_valid(const char *name) {
+        const char *at = name;
+
+        if (strlen(name) >= STORE_NAME_BYTES)
+                return false;
+        for (;;) {
+                size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+                if (!n || n > STORE_SEGMENT_MOST || *at == '.')
+                        return false;
+                at += n;
+                if (!*at)
+                        return true;
+                if (*at++ != '/')
+                        return false;
+        }
+}
+
+static int check_name(const char *name) {
+        return store_name_is_valid(name) ? 0 : error_origin(-EINVAL, "'%s' cannot name an object of a store", name);
+}
+
+void store_blob_name(const char *digest, char ret_name[STORE_NAME_BYTES]) {
+        assert(digest_sha256_is_valid(digest));
+        snprintf(ret_name, STORE_NAME_BYTES, "blobs/sha256/%.2s/%s", digest, digest);
+}
+
+int store_get(struct store *store, const char *name, struct buffer *ret_content, char ret_etag[STORE_ETAG_BYTES]) {
+        int r = check_name(name);
+
+        assert(!ret_content->data);
+        return r ? r : error_trace(store->kind->get(store, name, ret_content, ret_etag));
+}
+
+int store_put(struct store *store, const char *name, const void *bytes, size_t n_bytes) {
+        int r = check_name(name);
+
+        return r ? r : error_trace(store->kind->put(store, name, STORE_ALWAYS, NULL, bytes, n_bytes));
+}
+
+int store_create(struct store *store, const char *name, const void *bytes, size_t n_bytes) {
+        int r = check_name(name);
+
+        return r ? r : error_trace(store->kind->put(store, name, STORE_IF_ABSENT, NULL, bytes, n_bytes));
+}
+
+int store_swap(struct store *store, const char *name, const char *etag, const void *bytes, size_t n_bytes) {
+        int r = check_name(name);
+
+        return r ? r : error_trace(store->kind->put(store, name, STORE_IF_MATCH, etag, bytes, n_bytes));
+}
+
+int store_remove(struct store *store, const char *name) {
+        int r = check_name(name);
+
+        return r ? r : error_trace(store->kind->remove(store, name));
+}
+
+int store_fetch(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]) {
+        int r = check_name(name);
+
+        if (r)
+                return r;
+        if (!digest_sha256_is_valid(digest))
+                return error_origin(-EINVAL, "'%s' is no SHA-256", digest);
+        return error_trace(store->kind->fetch(store, name, digest, ret_path));
+}
+
+int store_list(struct store *store, const char *folder, const char *after, size_t n_most, struct store_page *ret_page) {
+        int r = *folder ? check_name(folder) : 0;
+
+        assert(n_most > 0);
+        if (n_most > STORE_PAGE_NAMES_MOST)
+                n_most = STORE_PAGE_NAMES_MOST;
+        return r ? r : error_trace(store->kind->list(store, folder, after, n_most, ret_page));
+}
+
+void store_page_finish(struct store_page *page) {
+        if (!page)
+                return;
+        for (size_t i = 0; i < page->n_names; i++)
+                free(page->names[i]);
+        free(page->names);
+        *page = (struct store_page)STORE_PAGE_NULL;
+}
+
+int store_put_blob(struct store *store, const void *bytes, size_t n_bytes, char ret_digest[DIGEST_SHA256_BYTES]) {
+        _cleanup_(store_writer_destroy_pointer) struct store_writer *writer = NULL;
+        char digest[DIGEST_SHA256_BYTES];
+        int r;
+
+        r = digest_sha256(bytes, n_bytes, digest);
+        if (!r)
+                r = store_writer_create(store, &writer);
+        if (!r)
+                r = file_write_all(writer->fd, bytes, n_bytes);
+        if (!r)
+                r = store_writer_publish(writer, digest, ret_digest);
+        return error_trace(r);
+}
+
+int store_fetch_blob(struct store *store, const char *digest, char ret_path[STORE_PATH_BYTES]) {
+        char name[STORE_NAME_BYTES];
+
+        if (!digest_sha256_is_valid(digest))
+                return error_origin(-EINVAL, "'%s' is no SHA-256", digest);
+        store_blob_name(digest, name);
+        return error_trace(store_fetch(store, name, digest, ret_path));
+}
+
+int store_map_blob(struct store *store, const char *digest, struct file_map *ret_map) {
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        r = store_fetch_blob(store, digest, path);
+        if (r)
+                return error_trace(r);
+        r = file_map(path, ret_map);
+        return r == -ENOENT ? STORE_E_MISSING : error_trace(r);
+}
+
+int store_writer_create(struct store *store, struct store_writer **ret_writer) {
+        return error_trace(store->kind->writer_create(store, ret_writer));
+}
+
+int store_writer_fd(const struct store_writer *writer) {
+        return writer->fd;
+}
+
+/* SHA-256 of all that was written, read back. */
+static int digest_of_written(int fd, char ret_digest[DIGEST_SHA256_BYTES]) {
+        _cleanup_(digest_destroy_pointer) struct digest *digest = NULL;
+        uint8_t chunk[64 * 1024];
+        off_t at = 0;
+        ssize_t n;
+        int r;
+
+        r = digest_create(&digest);
+        if (r)
+                return error_trace(r);
+        for (;;) {
+                n = pread(fd, chunk, sizeof(chunk), at);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return error_origin(-errno, "reading what was written back");
+                if (!n)
+                        return error_trace(digest_end(digest, ret_digest));
+                r = digest_update(digest, chunk, (size_t)n);
+                if (r)
+                        return error_trace(r);
+                at += n;
+        }
+}
+
+int store_writer_publish(struct store_writer *writer, const char *digest, char ret_digest[DIGEST_SHA256_BYTES]) {
+        char computed[DIGEST_SHA256_BYTES];
+        int r;
+
+        if (!digest) {
+                r = digest_of_written(writer->fd, computed);
+                if (r)
+                        return error_trace(r);
+                digest = computed;
+        }
+        if (!digest_sha256_is_valid(digest))
+                return error_origin(-EINVAL, "'%s' is no SHA-256", digest);
+        r = writer->store->kind->writer_publish(writer, digest);
+        if (!r && ret_digest && ret_digest != digest)
+                memcpy(ret_digest, digest, DIGEST_SHA256_BYTES);
+        return error_trace(r);
+}
+
+struct store_writer *store_writer_destroy(struct store_writer *writer) {
+        if (writer)
+                writer->store->kind->writer_destroy(writer);
+        return NULL;
+}
+
+void store_writer_destroy_pointer(struct store_writer **writer) {
+        store_writer_destroy(*writer);
+}

@@ -1,0 +1,277 @@
+/* Store in a folder: objects are files, written beside and moved into place. */
+
+#include "common/store/store_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/store/store_page.h"
+#include "common/store/temporary.h"
+#include "common/store/verified.h"
+
+#define TEMPORARY_FOLDER ".temporary"
+#define LOCK_FILE ".lock"
+
+static_assert(STORE_PATH_BYTES == PATH_MAX, "an object's path is one that open(2) takes");
+
+struct store_file {
+        struct store super;
+        char *root; /* without a slash at its end */
+        char temporary_folder[STORE_PATH_BYTES];
+        struct verified verified;
+};
+
+struct store_file_writer {
+        struct store_writer super;
+        struct temporary temporary;
+};
+
+/* The lengths of root and name are bounded so that this always fits. */
+static void path_of(const struct store_file *store, const char *name, char ret_path[STORE_PATH_BYTES]) {
+        int n = snprintf(ret_path, STORE_PATH_BYTES, "%s/%s", store->root, name);
+
+        assert(n > 0 && n < STORE_PATH_BYTES);
+}
+
+static int make_folder_above(const char *path) {
+        char above[STORE_PATH_BYTES];
+
+        snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path);
+        return error_trace(file_make_folders(above));
+}
+
+static int store_file_get(struct store *super, const char *name, struct buffer *ret_content,
+                          char ret_etag[STORE_ETAG_BYTES]) {
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+        struct store_file *store = (struct store_file *)super;
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        path_of(store, name, path);
+        r = file_read(path, STORE_GET_BYTES_MOST, &content);
+        if (r == -ENOENT)
+                return STORE_E_MISSING;
+        if (!r && ret_etag)
+                r = digest_sha256(content.data, content.n_bytes, ret_etag);
+        if (r)
+                return error_trace(r);
+        *ret_content = content;
+        content = (struct buffer)BUFFER_NULL;
+        return 0;
+}
+
+static int take_lock(const struct store_file *store, int *ret_fd) {
+        char path[STORE_PATH_BYTES];
+        int fd;
+
+        path_of(store, LOCK_FILE, path);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return error_origin(-errno, "opening %s", path);
+        while (flock(fd, LOCK_EX)) {
+                if (errno == EINTR)
+                        continue;
+                close(fd);
+                return error_origin(-errno, "locking %s", path);
+        }
+        *ret_fd = fd;
+        return 0;
+}
+
+/* The object's state against the caller's expectation; the lock is held. */
+static int compare(struct store *super, const char *name, const char *etag) {
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+        char present[STORE_ETAG_BYTES];
+        int r;
+
+        r = store_file_get(super, name, &content, present);
+        if (r)
+                return error_trace(r);
+        return strcmp(present, etag) ? STORE_E_CONFLICT : 0;
+}
+
+/* Gives the synced temporary its name, if the condition holds. */
+static int move_into_place(struct store *super, const char *name, const char *path, enum store_condition condition,
+                           const char *etag, struct temporary *temporary) {
+        struct store_file *store = (struct store_file *)super;
+        _cleanup_(close_descriptor) int lock = -1;
+        int r;
+
+        if (condition == STORE_IF_ABSENT) {
+                if (!link(temporary->path, path))
+                        return 0;
+                return errno == EEXIST ? STORE_E_CONFLICT
+                                       : error_origin(-errno, "linking %s to %s", temporary->path, path);
+        }
+        r = take_lock(store, &lock);
+        if (!r && condition == STORE_IF_MATCH)
+                r = compare(super, name, etag);
+        if (r)
+                return error_trace(r);
+        if (rename(temporary->path, path))
+                return error_origin(-errno, "renaming %s to %s", temporary->path, path);
+        return 0;
+}
+
+static int store_file_put(struct store *super, const char *name, enum store_condition condition, const char *etag,
+                          const void *bytes, size_t n_bytes) {
+        struct store_file *store = (struct store_file *)super;
+        _cleanup_(temporary_finish) struct temporary temporary = TEMPORARY_NULL;
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        path_of(store, name, path);
+        if (condition == STORE_IF_ABSENT && file_exists(path)) {
+                /* whoever made it may have died before it was durable, and the caller will build on it */
+                r = file_sync_folder(path);
+                return r ? error_trace(r) : STORE_E_CONFLICT;
+        }
+        r = make_folder_above(path);
+        if (!r)
+                r = temporary_open(store->temporary_folder, &temporary);
+        if (!r)
+                r = file_write_all(temporary.fd, bytes, n_bytes);
+        if (!r && fsync(temporary.fd))
+                r = error_origin(-errno, "syncing %s", temporary.path);
+        if (!r)
+                r = move_into_place(super, name, path, condition, etag, &temporary);
+        return r ? error_trace(r) : error_trace(file_sync_folder(path));
+}
+
+static int store_file_remove(struct store *super, const char *name) {
+        struct store_file *store = (struct store_file *)super;
+        _cleanup_(close_descriptor) int lock = -1;
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        path_of(store, name, path);
+        if (!file_exists(path))
+                return STORE_E_MISSING;
+        r = take_lock(store, &lock);
+        if (r)
+                return error_trace(r);
+        if (unlink(path))
+                return errno == ENOENT ? STORE_E_MISSING : error_origin(-errno, "removing %s", path);
+        return error_trace(file_sync_folder(path));
+}
+
+static int store_file_fetch(struct store *super, const char *name, const char *digest,
+                            char ret_path[STORE_PATH_BYTES]) {
+        struct store_file *store = (struct store_file *)super;
+        char path[STORE_PATH_BYTES], present[DIGEST_SHA256_BYTES];
+        int r;
+
+        path_of(store, name, path);
+        r = verified_digest(&store->verified, path, present);
+        if (r == -ENOENT)
+                return STORE_E_MISSING;
+        if (r)
+                return error_trace(r);
+        if (strcmp(present, digest)) {
+                log_error("object=%s digest=%s want=%s the bytes are not the ones that were stored", name, present,
+                          digest);
+                return STORE_E_CORRUPT;
+        }
+        memcpy(ret_path, path, STORE_PATH_BYTES);
+        return 0;
+}
+
+static int store_file_list(struct store *super, const char *folder, const char *after, size_t n_most,
+                           struct store_page *ret_page) {
+        char path[STORE_PATH_BYTES];
+
+        path_of((struct store_file *)super, folder, path);
+        return error_trace(store_page_read(path, after, n_most, ret_page));
+}
+
+static int store_file_writer_create(struct store *super, struct store_writer **ret_writer) {
+        _cleanup_(free_pointer) struct store_file_writer *writer = calloc(1, sizeof(*writer));
+        int r;
+
+        if (!writer)
+                return error_origin(-ENOMEM, "creating a writer");
+        r = temporary_open(((struct store_file *)super)->temporary_folder, &writer->temporary);
+        if (r)
+                return error_trace(r);
+        writer->super = (struct store_writer){ super, writer->temporary.fd };
+        *ret_writer = &steal(writer)->super;
+        return 0;
+}
+
+static int store_file_writer_publish(struct store_writer *super, const char *digest) {
+        struct store_file_writer *writer = (struct store_file_writer *)super;
+        struct store_file *store = (struct store_file *)super->store;
+        char name[STORE_NAME_BYTES], path[STORE_PATH_BYTES], present[DIGEST_SHA256_BYTES];
+        int r;
+
+        store_blob_name(digest, name);
+        path_of(store, name, path);
+        r = verified_digest(&store->verified, path, present);
+        if (!r && !strcmp(present, digest))
+                return error_trace(file_sync_folder(path));
+        if (!r)
+                log_warn("object=%s digest=%s is corrupt, replacing it", name, present);
+        if (r < 0 && r != -ENOENT)
+                return error_trace(r);
+        r = make_folder_above(path);
+        if (!r && fchmod(super->fd, 0400))
+                r = error_origin(-errno, "making %s read-only", writer->temporary.path);
+        return r ? error_trace(r) : error_trace(file_publish(super->fd, writer->temporary.path, path));
+}
+
+static void store_file_writer_destroy(struct store_writer *super) {
+        struct store_file_writer *writer = (struct store_file_writer *)super;
+
+        temporary_finish(&writer->temporary);
+        free(writer);
+}
+
+static void store_file_close(struct store *super) {
+        struct store_file *store = (struct store_file *)super;
+
+        verified_finish(&store->verified);
+        free(store->root);
+        free(store);
+}
+
+static const struct store_kind kind_file = {
+        .get = store_file_get,
+        .put = store_file_put,
+        .remove = store_file_remove,
+        .fetch = store_file_fetch,
+        .list = store_file_list,
+        .writer_create = store_file_writer_create,
+        .writer_publish = store_file_writer_publish,
+        .writer_destroy = store_file_writer_destroy,
+        .close = store_file_close,
+};
+
+int store_file_open(const char *root, struct store **ret_store) {
+        size_t n_bytes = strlen(root);
+        struct store_file *store;
+
+        while (n_bytes > 1 && root[n_bytes - 1] == '/')
+                n_bytes--;
+        store = calloc(1, sizeof(*store));
+        if (!store)
+                return error_origin(-ENOMEM, "opening a store");
+        store->super.kind = &kind_file;
+        verified_init(&store->verified);
+        store->root = strndup(root, n_bytes);
+        if (!store->root) {
+                store_file_close(&store->super);
+                return error_origin(-ENOMEM, "opening a store");
+        }
+        path_of(store, TEMPORARY_FOLDER, store->temporary_folder);
+        temporary_sweep(store->temporary_folder);
+        *ret_store = &store->super;
+        return 0;
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+/*
+ * Temporary files
+ *
+ * A file being written that no name leads to yet but its own, in a folder of such. Its writer holds a flock(2) on it
+ * for as long as the descriptor is open, so whatever can be locked was left by a process that died.
+ */
+
+#include <limits.h>
+
+struct temporary {
+        char path[PATH_MAX];
+        int fd;
+};
+
+#define TEMPORARY_NULL \
+        { .fd = -1 }
+
+/* Makes the folder where it is missing, and in it an empty file, open for reading and writing. */
+int temporary_open(const char *folder, struct temporary *ret_temporary);
+
+/* Closes it, and removes it unless it has been renamed. */
+void temporary_finish(struct temporary *temporary);
+
+/* Removes what dead processes left. A failure costs nothing but room and is not reported. */
+void temporary_sweep(const char *folder);
