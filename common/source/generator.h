@@ -10,6 +10,7 @@
  * A generator is constant once created; any number of threads may use one.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,7 +37,7 @@ struct generator *generator_destroy(struct generator *generator);
 void generator_destroy_pointer(struct generator **generator);
 
 /* Whether some draw makes the n-th column asked for. */
-int generator_makes(const struct generator *generator, size_t column);
+bool generator_makes(const struct generator *generator, size_t column);
 
 /* Appends rows first … first + n_rows - 1 of this seed. The builder must have the columns that were asked for, with
  * their types and in their order. 0, -ENOMEM or -EFBIG; on failure the builder holds some of the rows. */
