@@ -105,14 +105,16 @@ int value_append(const struct value *value, struct table_builder *builder, size_
  * read back to the same double (17 at most). Borrowed from the value or from scratch. */
 const char *value_format(const struct value *value, char scratch[VALUE_SCRATCH_BYTES], size_t *ret_n_bytes);
 
-/* Reads a decimal number as it stands in text without types; true and the nearest double, or false. Does not depend on
- * the locale. nan and inf are numbers here. */
-bool value_parse_double(const char *text, size_t n_bytes, double *ret_number);
+/* Writes the bytes as people should see them: in quotes, cut after 60 bytes, control characters and what is no UTF-8 as
+ * '?'. NULL is written as: nothing. Returns ret_text. */
+#define VALUE_QUOTE_BYTES 72
+char *value_quote(const char *seen, size_t n_seen, char ret_text[VALUE_QUOTE_BYTES]);
 
-/* True when the bytes are UTF-8 (RFC 3629: no surrogates, nothing overlong). */
-bool value_text_is_utf8(const char *text, size_t n_bytes);
+/* The sentence about a value of the wrong type, seen as it was written: 'value "abc" is no int'. Cut at n_bytes;
+ * returns ret_text. */
+char *value_describe(enum anomaly anomaly, enum value_type type, const char *seen, size_t n_seen, char *ret_text,
+                     size_t n_bytes);
 
-/* Fills fault with the code, the column's name, the row (-1: unknown) and a sentence that shows the value as it was
- * seen (cut) and what was expected. Returns FAULT_E_INPUT. */
+/* The same as a fault with code, column and row (-1: unknown). Returns FAULT_E_INPUT. */
 int value_fault(enum anomaly anomaly, enum value_type type, const char *column, int64_t row, const char *seen,
                 size_t n_seen, struct fault *fault);
