@@ -243,7 +243,7 @@ static int judge(struct predict_row *row, struct fault *fault) {
         return 0;
 }
 
-int predict_row(const struct bundle *bundle, struct predict_row *row, struct verdict *ret_verdict,
+int predict_row(const struct bundle *bundle, struct predict_row *row, struct prediction *ret_prediction,
                 struct fault *fault) {
         size_t n_outputs = features_n_outputs(bundle->features);
         _cleanup_(free_pointer) float *heap = NULL;
@@ -263,9 +263,9 @@ int predict_row(const struct bundle *bundle, struct predict_row *row, struct ver
         if (r)
                 return r;
         forest_margins_row(bundle->forest, features, &margin);
-        *ret_verdict = (struct verdict){ .prediction = margin >= bundle->threshold.margin,
-                                         .margin = margin,
-                                         .probability = forest_probability(margin) };
+        *ret_prediction = (struct prediction){ .outcome = margin >= bundle->threshold.margin,
+                                               .margin = margin,
+                                               .probability = forest_probability(margin) };
         return 0;
 }
 
@@ -278,15 +278,15 @@ static void put_key(struct json_builder *json, const struct value *key) {
         }
 }
 
-void predict_put_verdict(struct json_builder *json, const struct bundle *bundle, const struct predict_row *row,
-                         const struct verdict *verdict, const struct predict_model *model) {
+void predict_put_json(struct json_builder *json, const struct bundle *bundle, const struct predict_row *row,
+                      const struct prediction *prediction, const struct predict_model *model) {
         const struct schema_column *label = &bundle->schema->columns[bundle->schema->label];
 
         json_begin_object(json);
-        json_key_int64(json, "prediction", verdict->prediction);
+        json_key_int64(json, "prediction", prediction->outcome);
         if (label->names)
-                json_key_text(json, "label", label->names[verdict->prediction]);
-        json_key_float(json, "probability", verdict->probability);
+                json_key_text(json, "label", label->names[prediction->outcome]);
+        json_key_float(json, "probability", prediction->probability);
         json_key_float(json, "threshold", forest_probability(bundle->threshold.margin));
         if (bundle->schema->key != SCHEMA_NO_VALUE)
                 put_key(json, &row->values[bundle->schema->key]);

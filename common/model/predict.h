@@ -3,11 +3,11 @@
 /*
  * Predict
  *
- * A row in, a verdict out, as JSON: the same bytes over HTTP and from `convoy score`. A row names its columns, raw as
- * in the data ("Vehicle_Damage":"Yes") or encoded as in the matrix ("Vehicle_Damage_Yes":1), in any order. The key is
- * optional and echoed as "id", the label is ignored. Raw and encoded for one column, part of a one-hot, or two ones in
- * it are refused, and every value is judged by the schema in the environment SERVING. Nothing here allocates for rows
- * and models of ordinary size.
+ * A row in, a prediction out, as JSON: the same bytes over HTTP and from `convoy score`. A row names its columns, raw
+ * as in the data ("Vehicle_Damage":"Yes") or encoded as in the matrix ("Vehicle_Damage_Yes":1), in any order. The key
+ * is optional and echoed as "id", the label is ignored. Raw and encoded for one column, part of a one-hot, or two ones
+ * in it are refused, and every value is judged by the schema in the environment SERVING. Nothing here allocates for
+ * rows and models of ordinary size.
  */
 
 #include <stdbool.h>
@@ -37,13 +37,13 @@ struct predict_row {
         bool is_raw[SCHEMA_COLUMNS_MAX];                       /* the raw name was met */
 };
 
-struct verdict {
-        int prediction; /* 1: margin >= threshold */
+struct prediction {
+        int outcome; /* 1: margin >= threshold */
         float margin;
         float probability;
 };
 
-/* Who answers, for the verdict's JSON. */
+/* Who answers, for the answer's JSON. */
 struct predict_model {
         const char *name; /* borrowed */
         int64_t version;  /* 0: none, left out */
@@ -53,7 +53,7 @@ struct predict_model {
 void predict_row_init(struct predict_row *row, const struct schema *schema, enum predict_strictness strictness);
 
 /* Adds a member of a JSON object, or a field of a form or CSV line (text without types). FAULT_E_INPUT names the
- * column. Texts are borrowed until the verdict is written. */
+ * column. Texts are borrowed until the prediction is written. */
 int predict_row_add_json(struct predict_row *row, const char *name, size_t n_name, const struct json_value *value,
                          struct fault *fault);
 int predict_row_add_text(struct predict_row *row, const char *name, size_t n_name, const char *text, size_t n_text,
@@ -63,8 +63,9 @@ int predict_row_add_text(struct predict_row *row, const char *name, size_t n_nam
 int predict_row_add_object(struct predict_row *row, const struct json_value *object, struct fault *fault);
 
 /* Judges the whole row, transforms and scores it. FAULT_E_INPUT names the column. */
-int predict_row(const struct bundle *bundle, struct predict_row *row, struct verdict *ret_verdict, struct fault *fault);
+int predict_row(const struct bundle *bundle, struct predict_row *row, struct prediction *ret_prediction,
+                struct fault *fault);
 
 /* Writes {"prediction":…,"label":…,"probability":…,"threshold":…,"id":…,"model":…,"version":…}. */
-void predict_put_verdict(struct json_builder *json, const struct bundle *bundle, const struct predict_row *row,
-                         const struct verdict *verdict, const struct predict_model *model);
+void predict_put_json(struct json_builder *json, const struct bundle *bundle, const struct predict_row *row,
+                      const struct prediction *prediction, const struct predict_model *model);
