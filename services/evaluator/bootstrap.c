@@ -10,12 +10,6 @@
 #include "common/base/error.h"
 #include "common/base/random.h"
 
-enum {
-        LABEL = 4,
-        CANDIDATE = 2,
-        CHAMPION = 1,
-};
-
 /* below this mean the waiting-time method needs few steps */
 static const double SMALL_MEAN = 10;
 
@@ -104,9 +98,9 @@ static double f1_of(const int64_t cells[BOOTSTRAP_CELLS], int who) {
         int64_t true_positives = 0, wrong = 0;
 
         for (int i = 0; i < BOOTSTRAP_CELLS; i++) {
-                if (i & LABEL && i & who)
+                if (i & BOOTSTRAP_LABEL && i & who)
                         true_positives += cells[i];
-                else if (i & LABEL || i & who)
+                else if (i & BOOTSTRAP_LABEL || i & who)
                         wrong += cells[i];
         }
         if (!true_positives)
@@ -134,7 +128,7 @@ int bootstrap_f1_difference(const int64_t cells[BOOTSTRAP_CELLS], uint64_t seed,
                 struct random random = random_stream(seed, RANDOM_SALT_BOOTSTRAP, i);
 
                 draw_cells(&random, cells, n_rows, drawn);
-                differences[i] = f1_of(drawn, CANDIDATE) - f1_of(drawn, CHAMPION);
+                differences[i] = f1_of(drawn, BOOTSTRAP_CANDIDATE) - f1_of(drawn, BOOTSTRAP_CHAMPION);
         }
         qsort(differences, n_draws, sizeof(*differences), compare_doubles);
         *ret_interval = (struct bootstrap_interval){ .low = differences[at],

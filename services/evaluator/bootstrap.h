@@ -12,8 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* rows by label (bit 2), candidate's decision (bit 1) and champion's (bit 0) */
-enum { BOOTSTRAP_CELLS = 8 };
+/* a cell's number says what its rows have in common */
+enum {
+        BOOTSTRAP_CHAMPION = 1,  /* the champion calls them positive */
+        BOOTSTRAP_CANDIDATE = 2, /* the candidate does */
+        BOOTSTRAP_LABEL = 4,     /* they are positive */
+        BOOTSTRAP_CELLS = 8,
+};
 
 struct bootstrap_interval {
         double low; /* quantile of the differences candidate - champion */
