@@ -18,6 +18,7 @@ enum random_salt {
         RANDOM_SALT_GOLDEN_ROWS = 0x676f6c64,
         RANDOM_SALT_DRIFT_NULL = 0x64726966,
         RANDOM_SALT_SKETCH = 0x736b6574,
+        RANDOM_SALT_COURIER = 0x636f7572,
 };
 
 struct random {

@@ -30,7 +30,6 @@
 #include "common/bus/courier_header.h"
 #include "common/bus/socket.h"
 
-#define SPOOL_VERSION 1
 #define SPOOL_INBOX_ROWS_MAX 1000
 #define SPOOL_DONE_ROWS_MAX 10000
 #define SPOOL_SEEN_ROWS_MAX 20000
@@ -48,7 +47,6 @@ enum {
         SPOOL_E_NONE,      /* no such row */
         SPOOL_E_DUPLICATE, /* this message is in the inbox, or has been */
         SPOOL_E_FULL,      /* the inbox holds SPOOL_INBOX_ROWS_MAX */
-        SPOOL_E_VERSION,   /* the file was written by a newer program */
 };
 
 struct db;
@@ -96,7 +94,8 @@ void spool_message_finish(struct spool_message *message);
 void spool_letter_finish(struct spool_letter *letter);
 void spool_done_finish(struct spool_done *done);
 
-/* Opens or makes the file. 0, SPOOL_E_VERSION, or a negative errno. */
+/* Opens or makes the file. 0 or a negative errno; -EBADMSG when a newer program wrote it. The file's user_version
+ * belongs to the spool: tables of others count their own. */
 int spool_open(const char *path, struct spool **ret_spool);
 struct spool *spool_destroy(struct spool *spool);
 void spool_destroy_pointer(struct spool **spool);
@@ -111,6 +110,9 @@ int spool_commit(struct spool *spool);
 
 /* Ends the transaction without a change; does nothing when none is open. */
 void spool_rollback(struct spool *spool);
+
+/* True when the message with this id is in the inbox, or has been. */
+int spool_knows(struct spool *spool, const char *id, bool *ret_is_known);
 
 /* inbox: put says SPOOL_E_DUPLICATE or SPOOL_E_FULL. */
 int spool_inbox_put(struct spool *spool, const char *id, const char *key, const void *body, size_t n_bytes);

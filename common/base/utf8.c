@@ -1,0 +1,57 @@
+/* UTF-8: eight ASCII bytes at a time, else one character by the table of RFC 3629 section 4. */
+
+#include "common/base/utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* The length of the character that starts here, 0 when there is none. */
+static size_t n_character(const uint8_t *at, size_t n_left) {
+        uint8_t head = at[0], least = 0x80, most = 0xbf;
+        size_t n;
+
+        if (head < 0x80)
+                return 1;
+        if (head < 0xc2 || head > 0xf4)
+                return 0;
+        n = head < 0xe0 ? 2 : head < 0xf0 ? 3 : 4;
+        if (n > n_left)
+                return 0;
+        if (head == 0xe0)
+                least = 0xa0;
+        else if (head == 0xed)
+                most = 0x9f;
+        else if (head == 0xf0)
+                least = 0x90;
+        else if (head == 0xf4)
+                most = 0x8f;
+        if (at[1] < least || at[1] > most)
+                return 0;
+        for (size_t i = 2; i < n; i++)
+                if ((at[i] & 0xc0) != 0x80)
+                        return 0;
+        return n;
+}
+
+bool utf8_is_valid(const void *bytes, size_t n_bytes) {
+        const uint8_t *at = bytes;
+        size_t n_left = n_bytes, n;
+        uint64_t eight;
+
+        while (n_left) {
+                if (n_left >= sizeof(eight)) {
+                        memcpy(&eight, at, sizeof(eight));
+                        if (!(eight & 0x8080808080808080ULL)) {
+                                at += sizeof(eight);
+                                n_left -= sizeof(eight);
+                                continue;
+                        }
+                }
+                n = n_character(at, n_left);
+                if (!n)
+                        return false;
+                at += n;
+                n_left -= n;
+        }
+        return true;
+}
