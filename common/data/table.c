@@ -329,6 +329,30 @@ int table_builder_reserve(struct table_builder *builder, size_t column, size_t n
         return 0;
 }
 
+int table_builder_reserve_texts(struct table_builder *builder, size_t column, size_t n_rows, size_t n_bytes,
+                                int32_t *ret_start, int32_t **ret_ends, char **ret_text) {
+        struct column_builder *target = &builder->builders[column];
+        size_t n_before = target->text.n_bytes;
+        int r;
+
+        assert(target->type == COLUMN_UTF8);
+        if (n_bytes > INT32_MAX - n_before)
+                return error_origin(-EFBIG, "column %s would pass 2 GiB of text in one batch", target->name);
+        r = buffer_reserve(&target->text, n_bytes + TABLE_TEXT_SLACK);
+        if (!r)
+                r = buffer_reserve(&target->values, n_rows * sizeof(int32_t));
+        if (!r)
+                r = grow_validity(target, n_rows, true);
+        if (r)
+                return error_trace(r);
+        *ret_start = (int32_t)n_before;
+        *ret_ends = (int32_t *)(void *)(target->values.data + target->values.n_bytes);
+        *ret_text = (char *)target->text.data + n_before;
+        target->text.n_bytes += n_bytes;
+        target->values.n_bytes += n_rows * sizeof(int32_t);
+        return 0;
+}
+
 static int add_rows_of_column(struct table_builder *builder, size_t k, const struct column *source,
                               const uint32_t *rows, size_t n_rows) {
         size_t width = value_width(source->type), n;

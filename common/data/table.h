@@ -120,6 +120,13 @@ int table_builder_add_missing(struct table_builder *builder, size_t column);
  * the column grows again. */
 int table_builder_reserve(struct table_builder *builder, size_t column, size_t n_rows, void **ret_values);
 
+/* Append n_rows texts of n_bytes in all, to be written by the caller: ret_ends[i] is the offset of the end of the i-th
+ * text, the first of which begins at offset *ret_start and at ret_text. TABLE_TEXT_SLACK bytes after the last text may
+ * be overwritten. Valid until the column grows again. 0, -ENOMEM or -EFBIG. */
+#define TABLE_TEXT_SLACK 24
+int table_builder_reserve_texts(struct table_builder *builder, size_t column, size_t n_rows, size_t n_bytes,
+                                int32_t *ret_start, int32_t **ret_ends, char **ret_text);
+
 /* Appends the given rows of a table whose columns have the builder's names, types and order (asserted). */
 int table_builder_add_rows(struct table_builder *builder, const struct table *table, const uint32_t *rows,
                            size_t n_rows);

@@ -26,5 +26,6 @@ static inline size_t alias_draw(const struct alias *table, size_t n, struct rand
         __extension__ unsigned __int128 product = (__extension__(unsigned __int128) random_next(random)) * n;
         size_t i = (size_t)(product >> 64);
 
-        return (uint64_t)product < table[i].threshold ? i : (size_t)table[i].other;
+        /* a selection by mask, since the branch would be taken by chance */
+        return i ^ ((i ^ (size_t)table[i].other) & -(size_t)((uint64_t)product >= table[i].threshold));
 }

@@ -203,12 +203,26 @@ static void draw_column(const struct model_draw *draw, struct block *block) {
 
 static int hand_out_texts(const struct output *output, const union cell *cells, size_t n_rows,
                           struct table_builder *builder, size_t column) {
+        size_t n_bytes = 0;
+        int32_t end, *ends;
+        char *text;
+        int r;
+
+        for (size_t i = 0; i < n_rows; i++)
+                n_bytes += output->values[cells[i].code].n_bytes;
+        r = table_builder_reserve_texts(builder, column, n_rows, n_bytes, &end, &ends, &text);
+        if (r)
+                return error_trace(r);
         for (size_t i = 0; i < n_rows; i++) {
                 const struct model_value *value = &output->values[cells[i].code];
-                int r = table_builder_add_text(builder, column, model_value_text(value), value->n_bytes);
 
-                if (r)
-                        return error_trace(r);
+                if (value->n_bytes <= MODEL_SHORT_BYTES)
+                        memcpy(text, value->short_text, MODEL_SHORT_BYTES);
+                else
+                        memcpy(text, value->text, value->n_bytes);
+                text += value->n_bytes;
+                end += (int32_t)value->n_bytes;
+                ends[i] = end;
         }
         return 0;
 }

@@ -6,9 +6,6 @@
 #include "common/base/error.h"
 #include "common/source/generator_table.h"
 
-/* what an int of every source can be */
-#define NUMBER_MAX (INT64_C(1) << 53)
-
 static const char *const kinds[DRAW_N_KINDS] = { "sequence", "uniform", "quantiles", "table", "label" };
 
 void model_finish(struct model *model) {
@@ -87,8 +84,8 @@ static int read_sequence(const struct config_node *node, struct model_draw *draw
         r = config_check_keys(node, known, N_ELEMENTS(known), fault);
         if (r)
                 return error_trace(r);
-        return error_trace(
-                config_get_int(node, "first", -NUMBER_MAX, NUMBER_MAX, &(int64_t){ 1 }, fault, &draw->first));
+        return error_trace(config_get_int(node, "first", -MODEL_NUMBER_MAX, MODEL_NUMBER_MAX, &(int64_t){ 1 }, fault,
+                                          &draw->first));
 }
 
 static int read_uniform(const struct config_node *node, struct model_draw *draw, struct fault *fault) {
@@ -98,9 +95,9 @@ static int read_uniform(const struct config_node *node, struct model_draw *draw,
 
         r = config_check_keys(node, known, N_ELEMENTS(known), fault);
         if (!r)
-                r = config_get_int(node, "min", -NUMBER_MAX, NUMBER_MAX, NULL, fault, &draw->first);
+                r = config_get_int(node, "min", -MODEL_NUMBER_MAX, MODEL_NUMBER_MAX, NULL, fault, &draw->first);
         if (!r)
-                r = config_get_int(node, "max", draw->first, NUMBER_MAX, NULL, fault, &max);
+                r = config_get_int(node, "max", draw->first, MODEL_NUMBER_MAX, NULL, fault, &max);
         if (r)
                 return error_trace(r);
         draw->n_wide = (uint64_t)(max - draw->first) + 1;

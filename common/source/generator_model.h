@@ -13,7 +13,13 @@
 
 #include "common/base/config.h"
 #include "common/base/fault.h"
+#include "common/data/table.h"
 #include "common/source/alias.h"
+
+/* what an int of every source can be */
+#define MODEL_NUMBER_MAX (INT64_C(1) << 53)
+/* texts up to this length, of digits all of them, are handed out by one copy of a fixed size */
+#define MODEL_SHORT_BYTES TABLE_TEXT_SLACK
 
 enum draw_kind {
         DRAW_SEQUENCE,
@@ -26,10 +32,10 @@ enum draw_kind {
 
 /* One of the values of a column that is drawn by table, or of the label. */
 struct model_value {
-        const char *text; /* borrowed from the file; NULL: the digits */
-        char digits[24];
+        const char *text; /* borrowed from the file; NULL: a number, whose digits are short */
         int64_t number;
         size_t n_bytes;
+        char short_text[MODEL_SHORT_BYTES]; /* the text where it is short enough, padded */
 };
 
 struct model_column {
@@ -97,5 +103,5 @@ void model_finish(struct model *model);
 size_t model_find(const struct model *model, const char *name);
 
 static inline const char *model_value_text(const struct model_value *value) {
-        return value->text ? value->text : value->digits;
+        return value->text ? value->text : value->short_text;
 }

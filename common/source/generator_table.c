@@ -7,7 +7,6 @@
 
 #include "common/base/error.h"
 
-#define NUMBER_MAX (INT64_C(1) << 53)
 #define ROWS_MAX 1e15
 /* A cell without positives must keep finite log-odds. */
 #define SHRINK_MIN 1e-6
@@ -41,8 +40,11 @@ int model_add_value(struct model_column *column, const char *text, int64_t numbe
         column->values = values;
         values += column->n_values;
         *values = (struct model_value){ .text = text, .number = number };
-        snprintf(values->digits, sizeof(values->digits), "%lld", (long long)number);
+        if (!text)
+                snprintf(values->short_text, sizeof(values->short_text), "%lld", (long long)number);
         values->n_bytes = strlen(model_value_text(values));
+        if (text && values->n_bytes <= sizeof(values->short_text))
+                memcpy(values->short_text, text, values->n_bytes);
         *ret_code = (uint32_t)column->n_values++;
         return 0;
 }
@@ -63,7 +65,8 @@ static int read_value(struct model_column *column, const struct config_node *nod
         else if (is_text != column->is_text)
                 return config_fault(node, fault, "GENERATOR_INVALID",
                                     "the values of column %s must all be integers or all be texts", column->name);
-        r = is_text ? config_as_text(node, fault, &text) : config_as_int(node, -NUMBER_MAX, NUMBER_MAX, fault, &number);
+        r = is_text ? config_as_text(node, fault, &text)
+                    : config_as_int(node, -MODEL_NUMBER_MAX, MODEL_NUMBER_MAX, fault, &number);
         if (r)
                 return error_trace(r);
         return error_trace(model_add_value(column, text, number, ret_code));
