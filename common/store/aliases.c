@@ -1,0 +1,210 @@
+/* Aliases: the rules by which they move. */
+
+#include "common/store/aliases.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/error.h"
+
+/* what people set must leave room for the aliases that a release sets */
+#define HOUSE_ALIASES 3
+
+bool alias_is_valid(const char *name) {
+        size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+        if (!n || n >= ALIASES_NAME_BYTES || name[n] || !strcmp(name, "latest"))
+                return false;
+        return name[0] != 'v' || n == 1 || strspn(name + 1, "0123456789") != n - 1;
+}
+
+static bool is_of_the_house(const char *name) {
+        return !strcmp(name, ALIASES_CHAMPION) || !strcmp(name, ALIASES_CHALLENGER) || !strcmp(name, ALIASES_PREVIOUS);
+}
+
+/* The place of the alias, or where it would be put in. */
+static size_t place_of(const struct aliases *aliases, const char *name, bool *ret_is_there) {
+        size_t i = 0;
+
+        while (i < aliases->n_aliases && strcmp(aliases->aliases[i].name, name) < 0)
+                i++;
+        *ret_is_there = i < aliases->n_aliases && !strcmp(aliases->aliases[i].name, name);
+        return i;
+}
+
+int64_t aliases_find(const struct aliases *aliases, const char *name) {
+        bool is_there;
+        size_t i = place_of(aliases, name, &is_there);
+
+        return is_there ? aliases->aliases[i].version : ALIASES_NONE;
+}
+
+/* Sets or (version ALIASES_NONE) removes one alias, and notes that in the move. */
+static void change(struct aliases *aliases, const char *name, int64_t version) {
+        struct alias_move *move = &aliases->last;
+        bool is_there;
+        size_t i = place_of(aliases, name, &is_there);
+        int64_t from = is_there ? aliases->aliases[i].version : ALIASES_NONE;
+
+        if (from == version)
+                return;
+        assert(move->n_changes < ALIASES_CHANGES_MOST);
+        move->changes[move->n_changes] = (struct alias_change){ .from = from, .to = version };
+        snprintf(move->changes[move->n_changes++].name, ALIASES_NAME_BYTES, "%s", name);
+        if (is_there && version == ALIASES_NONE) {
+                memmove(&aliases->aliases[i], &aliases->aliases[i + 1],
+                        (aliases->n_aliases - i - 1) * sizeof(struct alias));
+                aliases->n_aliases--;
+                return;
+        }
+        if (!is_there) {
+                assert(aliases->n_aliases < ALIASES_MOST);
+                memmove(&aliases->aliases[i + 1], &aliases->aliases[i],
+                        (aliases->n_aliases - i) * sizeof(struct alias));
+                aliases->n_aliases++;
+                snprintf(aliases->aliases[i].name, ALIASES_NAME_BYTES, "%s", name);
+        }
+        aliases->aliases[i].version = version;
+}
+
+/* Makes a version champion: the old one becomes previous, and who was challenger is so no more. */
+static void crown(struct aliases *aliases, int64_t version) {
+        int64_t champion = aliases_find(aliases, ALIASES_CHAMPION);
+
+        if (champion == version)
+                return;
+        change(aliases, ALIASES_CHAMPION, version);
+        if (champion != ALIASES_NONE)
+                change(aliases, ALIASES_PREVIOUS, champion);
+        if (aliases_find(aliases, ALIASES_CHALLENGER) == version)
+                change(aliases, ALIASES_CHALLENGER, ALIASES_NONE);
+}
+
+/* The state after the present one, with a move in which nothing has changed yet. */
+static struct aliases begin(const struct aliases *present, const struct alias_request *request,
+                            enum alias_action action, int64_t version) {
+        struct aliases next = *present;
+
+        next.sequence++;
+        next.last = (struct alias_move){
+                .sequence = next.sequence, .action = action, .version = version, .at_ms = request->at_ms
+        };
+        snprintf(next.last.run, sizeof(next.last.run), "%s", request->run ? request->run : "");
+        snprintf(next.last.actor, sizeof(next.last.actor), "%s", request->actor ? request->actor : "");
+        snprintf(next.last.reason, sizeof(next.last.reason), "%s", request->reason ? request->reason : "");
+        return next;
+}
+
+void aliases_release(const struct aliases *present, const struct alias_request *request, int64_t version,
+                     int64_t expected, bool wants_champion, struct aliases *ret_next) {
+        struct aliases next = begin(present, request, ALIAS_ACTION_RELEASE, version);
+
+        if (!wants_champion)
+                next.last.hindrance = ALIAS_HINDRANCE_CHALLENGER;
+        else if (present->is_pinned)
+                next.last.hindrance = ALIAS_HINDRANCE_PINNED;
+        else if (aliases_find(present, ALIASES_CHAMPION) != expected)
+                next.last.hindrance = ALIAS_HINDRANCE_MOVED;
+
+        if (next.last.hindrance == ALIAS_HINDRANCE_NONE)
+                crown(&next, version);
+        else
+                change(&next, ALIASES_CHALLENGER, version);
+        *ret_next = next;
+}
+
+int aliases_set(const struct aliases *present, const struct alias_request *request, const char *name, int64_t version,
+                int64_t expected, struct aliases *ret_next) {
+        struct aliases next = begin(present, request, ALIAS_ACTION_SET, version);
+        int64_t from = aliases_find(present, name);
+        size_t n_others = 0;
+
+        assert(alias_is_valid(name) && version > ALIASES_NONE);
+        if (expected != ALIASES_ANY && expected != from)
+                return ALIASES_E_CONFLICT;
+        for (size_t i = 0; i < present->n_aliases; i++)
+                n_others += !is_of_the_house(present->aliases[i].name);
+        if (from == ALIASES_NONE && !is_of_the_house(name) && n_others >= ALIASES_MOST - HOUSE_ALIASES)
+                return ALIASES_E_FULL;
+        if (!strcmp(name, ALIASES_CHAMPION)) {
+                crown(&next, version);
+                next.is_pinned = false;
+        } else {
+                change(&next, name, version);
+        }
+        if (!next.last.n_changes && next.is_pinned == present->is_pinned)
+                return ALIASES_E_UNCHANGED;
+        *ret_next = next;
+        return 0;
+}
+
+int aliases_roll_back(const struct aliases *present, const struct alias_request *request, int64_t from, int64_t to,
+                      struct aliases *ret_next) {
+        struct aliases next = begin(present, request, ALIAS_ACTION_ROLLBACK, to);
+
+        if (from == ALIASES_NONE || aliases_find(present, ALIASES_CHAMPION) != from || to == from)
+                return ALIASES_E_CONFLICT;
+        crown(&next, to);
+        next.is_pinned = true;
+        *ret_next = next;
+        return 0;
+}
+
+int aliases_pin(const struct aliases *present, const struct alias_request *request, bool is_pinned,
+                struct aliases *ret_next) {
+        struct aliases next = begin(present, request, is_pinned ? ALIAS_ACTION_PIN : ALIAS_ACTION_UNPIN, ALIASES_NONE);
+
+        if (present->is_pinned == is_pinned)
+                return ALIASES_E_UNCHANGED;
+        next.is_pinned = is_pinned;
+        *ret_next = next;
+        return 0;
+}
+
+static bool is_refused(const struct alias_rollback_search *search, int64_t version) {
+        for (size_t i = 0; i < search->n_refused; i++)
+                if (search->refused[i] == version)
+                        return true;
+        return false;
+}
+
+/* The champion that this move took the place of, or ALIASES_NONE. */
+static int64_t dethroned(const struct alias_move *move) {
+        for (size_t i = 0; i < move->n_changes; i++)
+                if (!strcmp(move->changes[i].name, ALIASES_CHAMPION))
+                        return move->changes[i].from;
+        return ALIASES_NONE;
+}
+
+int alias_rollback_search_feed(struct alias_rollback_search *search, const struct alias_move *move,
+                               int64_t *ret_version) {
+        int64_t version = dethroned(move);
+        int64_t *refused;
+
+        /* a version met before has had its latest time as champion judged already */
+        if (version == ALIASES_NONE || version == search->champion || is_refused(search, version)) {
+                *ret_version = ALIASES_NONE;
+                return 0;
+        }
+        if (move->action != ALIAS_ACTION_ROLLBACK) {
+                *ret_version = version;
+                return 0;
+        }
+        refused = reallocarray(search->refused, search->n_refused + 1, sizeof(*refused));
+        if (!refused)
+                return error_origin(-ENOMEM, "looking for an earlier champion");
+        refused[search->n_refused++] = version;
+        search->refused = refused;
+        *ret_version = ALIASES_NONE;
+        return 0;
+}
+
+void alias_rollback_search_finish(struct alias_rollback_search *search) {
+        if (!search)
+                return;
+        free(search->refused);
+        search->refused = NULL;
+        search->n_refused = 0;
+}
