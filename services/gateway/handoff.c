@@ -1,97 +1,32 @@
-/* Hand-over: mailboxes with an eventfd, answers through the loop's receiver. */
+/* Hand-over: there by mailbox, back by the loop's receiver. */
 
 #include "services/gateway/handoff.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "common/base/error.h"
-#include "common/base/log.h"
-
-/* handoffs in one mailbox, at most */
-enum { MAILBOX_WAITING_MOST = 1024 };
-
-static struct handoff *handoff_destroy(struct handoff *handoff) {
-        if (!handoff)
-                return NULL;
-        buffer_finish(&handoff->body);
-        buffer_finish(&handoff->answer);
-        free(handoff);
-        return NULL;
-}
-
-static void handoff_destroy_pointer(struct handoff **handoff) {
-        handoff_destroy(*handoff);
-}
-
-int mailbox_init(struct mailbox *mailbox) {
-        int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-
-        if (fd < 0)
-                return error_origin(-errno, "creating an eventfd");
-        *mailbox = (struct mailbox){ .wake_fd = fd };
-        pthread_mutex_init(&mailbox->lock, NULL);
-        return 0;
-}
-
-void mailbox_finish(struct mailbox *mailbox) {
-        struct handoff *handoff;
-
-        while ((handoff = mailbox_take(mailbox)))
-                handoff_destroy(handoff);
-        close(mailbox->wake_fd);
-        pthread_mutex_destroy(&mailbox->lock);
-}
-
-struct handoff *mailbox_take(struct mailbox *mailbox) {
-        struct handoff *handoff;
-        uint64_t count;
-
-        pthread_mutex_lock(&mailbox->lock);
-        handoff = mailbox->first;
-        if (handoff) {
-                mailbox->first = handoff->next;
-                mailbox->n_waiting--;
-                handoff->next = NULL;
-        }
-        if (!mailbox->first) {
-                mailbox->last = NULL;
-                /* nothing waits any more: an eventfd that was never raised answers EAGAIN, which is as well */
-                if (read(mailbox->wake_fd, &count, sizeof(count)) < 0)
-                        assert(errno == EAGAIN);
-        }
-        pthread_mutex_unlock(&mailbox->lock);
-        return handoff;
-}
-
-static bool mailbox_put(struct mailbox *mailbox, struct handoff *handoff) {
-        const uint64_t one = 1;
-        bool has_room;
-
-        pthread_mutex_lock(&mailbox->lock);
-        has_room = mailbox->n_waiting < MAILBOX_WAITING_MOST;
-        if (has_room) {
-                if (mailbox->last)
-                        mailbox->last->next = handoff;
-                else
-                        mailbox->first = handoff;
-                mailbox->last = handoff;
-                mailbox->n_waiting++;
-                if (write(mailbox->wake_fd, &one, sizeof(one)) < 0)
-                        assert(errno == EAGAIN);
-        }
-        pthread_mutex_unlock(&mailbox->lock);
-        return has_room;
-}
 
 /* In the request's pool: tells the handoff when the request's memory goes away. */
 struct handoff_watch {
         struct handoff *handoff; /* NULL once it came back */
 };
+
+static void handoff_discard(struct job *job) {
+        struct handoff *handoff = handoff_of_job(job);
+
+        buffer_finish(&handoff->body);
+        buffer_finish(&handoff->answer);
+        free(handoff);
+}
+
+static void handoff_discard_pointer(struct handoff **handoff) {
+        if (*handoff)
+                handoff_discard(&(*handoff)->job);
+}
 
 static void on_request_disposed(void *memory) {
         struct handoff_watch *watch = memory;
@@ -100,55 +35,75 @@ static void on_request_disposed(void *memory) {
                 watch->handoff->request.h2o = NULL;
 }
 
-int handoff_post(struct request *request, struct mailbox *mailbox, handoff_function *work, const char *header,
-                 int64_t number) {
-        _cleanup_(handoff_destroy_pointer) struct handoff *handoff = calloc(1, sizeof(*handoff));
-        h2o_iovec_t value = { NULL, 0 };
-        struct handoff_watch *watch;
+static void deliver(struct loop_message *message) {
+        struct handoff *handoff = H2O_STRUCT_FROM_MEMBER(struct handoff, message, message);
+        struct request *request = &handoff->request;
 
-        if (!handoff || buffer_append(&handoff->body, request->h2o->entity.base, request->h2o->entity.len)) {
-                request_answer_error(request, 503, "out of memory, try again");
-                return 0;
+        if (request->h2o) {
+                handoff->watch->handoff = NULL;
+                if (handoff->location[0])
+                        request_add_header(request, "location", handoff->location);
+                request_answer_json(request, handoff->status, &handoff->answer);
         }
-        if (header)
-                value = request_header(request, header);
-        if (value.len >= sizeof(handoff->key)) {
-                request_answer_error(request, 400, "the header %s is longer than %zu bytes", header,
-                                     sizeof(handoff->key) - 1);
-                return 0;
-        }
+        handoff_discard(&handoff->job);
+}
+
+static int copy_request(struct handoff *handoff, const struct request *request, const char *header) {
+        h2o_iovec_t value = header ? request_header(request, header) : (h2o_iovec_t){ NULL, 0 };
+        int r;
+
+        r = buffer_append(&handoff->body, request->h2o->entity.base, request->h2o->entity.len);
+        if (r)
+                return error_trace(r);
+        if (value.len >= sizeof(handoff->header))
+                return -EMSGSIZE;
         if (value.len)
-                memcpy(handoff->key, value.base, value.len);
+                memcpy(handoff->header, value.base, value.len);
         if ((request->n_parameters > 0 &&
              !request_parameter(request, 0, handoff->parameter, sizeof(handoff->parameter))) ||
-            (request->n_parameters > 1 && !request_parameter(request, 1, handoff->name, sizeof(handoff->name)))) {
-                request_answer_error(request, 404, "no such thing");
-                return 0;
-        }
-        handoff->receiver = request->receiver;
-        handoff->request = *request;
-        handoff->work = work;
-        handoff->number = number;
-        watch = h2o_mem_alloc_shared(&request->h2o->pool, sizeof(*watch), on_request_disposed);
-        watch->handoff = handoff;
-        handoff->watch = watch;
-        if (!mailbox_put(mailbox, handoff)) {
-                watch->handoff = NULL;
-                request_answer_error(request, 503, "too many calls are waiting, try again");
-                return 0;
-        }
-        steal(handoff);
+            (request->n_parameters > 1 && !request_parameter(request, 1, handoff->name, sizeof(handoff->name))))
+                return -ENOENT;
         return 0;
 }
 
-void handoff_return(struct handoff *handoff) {
-        h2o_multithread_send_message(handoff->receiver, &handoff->super);
+int handoff_post(struct request *request, struct mailbox *mailbox, job_function *run, const char *header,
+                 int64_t number) {
+        _cleanup_(handoff_discard_pointer) struct handoff *handoff = calloc(1, sizeof(*handoff));
+        int r;
+
+        r = handoff ? copy_request(handoff, request, header) : -ENOMEM;
+        if (r == -EMSGSIZE)
+                request_answer_error(request, 400, "the header %s is longer than %d bytes", header,
+                                     REQUEST_PARAMETER_BYTES - 1);
+        else if (r == -ENOENT)
+                request_answer_error(request, 404, "a name in the path is too long");
+        else if (r)
+                request_answer_error(request, 503, "out of memory, try again");
+        if (r)
+                return 0;
+        handoff->job = (struct job){ .run = run, .discard = handoff_discard };
+        handoff->message.deliver = deliver;
+        handoff->request = *request;
+        handoff->number = number;
+        handoff->watch = h2o_mem_alloc_shared(&request->h2o->pool, sizeof(*handoff->watch), on_request_disposed);
+        handoff->watch->handoff = handoff;
+        if (mailbox_put(mailbox, &handoff->job)) {
+                steal(handoff);
+                return 0;
+        }
+        handoff->watch->handoff = NULL;
+        request_answer_error(request, 503, "too many calls are waiting, try again");
+        return 0;
+}
+
+void handoff_return(struct handoff *handoff, int status) {
+        handoff->status = status;
+        h2o_multithread_send_message(handoff->request.receiver, &handoff->message.super);
 }
 
 void handoff_return_fault(struct handoff *handoff, int status, const struct fault *fault) {
         buffer_clear(&handoff->answer);
-        handoff->status = request_error_json(fault, &handoff->answer) ? 500 : status;
-        handoff_return(handoff);
+        handoff_return(handoff, request_error_json(fault, &handoff->answer) ? 500 : status);
 }
 
 void handoff_return_error(struct handoff *handoff, int status, const char *format, ...) {
@@ -161,17 +116,16 @@ void handoff_return_error(struct handoff *handoff, int status, const char *forma
         handoff_return_fault(handoff, status, &fault);
 }
 
+void handoff_return_failure(struct handoff *handoff, int error) {
+        handoff_return_error(handoff, error == -ENOSPC || error == -EDQUOT ? 507 : 500, "%s; the log says more",
+                             strerror(-error));
+}
+
 void handoff_on_messages(h2o_multithread_receiver_t *receiver _unused_, h2o_linklist_t *messages) {
         while (!h2o_linklist_is_empty(messages)) {
-                struct handoff *handoff = H2O_STRUCT_FROM_MEMBER(struct handoff, super.link, messages->next);
+                struct loop_message *message = H2O_STRUCT_FROM_MEMBER(struct loop_message, super.link, messages->next);
 
-                h2o_linklist_unlink(&handoff->super.link);
-                if (handoff->request.h2o) {
-                        handoff->watch->handoff = NULL;
-                        if (handoff->location[0])
-                                request_add_header(&handoff->request, "location", handoff->location);
-                        request_answer_json(&handoff->request, handoff->status, &handoff->answer);
-                }
-                handoff_destroy(handoff);
+                h2o_linklist_unlink(&message->super.link);
+                message->deliver(message);
         }
 }
