@@ -16,11 +16,13 @@
 #include "common/base/error.h"
 #include "common/base/expand.h"
 #include "common/base/file.h"
+#include "common/base/utf8.h"
 
 struct loader {
         struct config *config;
         enum config_mode mode;
         struct fault *fault;
+        struct fy_diag *diagnostics; /* collects what the parser says */
         struct fy_parser *parser;
         struct config_node *open; /* the map or list being filled */
         unsigned depth;
@@ -28,6 +30,11 @@ struct loader {
         char *key; /* a key that waits for its value */
         int64_t key_line, key_position;
 };
+
+static void diagnostics_destroy_pointer(struct fy_diag **diagnostics) {
+        if (*diagnostics)
+                fy_diag_destroy(*diagnostics);
+}
 
 static void parser_destroy_pointer(struct fy_parser **parser) {
         if (*parser)
@@ -50,22 +57,15 @@ static int refuse(struct loader *loader, const struct fy_mark *mark, const char 
 
 /* What libfyaml says first about a text that is no YAML. */
 static int refuse_malformed(struct loader *loader) {
-        struct fy_diag *diagnostics = fy_parser_get_diag(loader->parser);
         const struct fy_diag_error *error;
         void *iterator = NULL;
         struct fy_mark mark;
-        int r;
 
-        error = diagnostics ? fy_diag_errors_iterate(diagnostics, &iterator) : NULL;
-        if (error) {
-                mark = (struct fy_mark){ .line = error->line - 1, .column = error->column - 1 };
-                r = refuse(loader, &mark, "CONFIG_MALFORMED", "malformed YAML: %s", error->msg);
-        } else {
-                r = refuse(loader, NULL, "CONFIG_MALFORMED", "malformed YAML");
-        }
-        if (diagnostics)
-                fy_diag_unref(diagnostics);
-        return r;
+        error = fy_diag_errors_iterate(loader->diagnostics, &iterator);
+        if (!error)
+                return refuse(loader, NULL, "CONFIG_MALFORMED", "malformed YAML");
+        mark = (struct fy_mark){ .line = error->line - 1, .column = error->column - 1 };
+        return refuse(loader, &mark, "CONFIG_MALFORMED", "malformed YAML: %s", error->msg);
 }
 
 /* A copy of a scalar token's text; a missing token is the empty text. */
@@ -269,6 +269,23 @@ static int on_event(struct loader *loader, struct fy_event *event) {
         }
 }
 
+/* libfyaml lets some bytes pass that are no UTF-8. */
+static int check_characters(struct loader *loader) {
+        const struct buffer *bytes = &loader->config->bytes;
+        const char *text = buffer_text(bytes);
+        struct fy_mark mark = { 0 };
+
+        for (size_t i = 0, n; i < bytes->n_bytes; i += n) {
+                n = utf8_character_bytes(text + i, bytes->n_bytes - i);
+                if (!n || !text[i])
+                        return refuse(loader, &mark, "CONFIG_MALFORMED", "byte 0x%02x here is no UTF-8 text",
+                                      (unsigned char)text[i]);
+                mark.column = text[i] == '\n' ? 0 : mark.column + 1;
+                mark.line += text[i] == '\n';
+        }
+        return 0;
+}
+
 static int load_events(struct loader *loader) {
         struct fy_event *event;
         int r = 0;
@@ -289,9 +306,10 @@ static int load_events(struct loader *loader) {
 /* Takes the bytes, also on failure. */
 static int load(const char *name, struct buffer *bytes, enum config_mode mode, struct fault *fault,
                 struct config **ret_config) {
-        const struct fy_parse_cfg settings = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2 |
-                                                        FYPCF_JSON_NONE };
+        struct fy_parse_cfg settings = { .flags = FYPCF_QUIET | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE };
+        struct fy_diag_cfg quiet;
         _cleanup_(config_destroy_pointer) struct config *config = calloc(1, sizeof(*config));
+        _cleanup_(diagnostics_destroy_pointer) struct fy_diag *diagnostics = NULL;
         _cleanup_(parser_destroy_pointer) struct fy_parser *parser = NULL;
         struct loader loader = { .config = config, .mode = mode, .fault = fault };
         int r;
@@ -303,13 +321,22 @@ static int load(const char *name, struct buffer *bytes, enum config_mode mode, s
         config->bytes = *bytes;
         *bytes = (struct buffer)BUFFER_NULL;
         config->name = strdup(name);
+        fy_diag_cfg_default(&quiet);
+        quiet.fp = NULL;
+        loader.diagnostics = settings.diag = diagnostics = fy_diag_create(&quiet);
+        if (!config->name || !diagnostics)
+                return error_origin(-ENOMEM, "loading %s", name);
+        fy_diag_set_collect_errors(diagnostics, true);
         loader.parser = parser = fy_parser_create(&settings);
-        if (!config->name || !parser)
+        if (!parser)
                 return error_origin(-ENOMEM, "loading %s", name);
         if (config->bytes.n_bytes > CONFIG_BYTES_MAX)
                 return refuse(&loader, NULL, "CONFIG_TOO_LARGE", "more than %d bytes", CONFIG_BYTES_MAX);
         if (!config->bytes.n_bytes)
                 return refuse(&loader, NULL, "CONFIG_EMPTY", "the file has no content");
+        r = check_characters(&loader);
+        if (r)
+                return r;
         if (fy_parser_set_string(parser, buffer_text(&config->bytes), config->bytes.n_bytes))
                 return error_origin(-ENOMEM, "loading %s", name);
         r = load_events(&loader);

@@ -12,6 +12,7 @@
 
 #include "common/base/error.h"
 #include "common/base/json.h"
+#include "common/base/utf8.h"
 
 static const char REPLACEMENT[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -99,42 +100,13 @@ static bool append_scalar(struct json_builder *builder, const yyjson_val *value,
         return true;
 }
 
-/* Length of the well-formed character at bytes (The Unicode Standard, table 3-7), 0 when there is none. */
-static size_t character_length(const uint8_t *bytes, size_t n_bytes) {
-        uint8_t first = bytes[0], low = 0x80, high = 0xbf;
-        size_t n;
-
-        if (first < 0x80)
-                return 1;
-        if (first < 0xc2 || first > 0xf4)
-                return 0;
-        n = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-        if (n > n_bytes)
-                return 0;
-        if (first == 0xe0)
-                low = 0xa0;
-        else if (first == 0xed)
-                high = 0x9f;
-        else if (first == 0xf0)
-                low = 0x90;
-        else if (first == 0xf4)
-                high = 0x8f;
-        if (bytes[1] < low || bytes[1] > high)
-                return 0;
-        for (size_t i = 2; i < n; i++)
-                if ((bytes[i] & 0xc0) != 0x80)
-                        return 0;
-        return n;
-}
-
 static int repair_text(const char *text, size_t n_bytes, struct buffer *repaired) {
-        const uint8_t *bytes = (const uint8_t *)text;
         int r = 0;
 
         for (size_t i = 0; i < n_bytes && !r;) {
-                size_t n = character_length(bytes + i, n_bytes - i);
+                size_t n = utf8_character_bytes(text + i, n_bytes - i);
 
-                r = n ? buffer_append(repaired, bytes + i, n) : buffer_append_text(repaired, REPLACEMENT);
+                r = n ? buffer_append(repaired, text + i, n) : buffer_append_text(repaired, REPLACEMENT);
                 i += n ? n : 1;
         }
         return error_trace(r);

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the character that starts here, 0 when there is none. */
-static size_t n_character(const uint8_t *at, size_t n_left) {
+size_t utf8_character_bytes(const void *character, size_t n_left) {
+        const uint8_t *at = character;
         uint8_t head = at[0], least = 0x80, most = 0xbf;
         size_t n;
 
@@ -47,7 +47,7 @@ bool utf8_is_valid(const void *bytes, size_t n_bytes) {
                                 continue;
                         }
                 }
-                n = n_character(at, n_left);
+                n = utf8_character_bytes(at, n_left);
                 if (!n)
                         return false;
                 at += n;
