@@ -67,7 +67,8 @@ void envelope_init(struct envelope *envelope, const char *run, int64_t attempt, 
  */
 int envelope_unpack(const void *frame, size_t n_bytes, struct envelope *ret_envelope, struct fault *fault);
 
-/* Replaces frame by a message of this type. The envelope's own type and body are not looked at. 0 or -ENOMEM. */
+/* Replaces frame by a message of this type. The envelope's own type and body are not looked at. 0,
+ * -ENOMEM, or -EPROTO when a field breaks its own table's rules: what cannot be read is not sent. */
 int envelope_pack(const struct envelope *envelope, enum message_type type, const struct record *record,
                   const void *message, struct buffer *frame);
 

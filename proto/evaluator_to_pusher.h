@@ -36,7 +36,7 @@ struct evaluator_to_pusher {
 };
 
 #define EVALUATOR_TO_PUSHER_NULL \
-        { .order = ORDER_NULL }
+        { 0 }
 
 extern const struct record verdict_record;
 

@@ -14,7 +14,7 @@ struct gateway_to_ingestor {
 };
 
 #define GATEWAY_TO_INGESTOR_NULL \
-        { .order = ORDER_NULL }
+        { 0 }
 
 extern const struct record gateway_to_ingestor_record;
 

@@ -24,7 +24,7 @@ struct ingestor_to_validator {
 };
 
 #define INGESTOR_TO_VALIDATOR_NULL \
-        { .order = ORDER_NULL }
+        { 0 }
 
 extern const struct record ingestion_record;
 

@@ -30,7 +30,7 @@ struct order {
 };
 
 #define ORDER_NULL \
-        { .parameters = PARAMETERS_NULL }
+        { 0 }
 
 extern const struct record champion_record;
 extern const struct record order_record;

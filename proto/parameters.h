@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "proto/record.h"
+#include "proto/setting.h"
 
 struct config_node;
 
@@ -21,8 +22,6 @@ struct config_node;
 #define PARAMETERS_COLUMN_BYTES 128
 #define PARAMETERS_COLUMNS_MOST 64
 #define PARAMETERS_SETTINGS_MOST 48
-#define PARAMETERS_SETTING_NAME_BYTES 32
-#define PARAMETERS_SETTING_VALUE_BYTES 256
 
 /* A row belongs to test when xxh64(key bytes, salt) mod 10000 < test_ten_thousandths. */
 struct split {
@@ -47,12 +46,6 @@ struct transform_parameters {
         enum scaling numbers;
         size_t n_columns; /* those that differ */
         struct column_scaling columns[PARAMETERS_COLUMNS_MOST];
-};
-
-/* A parameter of XGBoost under its own name, as text: "max_depth", "6". */
-struct setting {
-        char name[PARAMETERS_SETTING_NAME_BYTES];
-        char value[PARAMETERS_SETTING_VALUE_BYTES];
 };
 
 struct train_parameters {

@@ -6,6 +6,7 @@
  * The end of the line. A candidate that was not accepted has no version.
  */
 
+#include "common/base/digest.h"
 #include "proto/envelope.h"
 #include "proto/parameters.h"
 #include "proto/reason.h"

@@ -30,6 +30,9 @@
 #include "common/bus/cursor.h"
 #include "common/bus/pack.h"
 
+/* the path of a field, its end included */
+#define RECORD_PATH_BYTES 128
+
 struct config_node;
 struct record;
 
@@ -152,23 +155,46 @@ struct record {
                 .n_room = RECORD_ROOM(type_, member_) / sizeof(struct within_), .record = &within_##_record \
         }
 
-/* Writes the record, which must keep its own table's rules (asserted): what cannot be read is not sent. */
+/* The field of that name, or NULL. */
+const struct record_field *record_find_field(const struct record *record, const char *name);
+
+/* Writes the record, which is valid. */
 void record_pack(const struct record *record, const void *value, struct pack *pack);
 
 /* Reads a whole map into ret_value, which is written to along the way, or fails like the cursor's getters; the fault's
  * column is the path of the field, such as "order.schema.sha256". Codes FRAME_*, FIELD_*. */
 int record_unpack(const struct record *record, struct cursor *cursor, void *ret_value);
 
-/* Appends the record as one JSON value, or its fields into an object that is open already. */
+/* Appends the record, which is valid, as one JSON value; or its fields into an object that is open already. */
 void record_put_json(const struct record *record, const void *value, struct json_builder *json);
 void record_put_json_fields(const struct record *record, const void *value, struct json_builder *json);
 
-/* Reads an object over what ret_value holds: absent members stay as they are, so the caller presets defaults. 0 or
- * FAULT_E_INPUT (RECORD_FIELD), the fault's column being the path of the field. */
-int record_get_json(const struct record *record, const struct json_value *object, void *value, struct fault *fault);
+/* Reads an object into ret_value, which is written to along the way. 0 or FAULT_E_INPUT (RECORD_FIELD), the fault's
+ * column being the path of the field. */
+int record_get_json(const struct record *record, const struct json_value *object, void *ret_value, struct fault *fault);
 
-/* The same from YAML, with the place of what is wrong. NULL node: nothing changes. Lists are refused (asserted). */
-int record_get_config(const struct record *record, const struct config_node *map, void *value, struct fault *fault);
+/* Reads one field, neither map nor list, from YAML into the record at value. 0 or FAULT_E_INPUT (CONFIG_*). */
+int record_get_config(const struct record_field *field, const struct config_node *node, void *value,
+                      struct fault *fault);
 
-/* True when value keeps the rules of the table; else the path of the first field that breaks them is written. */
-bool record_is_valid(const struct record *record, const void *value, char *ret_path, size_t n_bytes);
+/* True when value keeps the rules of the table; else the path of the first field that breaks them is written. A record
+ * from outside is valid when it was read; a program checks what it made itself before it writes it. */
+bool record_is_valid(const struct record *record, const void *value, char ret_path[RECORD_PATH_BYTES]);
+
+/* True when text has the form. */
+bool record_form_holds(enum record_form form, const char *text);
+
+/* The path of a field while a record is walked; for the files of this module. */
+struct record_path {
+        char text[RECORD_PATH_BYTES];
+        size_t n_bytes;
+};
+
+/* Appends ".name", or "[index]" when name is NULL, and returns the length before, to be put back. Cut when too long. */
+size_t record_path_push(struct record_path *path, const char *name, size_t index);
+void record_path_pop(struct record_path *path, size_t n_bytes);
+
+/* Where a field lies. */
+static inline void *record_member(const void *value, size_t offset) {
+        return (uint8_t *)(uintptr_t)value + offset;
+}

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
+#include "common/base/digest.h"
 #include "proto/order.h"
 #include "proto/pusher_to_gateway.h"
 #include "proto/run_state.h"
@@ -43,7 +44,7 @@ struct run_manifest {
 };
 
 #define RUN_MANIFEST_NULL \
-        { .order = ORDER_NULL }
+        { 0 }
 
 /* Appends the document, pretty. */
 int run_manifest_write(const struct run_manifest *manifest, struct buffer *text);

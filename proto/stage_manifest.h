@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
+#include "common/base/digest.h"
 #include "proto/stage_to_gateway.h"
 
 #define MANIFEST_VERSION 1

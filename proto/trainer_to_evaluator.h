@@ -35,7 +35,7 @@ struct trainer_to_evaluator {
 };
 
 #define TRAINER_TO_EVALUATOR_NULL \
-        { .order = ORDER_NULL }
+        { 0 }
 
 extern const struct record candidate_record;
 extern const struct record decision_record;

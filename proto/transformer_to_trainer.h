@@ -25,7 +25,7 @@ struct transformer_to_trainer {
 };
 
 #define TRANSFORMER_TO_TRAINER_NULL \
-        { .order = ORDER_NULL }
+        { 0 }
 
 extern const struct record transformation_record;
 

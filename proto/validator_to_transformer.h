@@ -22,7 +22,7 @@ struct validator_to_transformer {
 };
 
 #define VALIDATOR_TO_TRANSFORMER_NULL \
-        { .order = ORDER_NULL }
+        { 0 }
 
 extern const struct record validation_record;
 

@@ -1,0 +1,186 @@
+/* Pipeline: pipeline.yaml, section by section. */
+
+#include "proto/pipeline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/config.h"
+#include "common/base/error.h"
+
+static const char *const when_busy[SERVE_WHEN_BUSY_N] = {
+        [SERVE_WHEN_BUSY_QUEUE] = "queue",
+        [SERVE_WHEN_BUSY_REFUSE] = "refuse",
+};
+
+static const struct record_field serve_fields[] = {
+        RECORD_TEXT(pipeline_serve, listen, ANY),
+        RECORD_INT(pipeline_serve, port, 0, 65535),
+        RECORD_CHOICE(pipeline_serve, when_busy, when_busy, SERVE_WHEN_BUSY_N),
+        RECORD_INT(pipeline_serve, max_body_bytes, 1024, INT64_C(1) << 30),
+        RECORD_INT(pipeline_serve, max_connections, 1, 1 << 20),
+        RECORD_INT(pipeline_serve, versions_mapped, 1, 64),
+};
+
+static const struct record serve_record = RECORD(pipeline_serve, serve_fields);
+
+/* A text of at most n_bytes with its end, as long as it is not empty. */
+static int load_text(const struct config_node *map, const char *key, const char *otherwise, char *ret_text,
+                     size_t n_bytes, struct fault *fault) {
+        const char *text;
+        int r;
+
+        r = config_get_text(map, key, otherwise, fault, &text);
+        if (r)
+                return r;
+        if (!*text)
+                return config_fault(config_find(map, key), fault, "CONFIG_OUT_OF_RANGE", "%s is empty", key);
+        if (strlen(text) >= n_bytes)
+                return config_fault(config_find(map, key), fault, "CONFIG_OUT_OF_RANGE", "%s is longer than %zu bytes",
+                                    key, n_bytes - 1);
+        strcpy(ret_text, text);
+        return 0;
+}
+
+static int join(const struct config_node *node, const char *folder, const char *path, char *ret_path, size_t n_bytes,
+                struct fault *fault) {
+        int n;
+
+        n = snprintf(ret_path, n_bytes, "%s%s%s", *path == '/' ? "" : folder, *path == '/' ? "" : "/", path);
+        if (n < 0 || (size_t)n >= n_bytes)
+                return config_fault(node, fault, "CONFIG_OUT_OF_RANGE", "the path is longer than %zu bytes",
+                                    n_bytes - 1);
+        return 0;
+}
+
+static int load_source(const struct config_node *root, struct pipeline *pipeline, struct fault *fault) {
+        static const char *const known[] = { "uri", "database", "collection", "max_bad_fraction" };
+        static const char scheme[] = "file://";
+        struct pipeline_source *source = &pipeline->source;
+        const struct config_node *map = NULL;
+        char uri[PIPELINE_TEXT_BYTES];
+        int r;
+
+        r = config_get_map(root, "source", true, fault, &map);
+        if (!r)
+                r = config_check_keys(map, known, N_ELEMENTS(known), fault);
+        if (!r)
+                r = load_text(map, "uri", NULL, uri, sizeof(uri), fault);
+        if (!r)
+                r = load_text(map, "database", "Proj1", source->database, sizeof(source->database), fault);
+        if (!r)
+                r = load_text(map, "collection", "Proj1-Data", source->collection, sizeof(source->collection), fault);
+        if (r)
+                return r;
+        if (strncmp(uri, scheme, sizeof(scheme) - 1) != 0) {
+                strcpy(source->uri, uri);
+                return 0;
+        }
+        strcpy(source->uri, scheme);
+        return join(config_find(map, "uri"), pipeline->folder, uri + sizeof(scheme) - 1,
+                    source->uri + sizeof(scheme) - 1, sizeof(source->uri) - sizeof(scheme) + 1, fault);
+}
+
+static int load_registry(const struct config_node *root, struct pipeline *pipeline, struct fault *fault) {
+        static const char *const known[] = { "bucket", "prefix", "path" };
+        const struct config_node *map = NULL;
+        char prefix[512], path[PIPELINE_TEXT_BYTES - 8];
+        const char *bucket = "";
+        int r;
+
+        r = config_get_map(root, "registry", false, fault, &map);
+        if (!r)
+                r = config_check_keys(map, known, N_ELEMENTS(known), fault);
+        if (!r && map)
+                r = config_get_text(map, "bucket", "", fault, &bucket);
+        if (!r)
+                r = load_text(map, "prefix", "model-registry", prefix, sizeof(prefix), fault);
+        if (!r)
+                r = load_text(map, "path", "registry", path, sizeof(path), fault);
+        if (r)
+                return r;
+        if (*bucket &&
+            (strlen(bucket) > 63 || strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-") != strlen(bucket)))
+                return config_fault(config_find(map, "bucket"), fault, "CONFIG_OUT_OF_RANGE",
+                                    "\"%s\" is no name of a bucket: a-z, 0-9, . and -", bucket);
+        if (*bucket)
+                snprintf(pipeline->registry_uri, sizeof(pipeline->registry_uri), "s3://%s/%s", bucket, prefix);
+        else
+                snprintf(pipeline->registry_uri, sizeof(pipeline->registry_uri), "file://%s", path);
+        return 0;
+}
+
+static int load_serve(const struct config_node *root, struct pipeline_serve *serve, struct fault *fault) {
+        const char *known[N_ELEMENTS(serve_fields)];
+        const struct config_node *map = NULL, *node;
+        int r;
+
+        *serve = (struct pipeline_serve){ .listen = "127.0.0.1",
+                                          .port = 5080,
+                                          .max_body_bytes = 16777216,
+                                          .max_connections = 4096,
+                                          .versions_mapped = 3 };
+        for (size_t i = 0; i < N_ELEMENTS(known); ++i)
+                known[i] = serve_fields[i].name;
+        r = config_get_map(root, "serve", false, fault, &map);
+        if (!r)
+                r = config_check_keys(map, known, N_ELEMENTS(known), fault);
+        for (node = config_first(map); node && !r; node = config_next(node))
+                r = record_get_config(record_find_field(&serve_record, config_key(node)), node, serve, fault);
+        return r;
+}
+
+static int load(const struct config_node *root, struct pipeline *pipeline, struct fault *fault) {
+        static const char *const known[] = { "name",  "schema",   "source", "split",    "transform",
+                                             "train", "evaluate", "store",  "registry", "serve" };
+        static const char *const store_keys[] = { "uri" };
+        const struct config_node *store = NULL;
+        char schema[1024];
+        int r;
+
+        r = config_check_keys(root, known, N_ELEMENTS(known), fault);
+        if (!r)
+                r = parameters_load(root, &pipeline->parameters, fault);
+        if (!r)
+                r = load_text(root, "schema", NULL, schema, sizeof(schema), fault);
+        if (!r)
+                r = join(config_find(root, "schema"), pipeline->folder, schema, pipeline->schema,
+                         sizeof(pipeline->schema), fault);
+        if (!r)
+                r = load_source(root, pipeline, fault);
+        if (!r)
+                r = config_get_map(root, "store", false, fault, &store);
+        if (!r)
+                r = config_check_keys(store, store_keys, N_ELEMENTS(store_keys), fault);
+        if (!r)
+                r = load_text(store, "uri", "file://store", pipeline->store_uri, sizeof(pipeline->store_uri), fault);
+        if (!r)
+                r = load_registry(root, pipeline, fault);
+        if (!r)
+                r = load_serve(root, &pipeline->serve, fault);
+        return r;
+}
+
+int pipeline_load(const char *folder, struct pipeline *ret_pipeline, struct fault *fault) {
+        _cleanup_(config_destroy_pointer) struct config *config = NULL;
+        _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
+        char path[PIPELINE_PATH_BYTES + sizeof(PIPELINE_FILE) + 1];
+        int r;
+
+        pipeline = calloc(1, sizeof(*pipeline));
+        if (!pipeline)
+                return error_origin(-ENOMEM, "no memory for a pipeline");
+        if (!realpath(folder, pipeline->folder)) {
+                fault_at(fault, folder, 0, 0);
+                return fault_set(fault, "PIPELINE_MISSING", "no pipeline there: %s", strerror(errno));
+        }
+        snprintf(path, sizeof(path), "%s/%s", pipeline->folder, PIPELINE_FILE);
+        r = config_load(path, CONFIG_EXPAND, fault, &config);
+        if (!r)
+                r = load(config_root(config), pipeline, fault);
+        if (!r)
+                *ret_pipeline = *pipeline;
+        return error_trace(r);
+}
