@@ -39,16 +39,17 @@ enum {
         REGISTRY_E_INVALID,                     /* the alias's name breaks the rules, or too many are set */
 };
 
-struct registry;
+struct registry {
+        struct store *store; /* borrowed */
+        char model[REGISTRY_MODEL_BYTES];
+};
 
 /* Letters, digits, '.', '_' and '-', not starting with a dot. */
 bool registry_model_is_valid(const char *model);
 
-/* store is borrowed for the life of the registry; model is valid (asserted) and copied. Nothing is read or written. */
-int registry_create(struct store *store, const char *model, struct registry **ret_registry);
-struct registry *registry_destroy(struct registry *registry);
-void registry_destroy_pointer(struct registry **registry);
-const char *registry_model(const struct registry *registry);
+/* store is borrowed for the life of the registry. 0, or -EINVAL for a model that cannot be one. Nothing is read or
+ * written, nothing is to be finished, and several threads may use it. */
+int registry_init(struct registry *registry, struct store *store, const char *model);
 
 /*
  * Versions

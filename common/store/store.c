@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/error.h"
+#include "common/base/log.h"
 #include "common/store/store_file.h"
 
 #define FILE_SCHEME "file://"
@@ -90,6 +91,13 @@ int store_remove(struct store *store, const char *name) {
         int r = check_name(name);
 
         return r ? r : error_trace(store->kind->remove(store, name));
+}
+
+int store_refuse(const char *name, const struct fault *fault) {
+        char text[1024];
+
+        log_error("object=%s %s", name, fault_format(fault, text, sizeof(text)));
+        return STORE_E_CORRUPT;
 }
 
 int store_fetch(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]) {

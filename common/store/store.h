@@ -78,6 +78,10 @@ int store_swap(struct store *store, const char *name, const char *etag, const vo
 /* 0, or STORE_E_MISSING. */
 int store_remove(struct store *store, const char *name);
 
+/* For objects whose content was well when it was written, and cannot be read now: logs the fault under the object's
+ * name and returns STORE_E_CORRUPT. */
+int store_refuse(const char *name, const struct fault *fault);
+
 /*
  * Hands out the object as a local file (of the store, or a copy for stores far away) once its SHA-256 has been seen to
  * be digest. A file that this process has verified and that has not changed since is not read again. The path is good

@@ -1,0 +1,359 @@
+/* Registry: versions of a model, claimed, filled, and sealed by their manifest. */
+
+#include "common/store/registry.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/base/json_builder.h"
+
+bool registry_model_is_valid(const char *model) {
+        return strlen(model) < REGISTRY_MODEL_BYTES && !strchr(model, '/') && store_name_is_valid(model);
+}
+
+int registry_init(struct registry *registry, struct store *store, const char *model) {
+        if (!registry_model_is_valid(model))
+                return error_origin(-EINVAL, "'%s' cannot name a model", model);
+        *registry = (struct registry){ .store = store };
+        snprintf(registry->model, sizeof(registry->model), "%s", model);
+        return 0;
+}
+
+static void name_in_version(const struct registry *registry, int64_t version, const char *file,
+                            char ret_name[STORE_NAME_BYTES]) {
+        snprintf(ret_name, STORE_NAME_BYTES, "%s/versions/%" PRId64 "/%s", registry->model, version, file);
+}
+
+/*
+ * Claims
+ */
+
+static int format_claim(const struct registry_claim *claim, const char *key, struct buffer *ret_text) {
+        struct json_builder json = json_begin(ret_text, JSON_PRETTY);
+        char created_at[CLOCK_RFC3339_BYTES];
+
+        clock_format_rfc3339(claim->created_at_ms, created_at);
+        json_begin_object(&json);
+        json_key_int64(&json, key, claim->version);
+        json_key_text(&json, "run_id", claim->run);
+        json_key_text(&json, "created_at", created_at);
+        json_key_int64(&json, "sequence", claim->sequence);
+        json_end_object(&json);
+        return error_trace(json_end(&json));
+}
+
+static int parse_claim(const struct buffer *text, const char *key, struct fault *fault,
+                       struct registry_claim *ret_claim) {
+        _cleanup_(json_destroy_pointer) struct json *json = NULL;
+        struct registry_claim claim = { 0 };
+        const char *run, *created_at;
+        int r;
+
+        r = json_parse(buffer_text(text), text->n_bytes, fault, &json);
+        if (!r)
+                r = json_need_int(json_root(json), key, 1, INT64_MAX, fault, &claim.version);
+        if (!r)
+                r = json_need_text(json_root(json), "run_id", fault, &run);
+        if (!r)
+                r = json_need_text(json_root(json), "created_at", fault, &created_at);
+        if (!r)
+                r = json_need_int(json_root(json), "sequence", 0, INT64_MAX, fault, &claim.sequence);
+        if (r)
+                return error_trace(r);
+        if (strlen(run) >= sizeof(claim.run) || !clock_parse_rfc3339(created_at, &claim.created_at_ms))
+                return fault_set(fault, "CLAIM_MALFORMED", "\"run_id\" or \"created_at\" is none");
+        memcpy(claim.run, run, strlen(run) + 1);
+        *ret_claim = claim;
+        return 0;
+}
+
+static int read_claim(struct registry *registry, const char *name, const char *key, struct registry_claim *ret_claim) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        r = store_get(registry->store, name, &text, NULL);
+        if (r)
+                return error_trace(r);
+        r = parse_claim(&text, key, &fault, ret_claim);
+        return r == FAULT_E_INPUT ? store_refuse(name, &fault) : error_trace(r);
+}
+
+/* Creates the object if there is none, and answers with what it holds then. */
+static int create_claim(struct registry *registry, const char *name, const char *key, struct registry_claim *claim) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        int r;
+
+        r = format_claim(claim, key, &text);
+        if (!r)
+                r = store_create(registry->store, name, text.data, text.n_bytes);
+        if (r == STORE_E_CONFLICT)
+                r = read_claim(registry, name, key, claim);
+        return error_trace(r);
+}
+
+static int compare_versions(const void *a, const void *b) {
+        int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+        return (x < y) - (x > y);
+}
+
+/* "12/" as 12; 0 for what is no version. */
+static int64_t parse_version(const char *name) {
+        char again[32], *end;
+        long long version;
+
+        errno = 0;
+        version = strtoll(name, &end, 10);
+        if (errno || version <= 0)
+                return 0;
+        snprintf(again, sizeof(again), "%lld/", version);
+        return strcmp(again, name) ? 0 : version;
+}
+
+/* All numbers below `before` that were claimed, highest first. */
+static int list_claimed(struct registry *registry, int64_t before, struct registry_page *ret_page) {
+        _cleanup_(registry_page_finish) struct registry_page all = REGISTRY_PAGE_NULL;
+        char folder[STORE_NAME_BYTES], after[STORE_NAME_BYTES] = "";
+        bool is_last = false;
+        int r;
+
+        snprintf(folder, sizeof(folder), "%s/versions", registry->model);
+        while (!is_last) {
+                _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
+                int64_t *versions;
+
+                r = store_list(registry->store, folder, *after ? after : NULL, STORE_PAGE_NAMES_MOST, &page);
+                if (r)
+                        return error_trace(r);
+                is_last = page.is_last || !page.n_names;
+                if (!page.n_names)
+                        break;
+                versions = reallocarray(all.versions, all.n_versions + page.n_names, sizeof(*versions));
+                if (!versions)
+                        return error_origin(-ENOMEM, "listing versions");
+                all.versions = versions;
+                for (size_t i = 0; i < page.n_names; i++) {
+                        int64_t version = parse_version(page.names[i]);
+
+                        if (version && (before == ALIASES_ANY || version < before))
+                                all.versions[all.n_versions++] = version;
+                }
+                snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
+        }
+        if (all.n_versions)
+                qsort(all.versions, all.n_versions, sizeof(*all.versions), compare_versions);
+        *ret_page = all;
+        all = (struct registry_page)REGISTRY_PAGE_NULL;
+        return 0;
+}
+
+/* Where the run begins to look, decided once; the numbers below belong to others for ever. */
+static int read_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning) {
+        struct registry_claim beginning = { .created_at_ms = clock_realtime_ms() };
+        _cleanup_(registry_page_finish) struct registry_page claimed = REGISTRY_PAGE_NULL;
+        char name[STORE_NAME_BYTES];
+        struct aliases aliases;
+        int r;
+
+        if (snprintf(beginning.run, sizeof(beginning.run), "%s", run) >= (int)sizeof(beginning.run))
+                return error_origin(-EINVAL, "'%.64s…' cannot name a run", run);
+        snprintf(name, sizeof(name), "%s/claims/%s.json", registry->model, run);
+        r = read_claim(registry, name, "first", ret_beginning);
+        if (r != REGISTRY_E_MISSING)
+                return error_trace(r);
+        r = registry_read_aliases(registry, &aliases);
+        if (!r)
+                r = list_claimed(registry, ALIASES_ANY, &claimed);
+        if (r)
+                return error_trace(r);
+        beginning.sequence = aliases.sequence;
+        beginning.version = claimed.n_versions ? claimed.versions[0] + 1 : 1;
+        r = create_claim(registry, name, "first", &beginning);
+        if (!r)
+                *ret_beginning = beginning;
+        return error_trace(r);
+}
+
+int registry_claim(struct registry *registry, const char *run, struct registry_claim *ret_claim) {
+        struct registry_claim beginning;
+        char name[STORE_NAME_BYTES];
+        int r;
+
+        r = read_beginning(registry, run, &beginning);
+        if (r)
+                return error_trace(r);
+        for (int64_t version = beginning.version;; version++) {
+                struct registry_claim claim = beginning;
+
+                claim.version = version;
+                name_in_version(registry, version, "claim.json", name);
+                r = create_claim(registry, name, "version", &claim);
+                if (r)
+                        return error_trace(r);
+                if (strcmp(claim.run, run))
+                        continue;
+                *ret_claim = claim;
+                return 0;
+        }
+}
+
+/*
+ * Content
+ */
+
+int registry_read_manifest(struct registry *registry, int64_t version, struct manifest *ret_manifest) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct fault fault = FAULT_NULL;
+        char name[STORE_NAME_BYTES];
+        int r;
+
+        name_in_version(registry, version, "manifest.json", name);
+        r = store_get(registry->store, name, &text, NULL);
+        if (r)
+                return error_trace(r);
+        r = manifest_parse(text.data, text.n_bytes, &manifest, &fault);
+        if (!r && (manifest.version != version || strcmp(manifest.model, registry->model)))
+                r = fault_set(&fault, "MANIFEST_MISPLACED", "this is the manifest of version %" PRId64 " of %s",
+                              manifest.version, manifest.model);
+        if (r)
+                return r == FAULT_E_INPUT ? store_refuse(name, &fault) : error_trace(r);
+        *ret_manifest = manifest;
+        manifest = (struct manifest)MANIFEST_NULL;
+        return 0;
+}
+
+int registry_put_file(struct registry *registry, const struct registry_claim *claim, const char *name,
+                      const void *bytes, size_t n_bytes) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        char object[STORE_NAME_BYTES], digest[DIGEST_SHA256_BYTES];
+        const struct manifest_file *file;
+        int r;
+
+        r = registry_read_manifest(registry, claim->version, &manifest);
+        if (r == REGISTRY_E_MISSING) {
+                name_in_version(registry, claim->version, name, object);
+                return error_trace(store_put(registry->store, object, bytes, n_bytes));
+        }
+        if (!r)
+                r = digest_sha256(bytes, n_bytes, digest);
+        if (r)
+                return error_trace(r);
+        file = manifest_find_file(&manifest, name);
+        return file && !strcmp(file->digest, digest) ? 0 : REGISTRY_E_CONFLICT;
+}
+
+int registry_fetch_file(struct registry *registry, const struct manifest *manifest, const char *name,
+                        char ret_path[STORE_PATH_BYTES]) {
+        const struct manifest_file *file = manifest_find_file(manifest, name);
+        char object[STORE_NAME_BYTES], digest[DIGEST_SHA256_BYTES];
+        int r;
+
+        if (file)
+                memcpy(digest, file->digest, sizeof(digest));
+        else if (strcmp(name, "manifest.json"))
+                return REGISTRY_E_MISSING;
+        else if ((r = digest_sha256(manifest->text.data, manifest->text.n_bytes, digest)))
+                return error_trace(r);
+        name_in_version(registry, manifest->version, name, object);
+        return error_trace(store_fetch(registry->store, object, digest, ret_path));
+}
+
+/* What makes a manifest fit for the claim: its origin, and every file in its place. */
+static int check_manifest(struct registry *registry, const struct registry_claim *claim,
+                          const struct manifest *manifest) {
+        char path[STORE_PATH_BYTES];
+        int r = 0;
+
+        if (manifest->version != claim->version || strcmp(manifest->run, claim->run) ||
+            strcmp(manifest->model, registry->model))
+                return error_origin(-EINVAL, "publishing version %" PRId64 " with the manifest of another",
+                                    claim->version);
+        for (size_t i = 0; i < manifest->n_files && !r; i++)
+                r = registry_fetch_file(registry, manifest, manifest->files[i].name, path);
+        return error_trace(r);
+}
+
+int registry_publish(struct registry *registry, const struct registry_claim *claim, const struct buffer *text) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL, present = MANIFEST_NULL;
+        struct fault fault = FAULT_NULL;
+        char name[STORE_NAME_BYTES];
+        int r;
+
+        r = manifest_parse(text->data, text->n_bytes, &manifest, &fault);
+        if (r == FAULT_E_INPUT)
+                return error_origin(-EINVAL, "publishing a manifest: %s", fault.message);
+        if (!r)
+                r = check_manifest(registry, claim, &manifest);
+        if (r)
+                return error_trace(r);
+        name_in_version(registry, claim->version, "manifest.json", name);
+        r = store_create(registry->store, name, text->data, text->n_bytes);
+        if (r != STORE_E_CONFLICT)
+                return error_trace(r);
+        r = registry_read_manifest(registry, claim->version, &present);
+        if (r)
+                return error_trace(r);
+        return present.text.n_bytes == text->n_bytes && !memcmp(present.text.data, text->data, text->n_bytes)
+                       ? 0
+                       : REGISTRY_E_CONFLICT;
+}
+
+static int is_complete(struct registry *registry, int64_t version, bool *ret_is_complete) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        char name[STORE_NAME_BYTES];
+        int r;
+
+        name_in_version(registry, version, "manifest.json", name);
+        r = store_get(registry->store, name, &text, NULL);
+        if (r && r != STORE_E_MISSING)
+                return error_trace(r);
+        *ret_is_complete = !r;
+        return 0;
+}
+
+int registry_list_versions(struct registry *registry, int64_t before, size_t n_most, struct registry_page *ret_page) {
+        _cleanup_(registry_page_finish) struct registry_page page = REGISTRY_PAGE_NULL;
+        size_t n_claimed;
+        int r;
+
+        if (n_most > REGISTRY_PAGE_VERSIONS_MOST)
+                n_most = REGISTRY_PAGE_VERSIONS_MOST;
+        r = list_claimed(registry, before, &page);
+        if (r)
+                return error_trace(r);
+        n_claimed = page.n_versions;
+        page.n_versions = 0;
+        page.is_last = true;
+        for (size_t i = 0; i < n_claimed; i++) {
+                int64_t version = page.versions[i];
+                bool is_there;
+
+                r = is_complete(registry, version, &is_there);
+                if (r)
+                        return error_trace(r);
+                if (!is_there)
+                        continue;
+                if (page.n_versions == n_most) {
+                        page.is_last = false;
+                        break;
+                }
+                page.versions[page.n_versions++] = version;
+        }
+        *ret_page = page;
+        page = (struct registry_page)REGISTRY_PAGE_NULL;
+        return 0;
+}
+
+void registry_page_finish(struct registry_page *page) {
+        if (!page)
+                return;
+        free(page->versions);
+        *page = (struct registry_page)REGISTRY_PAGE_NULL;
+}
