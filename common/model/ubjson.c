@@ -35,8 +35,10 @@ bool ubjson_fail_memory(struct ubjson *cursor) {
 static bool take(struct ubjson *cursor, size_t n_bytes, const uint8_t **ret_bytes) {
         if (cursor->error)
                 return false;
-        if ((size_t)(cursor->end - cursor->at) < n_bytes)
-                return ubjson_fail(cursor, "it ends too early");
+        if ((size_t)(cursor->end - cursor->at) < n_bytes) {
+                ubjson_fail(cursor, "it ends too early");
+                return false;
+        }
         *ret_bytes = cursor->at;
         cursor->at += n_bytes;
         return true;
