@@ -282,7 +282,9 @@ int db_step(struct db_statement *statement) {
         int result, r;
 
         if (statement->bind_result)
-                return translate(statement->db, statement->bind_result, statement->sql);
+                return error_origin(translate_code(statement->bind_result),
+                                    "sqlite=%d %s: binding a parameter of %.200s: %s", statement->bind_result,
+                                    statement->db->path, statement->sql, sqlite3_errstr(statement->bind_result));
         result = sqlite3_step(statement->foreign);
         r = translate(statement->db, result, statement->sql);
         if (result != SQLITE_ROW)

@@ -17,8 +17,8 @@
 #include "common/base/fault.h"
 
 enum option_kind {
-        OPTION_FLAG, /* true or false; in the environment 1, true, yes, on or 0, false, no, off */
         OPTION_TEXT,
+        OPTION_FLAG,   /* true or false; in the environment 1, true, yes, on or 0, false, no, off */
         OPTION_INT,    /* within min … max, unless both are 0 */
         OPTION_FLOAT,  /* the same, finite */
         OPTION_CHOICE, /* one of the words in choices, which are separated by '|' */
