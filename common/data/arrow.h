@@ -3,7 +3,7 @@
 /*
  * Arrow
  *
- * The only door to nanoarrow and, through it, to LZ4 and ZSTD. Three objects:
+ * Arrow's IPC format, and the only door to LZ4 and ZSTD (arrow_pipe.c). Three objects:
  *
  *   arrow_writer   writes what travels between stages: an Arrow IPC file, uncompressed, every buffer on a multiple of
  *                  64 bytes, text as utf8, no dictionaries, no statistics; the same tables give the same bytes
@@ -89,12 +89,13 @@ void arrow_file_forget_before(const struct arrow_file *file, size_t batch);
 
 struct arrow_input;
 
-/* What a foreign column is, before it is turned into one of ours. */
+/* What a foreign column is, and the column it becomes. A dictionary is what its values are. */
 enum arrow_kind {
         ARROW_KIND_INT,   /* any width, signed or not: COLUMN_INT64; uint64 beyond its range saturates */
         ARROW_KIND_FLOAT, /* any width, and decimals: COLUMN_FLOAT64; NaN becomes missing */
         ARROW_KIND_BOOL,  /* COLUMN_INT64, 0 and 1 */
-        ARROW_KIND_TEXT,  /* COLUMN_UTF8, checked to be UTF-8; dictionaries of texts too */
+        ARROW_KIND_TEXT,  /* COLUMN_UTF8, any width and form; not checked to be UTF-8 */
+        ARROW_KIND_NONE,  /* always missing: COLUMN_UTF8 */
         ARROW_KIND_OTHER, /* not to be had as a value; reading it is refused */
 };
 
