@@ -55,7 +55,7 @@ static void put_progress(const struct progress *progress, struct json_builder *j
         json_end_object(json);
 }
 
-static void put_stage(enum stage name, const struct run_view_stage *stage, struct json_builder *json) {
+void run_view_put_stage_json(enum stage name, const struct run_view_stage *stage, struct json_builder *json) {
         json_begin_object(json);
         json_key_text(json, "name", stage_name(name));
         json_key_text(json, "state", run_state_name(stage->state));
@@ -124,7 +124,7 @@ void run_view_put_json(const struct run_view *view, struct json_builder *json) {
         json_key(json, "stages");
         json_begin_array(json);
         for (int i = 0; i < STAGE_N_WORKERS; ++i)
-                put_stage((enum stage)i, &view->stages[i], json);
+                run_view_put_stage_json((enum stage)i, &view->stages[i], json);
         json_end_array(json);
         if (view->has_release)
                 put_metrics(&view->release, json);

@@ -50,5 +50,8 @@ void run_view_from_manifest(struct run_view *ret_view, const struct run_manifest
 /* Writes how a stage ended into its row. */
 void run_view_end_stage(struct run_view *view, const struct stage_to_gateway *end);
 
-/* Appends the object. */
+/* Appends the object of one stage, as it stands in a run's list. */
+void run_view_put_stage_json(enum stage name, const struct run_view_stage *stage, struct json_builder *json);
+
+/* Appends the object of the run. */
 void run_view_put_json(const struct run_view *view, struct json_builder *json);
