@@ -42,6 +42,7 @@ bool clock_parse_rfc3339(const char *text, int64_t *ret_time_ms) {
         int64_t time_ms;
         char end;
 
+        /* NOLINTNEXTLINE(cert-err34-c): the widths bound the numbers, and the text is made again and compared */
         if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3u%c", &parts.tm_year, &parts.tm_mon, &parts.tm_mday, &parts.tm_hour,
                    &parts.tm_min, &parts.tm_sec, &milliseconds, &end) != 8)
                 return false;

@@ -21,8 +21,7 @@ int error_origin_at(int code, const char *file, int line, const char *format, ..
         return code;
 }
 
-int error_trace_at(int code, const char *file, int line) {
+void error_trace_at(int code, const char *file, int line) {
         if (code < 0)
                 log_write(LOG_LEVEL_DEBUG, "errno=%d at=%s:%d passing on", -code, file, line);
-        return code;
 }

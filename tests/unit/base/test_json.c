@@ -92,13 +92,12 @@ static void depth_is_bounded(void **state) {
 }
 
 static void brackets_in_texts_are_no_depth(void **state) {
-        char text[512];
+        char text[256] = "[\"\\\"";
         struct json *json;
 
         (void)state;
-        strcpy(text, "[\"\\\"");
         memset(text + 4, '[', 200);
-        strcpy(text + 204, "\"]");
+        memcpy(text + 204, "\"]", 3);
         json = parse(text);
         assert_int_equal(json_count(json_root(json)), 1);
         json_destroy(json);
