@@ -150,6 +150,17 @@ int ledger_put_stage(struct ledger *ledger, const char *run, const struct ledger
         return error_trace(db_step(put));
 }
 
+int ledger_forget_stages(struct ledger *ledger, const char *run) {
+        _cleanup_(db_release) struct db_statement *forget = NULL;
+        int r;
+
+        r = db_prepare(ledger->db, "DELETE FROM run_stage WHERE run = ?", &forget);
+        if (r)
+                return error_trace(r);
+        db_bind_text(forget, 1, run);
+        return error_trace(db_step(forget));
+}
+
 static int read_stages(struct ledger *ledger, struct run_view *view) {
         _cleanup_(db_release) struct db_statement *find = NULL;
         int64_t stage;

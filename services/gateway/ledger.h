@@ -20,6 +20,7 @@
 #define LEDGER_KEY_MS (INT64_C(24) * 60 * 60 * 1000)
 /* the newest events that are kept, over all runs */
 #define LEDGER_EVENTS_MOST 20000
+#define LEDGER_EVENT_KIND_BYTES 8
 
 enum {
         LEDGER_E_SUCCESS,
@@ -37,8 +38,8 @@ struct ledger_stage {
 };
 
 struct ledger_event {
-        int64_t number; /* rises over all runs */
-        char kind[8];   /* "run" or "stage" */
+        int64_t number;                     /* rises over all runs */
+        char kind[LEDGER_EVENT_KIND_BYTES]; /* "run" or "stage" */
         const char *data;
         size_t n_bytes;
 };
@@ -59,6 +60,9 @@ int ledger_first_in_state(struct ledger *ledger, enum run_state state, struct ru
 
 /* Replaces the stage's row. */
 int ledger_put_stage(struct ledger *ledger, const char *run, const struct ledger_stage *stage);
+
+/* Forgets the rows of all stages of a run, for a new attempt. */
+int ledger_forget_stages(struct ledger *ledger, const char *run);
 
 /* The run with its stages. */
 int ledger_get_view(struct ledger *ledger, const char *run, struct run_view *ret_view);

@@ -1,0 +1,90 @@
+#pragma once
+
+/*
+ * Runs
+ *
+ * What becomes of a run, from the request to its end. Each change is one transaction of the spool: the ledger's row,
+ * the event for those who watch, and the message that leaves, together or not at all. One run is in flight; the others
+ * wait PENDING in the order of their coming. Messages of stages may come in any order; one about an earlier attempt is
+ * ignored. Owned by the thread of line.h.
+ *
+ *      accept -> PENDING -> (nothing in flight) RUNNING -> SUCCEEDED   a release came, and all stages have told their
+ * end SUCCEEDED   a stage ended the run without a candidate FAILED      a stage failed cancel: PENDING -> CANCELED;
+ * RUNNING -> CANCELING -> CANCELED, or another end that was faster retry:  FAILED, CANCELED -> PENDING, attempt + 1
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/fault.h"
+#include "common/bus/courier.h"
+#include "common/bus/spool.h"
+#include "common/store/store.h"
+#include "proto/pipeline.h"
+#include "services/gateway/ledger.h"
+
+enum {
+        RUNS_E_SUCCESS,
+        RUNS_E_NONE = LEDGER_E_NONE, /* no such run */
+        RUNS_E_STATE,                /* not in a state in which this can be done */
+        RUNS_E_BUSY,                 /* a run is in flight, and the pipeline says to refuse */
+        RUNS_E_KEY,                  /* the Idempotency-Key was used with another request */
+};
+
+/* What runs ask of their owner. */
+struct runs_hooks {
+        void *context;
+
+        /* The version that is champion now, for a run that begins. */
+        void (*find_champion)(void *context, bool *ret_has_champion, struct champion *ret_champion);
+
+        /* An event was committed. */
+        void (*on_event)(void *context, const char *run, const struct ledger_event *event);
+
+        /* All is told about a run that released a version: call runs_finish() once that version answers, or cannot. */
+        void (*on_released)(void *context, const char *run, const struct pusher_to_gateway *release);
+};
+
+/* All borrowed for the life of the runs. */
+struct runs_options {
+        const struct pipeline *pipeline;
+        struct blob schema; /* of the pipeline, in the store */
+        struct spool *spool;
+        struct courier *courier;
+        struct ledger *ledger;
+        struct store *store;
+        struct runs_hooks hooks;
+};
+
+struct runs;
+
+int runs_create(const struct runs_options *options, struct runs **ret_runs, struct fault *fault);
+struct runs *runs_destroy(struct runs *runs);
+void runs_destroy_pointer(struct runs **runs);
+
+/* After a restart: goes on with what was in flight, or begins what waits. */
+int runs_resume(struct runs *runs);
+
+/*
+ * Records a request and begins it when nothing is in flight. key "" for none. Durable at 0, with the run's id; the same
+ * key and body give the same run again. FAULT_E_INPUT is for the body; the conditions are told apart by ret_condition,
+ * 0 or RUNS_E_…, because FAULT_E_INPUT and they are both positive.
+ */
+int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char *key, const char *traceparent,
+                char ret_run[UUID_TEXT_BYTES], int *ret_condition, struct fault *fault);
+
+/* 0, RUNS_E_NONE, RUNS_E_STATE or a negative errno. */
+int runs_cancel(struct runs *runs, const char *run);
+int runs_retry(struct runs *runs, const char *run);
+
+/* Handles one row of the inbox and ends it. A negative errno: nothing changed, try again later. */
+int runs_handle(struct runs *runs, const struct spool_message *message);
+
+/* Progress of the run in flight; kept in memory only. */
+void runs_note_progress(struct runs *runs, const struct envelope *envelope, const struct progress *progress);
+
+/* Ends a run whose release has been taken up. */
+int runs_finish(struct runs *runs, const char *run);
+
+/* The run as it is seen, progress included. 0, RUNS_E_NONE or a negative errno. */
+int runs_view(struct runs *runs, const char *run, struct run_view *ret_view);
