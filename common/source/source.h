@@ -41,6 +41,7 @@ struct source_kind {
 
 struct source {
         const struct source_kind *kind;
+        int64_t n_rows; /* as of source_n_rows(); set by the kind when it opens */
 };
 
 /* 0, FAULT_E_INPUT (unknown scheme, no such file, bad header, …), or a negative errno. */
