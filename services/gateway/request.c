@@ -3,6 +3,7 @@
 #include "services/gateway/request.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,6 +88,7 @@ const char *request_status_phrase(int status) {
 void request_answer(struct request *request, int status, const char *type, const void *body, size_t n_bytes) {
         h2o_req_t *h2o = request->h2o;
 
+        atomic_fetch_add_explicit(&request->n_by_class[status / 100], 1, memory_order_relaxed);
         h2o->res.status = status;
         h2o->res.reason = request_status_phrase(status);
         h2o->res.content_length = n_bytes;

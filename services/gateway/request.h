@@ -19,12 +19,17 @@
 enum {
         REQUEST_PARAMETERS_MOST = 4,
         REQUEST_PARAMETER_BYTES = 256,
+        REQUEST_STATUS_CLASSES = 6, /* [2] is 2xx */
 };
+
+struct server_shared;
 
 struct request {
         h2o_req_t *h2o;
-        void *context;                                   /* of server_options */
-        h2o_multithread_receiver_t *receiver;            /* of this loop, for answers from other threads (handoff.h) */
+        void *context;                        /* of server_options */
+        struct server_shared *shared;         /* what the loop has been given (server.h); NULL: nothing yet */
+        h2o_multithread_receiver_t *receiver; /* of this loop, for answers from other threads (handoff.h) */
+        _Atomic uint64_t *n_by_class;         /* the loop's counts of answers */
         h2o_iovec_t parameters[REQUEST_PARAMETERS_MOST]; /* what the pattern's {…} matched, in order */
         size_t n_parameters;
 };

@@ -37,6 +37,8 @@ struct server_loop {
         h2o_accept_ctx_t accept;
         h2o_socket_t *listener;
         h2o_multithread_receiver_t receiver;
+        struct server_shared *shared; /* only the loop's thread, once it runs, looks */
+        _Atomic uint64_t n_by_class[REQUEST_STATUS_CLASSES];
 };
 
 /* libh2o finds the handler by its address, so it stands first */
@@ -60,7 +62,9 @@ struct server {
 static int on_request(h2o_handler_t *handler, h2o_req_t *h2o) {
         struct server *server = ((struct server_handler *)(void *)handler)->server;
         struct server_loop *loop = H2O_STRUCT_FROM_MEMBER(struct server_loop, context, h2o->conn->ctx);
-        struct request request = { .h2o = h2o, .context = server->context, .receiver = &loop->receiver };
+        struct request request = {
+                .h2o = h2o, .context = server->context, .receiver = &loop->receiver, .shared = loop->shared
+        };
 
         if (atomic_load(&server->is_stopping))
                 h2o->http1_is_persistent = 0;
@@ -68,6 +72,84 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *h2o) {
                 request_answer_error(&request, 404, "there is nothing at %.*s",
                                      (int)(h2o->path.len < 256 ? h2o->path.len : 256), h2o->path.base);
         return 0;
+}
+
+struct server_shared *server_shared_ref(struct server_shared *shared) {
+        atomic_fetch_add(&shared->n_references, 1);
+        return shared;
+}
+
+struct server_shared *server_shared_unref(struct server_shared *shared) {
+        if (shared && atomic_fetch_sub(&shared->n_references, 1) == 1)
+                shared->destroy(shared);
+        return NULL;
+}
+
+/* One sharing, on its way to all loops. */
+struct sharing {
+        _Atomic int n_loops_left;
+        void (*on_taken)(void *context);
+        void *context;
+};
+
+struct sharing_message {
+        struct loop_message super;
+        struct server_loop *loop;
+        struct server_shared *shared;
+        struct sharing *sharing;
+};
+
+static void on_shared(struct loop_message *message) {
+        struct sharing_message *taken = (struct sharing_message *)(void *)message;
+        struct sharing *sharing = taken->sharing;
+
+        server_shared_unref(taken->loop->shared);
+        taken->loop->shared = taken->shared;
+        if (atomic_fetch_sub(&sharing->n_loops_left, 1) == 1) {
+                if (sharing->on_taken)
+                        sharing->on_taken(sharing->context);
+                free(sharing);
+        }
+        free(taken);
+}
+
+int server_share(struct server *server, struct server_shared *shared, void (*on_taken)(void *context), void *context) {
+        struct sharing_message *messages[LOOPS_MOST] = { 0 };
+        struct sharing *sharing = calloc(1, sizeof(*sharing));
+        int n = server->n_loops;
+
+        for (int i = 0; sharing && i < n; i++) {
+                messages[i] = calloc(1, sizeof(*messages[i]));
+                if (!messages[i])
+                        break;
+        }
+        if (!sharing || !messages[n - 1]) {
+                for (int i = 0; i < n; i++)
+                        free(messages[i]);
+                free(sharing);
+                return error_origin(-ENOMEM, "sharing with the loops");
+        }
+        *sharing = (struct sharing){ n, on_taken, context };
+        for (int i = 0; i < n; i++) {
+                *messages[i] = (struct sharing_message){ .super.deliver = on_shared,
+                                                         .loop = &server->loops[i],
+                                                         .shared = server_shared_ref(shared),
+                                                         .sharing = sharing };
+                h2o_multithread_send_message(&server->loops[i].receiver, &messages[i]->super.super);
+        }
+        return 0;
+}
+
+void server_count_requests(const struct server *server, uint64_t ret_by_class[REQUEST_STATUS_CLASSES]) {
+        for (int k = 0; k < REQUEST_STATUS_CLASSES; k++) {
+                ret_by_class[k] = 0;
+                for (int i = 0; i < server->n_loops; i++)
+                        ret_by_class[k] += atomic_load(&server->loops[i].n_by_class[k]);
+        }
+}
+
+size_t server_n_connections(const struct server *server) {
+        return atomic_load(&server->n_connections);
 }
 
 static void on_connection_closed(void *data) {
@@ -166,6 +248,12 @@ static void configure(struct server *server, size_t body_bytes_most) {
         handler->server = server;
 }
 
+static void init_loop(struct server_loop *loop) {
+        h2o_context_init(&loop->context, h2o_evloop_create(), &loop->server->config);
+        h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, handoff_on_messages);
+        loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->context, .hosts = loop->server->config.hosts };
+}
+
 int server_create(const struct server_options *options, struct server **ret_server, struct fault *fault) {
         _cleanup_(server_destroy_pointer) struct server *server = calloc(1, sizeof(*server));
         int r;
@@ -184,6 +272,8 @@ int server_create(const struct server_options *options, struct server **ret_serv
         r = bind_loops(server, options, fault);
         if (r)
                 return r;
+        for (int i = 0; i < server->n_loops; i++)
+                init_loop(&server->loops[i]);
         *ret_server = steal(server);
         return 0;
 }
@@ -213,13 +303,10 @@ static void *loop_main(void *argument) {
 }
 
 static int start_loop(struct server_loop *loop) {
-        h2o_loop_t *evloop = h2o_evloop_create();
         int r;
 
-        h2o_context_init(&loop->context, evloop, &loop->server->config);
-        h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, handoff_on_messages);
-        loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->context, .hosts = loop->server->config.hosts };
-        loop->listener = h2o_evloop_socket_create(evloop, steal_descriptor(&loop->fd), H2O_SOCKET_FLAG_DONT_READ);
+        loop->listener = h2o_evloop_socket_create(loop->context.loop, steal_descriptor(&loop->fd),
+                                                  H2O_SOCKET_FLAG_DONT_READ);
         loop->listener->data = loop;
         h2o_socket_read_start(loop->listener, on_accept);
         r = pthread_create(&loop->thread, NULL, loop_main, loop);

@@ -14,8 +14,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/fault.h"
+#include "services/gateway/request.h"
 
 struct router;
 struct server;
@@ -36,6 +38,29 @@ int server_create(const struct server_options *options, struct server **ret_serv
 
 /* Starts the loops' threads. */
 int server_start(struct server *server);
+
+/*
+ * What every loop looks at, such as the model that answers: each loop holds a reference to the newest one, so a request
+ * finds it without a lock and keeps it to its end.
+ */
+struct server_shared {
+        _Atomic int n_references;
+        void (*destroy)(struct server_shared *shared);
+};
+
+struct server_shared *server_shared_ref(struct server_shared *shared);
+
+/* Accepts NULL; returns NULL. */
+struct server_shared *server_shared_unref(struct server_shared *shared);
+
+/* Gives all loops the shared thing (a reference each; the caller keeps its own), between two requests. From any thread,
+ * also before server_start(). on_taken (NULL: none) is called with context, in a loop's thread, once every loop has it.
+ * 0 or -ENOMEM. */
+int server_share(struct server *server, struct server_shared *shared, void (*on_taken)(void *context), void *context);
+
+/* Counts since the start, over all loops, by class of status: [2] is 2xx. */
+void server_count_requests(const struct server *server, uint64_t ret_by_class[REQUEST_STATUS_CLASSES]);
+size_t server_n_connections(const struct server *server);
 
 /* Stops accepting, lets requests in hand finish for at most drain_ms, ends the threads. */
 void server_stop(struct server *server, int drain_ms);
