@@ -84,7 +84,7 @@ int model_load(struct registry *registry, int64_t version, struct model **ret_mo
                 r = load_bundle(maps, version, &model->bundle);
         if (r)
                 return error_trace(r);
-        snprintf(model->name, sizeof(model->name), "%s", registry_model(registry));
+        snprintf(model->name, sizeof(model->name), "%s", manifest.model);
         snprintf(model->run, sizeof(model->run), "%s", manifest.run);
         model->version = version;
         *ret_model = steal(model);

@@ -1,0 +1,308 @@
+/* Models: the HTTP calls that read versions and move aliases. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/base/json_builder.h"
+#include "services/gateway/handoff.h"
+#include "services/gateway/models_internal.h"
+
+enum {
+        VERSIONS_LISTED_MOST = 1000,
+        ACTOR_BYTES = 16,
+};
+
+static const char ACTOR[ACTOR_BYTES] = "http";
+
+/* What a body may say: {"version":N,"expect":M,"from":N,"to":N,"reason":"…"}; absent numbers are -1. */
+struct call {
+        struct json *document;
+        int64_t version, expect, from, to;
+        const char *reason;
+};
+
+static void call_finish(struct call *call) {
+        json_destroy(call->document);
+}
+
+static int read_number(const struct json_value *body, const char *name, int64_t *number, struct fault *fault) {
+        if (!json_get(body, name) || json_is_null(json_get(body, name)))
+                return 0;
+        return json_need_int(body, name, 0, INT64_MAX, fault, number);
+}
+
+static int refuse_strangers(const struct json_value *body, const char *const *known, size_t n_known,
+                            struct fault *fault) {
+        struct json_object_iterator iterator = json_iterate_object(body);
+        const struct json_value *value;
+        const char *key;
+        size_t n_key, i;
+
+        while (json_next_member(&iterator, &key, &n_key, &value)) {
+                for (i = 0; i < n_known && (strlen(known[i]) != n_key || memcmp(known[i], key, n_key)); i++)
+                        continue;
+                if (i < n_known)
+                        continue;
+                fault_in(fault, key, -1);
+                return fault_set(fault, "FIELD_UNKNOWN", "the call has no such field");
+        }
+        return 0;
+}
+
+static int call_read(const struct handoff *handoff, const char *const *known, size_t n_known, struct call *ret_call,
+                     struct fault *fault) {
+        struct call call = { .version = -1, .expect = -1, .from = -1, .to = -1, .reason = "" };
+        const struct json_value *body;
+        int r = 0;
+
+        if (handoff->body.n_bytes)
+                r = json_parse(buffer_text(&handoff->body), handoff->body.n_bytes, fault, &call.document);
+        if (r)
+                return r;
+        body = call.document ? json_root(call.document) : NULL;
+        if (call.document && !json_is_object(body))
+                r = fault_set(fault, "BODY_NOT_AN_OBJECT", "the body is not a JSON object");
+        if (!r)
+                r = refuse_strangers(body, known, n_known, fault);
+        if (!r)
+                r = read_number(body, "version", &call.version, fault);
+        if (!r)
+                r = read_number(body, "expect", &call.expect, fault);
+        if (!r)
+                r = read_number(body, "from", &call.from, fault);
+        if (!r)
+                r = read_number(body, "to", &call.to, fault);
+        if (!r && json_get(body, "reason"))
+                r = json_need_text(body, "reason", fault, &call.reason);
+        if (r) {
+                call_finish(&call);
+                return r;
+        }
+        *ret_call = call;
+        return 0;
+}
+
+static bool is_our_model(struct handoff *handoff, const struct models_options *options) {
+        if (!strcmp(handoff->parameter, options->pipeline->parameters.name))
+                return true;
+        handoff_return_error(handoff, 404, "there is no model %s; this gateway serves %s", handoff->parameter,
+                             options->pipeline->parameters.name);
+        return false;
+}
+
+static void put_aliases(struct json_builder *json, const struct aliases *aliases) {
+        json_key(json, "aliases");
+        json_begin_object(json);
+        for (size_t i = 0; i < aliases->n_aliases; i++)
+                if (aliases->aliases[i].version != ALIASES_NONE)
+                        json_key_int64(json, aliases->aliases[i].name, aliases->aliases[i].version);
+        json_end_object(json);
+        json_key_bool(json, "pinned", aliases->is_pinned);
+        json_key_int64(json, "sequence", aliases->sequence);
+}
+
+static void put_version(struct registry *registry, int64_t version, struct json_builder *json) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        _cleanup_(json_destroy_pointer) struct json *document = NULL;
+        struct fault fault = FAULT_NULL;
+        char at[CLOCK_RFC3339_BYTES];
+        const struct json_value *metrics = NULL;
+
+        if (registry_read_manifest(registry, version, &manifest))
+                return;
+        clock_format_rfc3339(manifest.created_at_ms, at);
+        json_begin_object(json);
+        json_key_int64(json, "version", version);
+        json_key_text(json, "run_id", manifest.run);
+        json_key_text(json, "created_at", at);
+        if (!json_parse(buffer_text(&manifest.text), manifest.text.n_bytes, &fault, &document))
+                metrics = json_get(json_root(document), "metrics");
+        if (metrics) {
+                json_key(json, "metrics");
+                json_put_value(json, metrics);
+        }
+        json_end_object(json);
+}
+
+static int write_list(const struct models_options *options, struct aliases *aliases, struct buffer *text) {
+        struct registry_page page = REGISTRY_PAGE_NULL;
+        struct json_builder json;
+        int r;
+
+        r = registry_read_aliases(options->registry, aliases);
+        if (!r)
+                r = registry_list_versions(options->registry, ALIASES_ANY, VERSIONS_LISTED_MOST, &page);
+        if (r)
+                return error_trace(r);
+        json = json_begin(text, JSON_COMPACT);
+        json_begin_object(&json);
+        json_key(&json, "models");
+        json_begin_array(&json);
+        json_begin_object(&json);
+        json_key_text(&json, "name", options->pipeline->parameters.name);
+        put_aliases(&json, aliases);
+        json_key(&json, "versions");
+        json_begin_array(&json);
+        for (size_t i = 0; i < page.n_versions; i++)
+                put_version(options->registry, page.versions[i], &json);
+        json_end_array(&json);
+        json_end_object(&json);
+        json_end_array(&json);
+        json_end_object(&json);
+        registry_page_finish(&page);
+        return error_trace(json_end(&json));
+}
+
+void models_call_list(struct job *job, void *context) {
+        _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        struct handoff *handoff = handoff_of_job(job);
+        int r;
+
+        r = aliases ? write_list(models_options(context), aliases, &handoff->answer) : -ENOMEM;
+        if (r > 0)
+                handoff_return_error(handoff, 503, "the registry cannot be read now; the log says more");
+        else if (r)
+                handoff_return_failure(handoff, r);
+        else
+                handoff_return(handoff, 200);
+}
+
+/* Looks at once, so that the answer of the call is already true for predictions, then answers with the aliases. */
+static void answer_moved(void *context) {
+        handoff_return(context, 200);
+}
+
+static void answer_move(struct models *models, struct handoff *handoff, int result, const struct aliases *aliases) {
+        struct json_builder json;
+        int r;
+
+        switch (result) {
+        case REGISTRY_E_SUCCESS:
+                json = json_begin(&handoff->answer, JSON_COMPACT);
+                json_begin_object(&json);
+                json_key_text(&json, "name", handoff->parameter);
+                put_aliases(&json, aliases);
+                json_end_object(&json);
+                r = json_end(&json);
+                if (r)
+                        handoff_return_failure(handoff, r);
+                else
+                        models_look(models, answer_moved, handoff);
+                return;
+        case REGISTRY_E_MISSING:
+                handoff_return_error(handoff, 404, "there is no such version");
+                return;
+        case REGISTRY_E_CONFLICT:
+                handoff_return_error(handoff, 409,
+                                     "the alias is not where this call expects it; read GET /models again");
+                return;
+        case REGISTRY_E_NO_TARGET:
+                handoff_return_error(handoff, 409, "there is no earlier champion to roll back to");
+                return;
+        case REGISTRY_E_INVALID:
+                handoff_return_error(handoff, 422,
+                                     "%s is no alias: lower-case letters, digits, - and _, not latest or v<digits>",
+                                     handoff->name);
+                return;
+        default:
+                if (result < 0)
+                        handoff_return_failure(handoff, result);
+                else
+                        handoff_return_error(handoff, 503, "the registry cannot be read now; the log says more");
+        }
+}
+
+/* What the move calls have in common. */
+static void move(struct job *job, void *context, const char *const *known, size_t n_known,
+                 int (*apply)(struct registry *registry, const struct handoff *handoff, const struct call *call,
+                              const struct alias_request *request, struct aliases *ret_aliases, struct fault *fault)) {
+        _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        struct handoff *handoff = handoff_of_job(job);
+        const struct models_options *options = models_options(context);
+        struct alias_request request = { .actor = ACTOR, .at_ms = clock_realtime_ms() };
+        struct fault fault = FAULT_NULL;
+        struct call call;
+        int r;
+
+        if (!is_our_model(handoff, options))
+                return;
+        if (!aliases) {
+                handoff_return_failure(handoff, -ENOMEM);
+                return;
+        }
+        r = call_read(handoff, known, n_known, &call, &fault);
+        if (r) {
+                if (r < 0)
+                        handoff_return_failure(handoff, r);
+                else
+                        handoff_return_fault(handoff, strncmp(fault.code, "JSON_", 5) ? 422 : 400, &fault);
+                return;
+        }
+        request.reason = call.reason;
+        r = apply(options->registry, handoff, &call, &request, aliases, &fault);
+        call_finish(&call);
+        if (fault.code[0])
+                handoff_return_fault(handoff, 422, &fault);
+        else
+                answer_move(context, handoff, r, aliases);
+}
+
+static int apply_alias(struct registry *registry, const struct handoff *handoff, const struct call *call,
+                       const struct alias_request *request, struct aliases *ret_aliases, struct fault *fault) {
+        if (call->version <= 0) {
+                fault_in(fault, "version", -1);
+                return fault_set(fault, "FIELD_MISSING", "the call must say which version gets the alias");
+        }
+        return registry_set_alias(registry, request, handoff->name, call->version,
+                                  call->expect < 0 ? ALIASES_ANY : call->expect, ret_aliases);
+}
+
+void models_call_alias(struct job *job, void *context) {
+        static const char *const known[] = { "version", "expect", "reason" };
+
+        move(job, context, known, N_ELEMENTS(known), apply_alias);
+}
+
+static int apply_rollback(struct registry *registry, const struct handoff *handoff _unused_, const struct call *call,
+                          const struct alias_request *request, struct aliases *ret_aliases, struct fault *fault) {
+        if (call->from <= 0) {
+                fault_in(fault, "from", -1);
+                return fault_set(fault, "FIELD_MISSING", "the call must name the champion that it rolls back from");
+        }
+        return registry_roll_back(registry, request, call->from, call->to < 0 ? ALIASES_NONE : call->to, ret_aliases);
+}
+
+void models_call_rollback(struct job *job, void *context) {
+        static const char *const known[] = { "from", "to", "reason" };
+
+        move(job, context, known, N_ELEMENTS(known), apply_rollback);
+}
+
+static int apply_pin(struct registry *registry, const struct handoff *handoff _unused_,
+                     const struct call *call _unused_, const struct alias_request *request, struct aliases *ret_aliases,
+                     struct fault *fault _unused_) {
+        return registry_pin(registry, request, true, ret_aliases);
+}
+
+static int apply_unpin(struct registry *registry, const struct handoff *handoff _unused_,
+                       const struct call *call _unused_, const struct alias_request *request,
+                       struct aliases *ret_aliases, struct fault *fault _unused_) {
+        return registry_pin(registry, request, false, ret_aliases);
+}
+
+void models_call_pin(struct job *job, void *context) {
+        static const char *const known[] = { "reason" };
+
+        move(job, context, known, N_ELEMENTS(known), apply_pin);
+}
+
+void models_call_unpin(struct job *job, void *context) {
+        static const char *const known[] = { "reason" };
+
+        move(job, context, known, N_ELEMENTS(known), apply_unpin);
+}

@@ -1,0 +1,7 @@
+#pragma once
+
+/* What models.c gives to models_calls.c, which runs in the same thread. */
+
+#include "services/gateway/models.h"
+
+const struct models_options *models_options(const struct models *models);
