@@ -24,7 +24,7 @@ static const char shops[] =
         "    given: town\n"
         "    evidence: {shrink: 10, weight: 0.5}\n"
         "    table:\n"
-        "      Ulm: [[7, 100, 50], [8, 300, 20]]\n"
+        "      Ulm: [[7, 100, 60], [8, 300, 100]]\n"
         "      Köln am Rhein bei Deutz: [[8, 500, 100], [9, 100, 30]]\n"
         "  - column: price\n"
         "    quantiles:\n"
@@ -196,8 +196,8 @@ static void test_label_follows_the_evidence(void **state) {
         _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = NULL;
         /* Ulm, coat 2, shop 7 by the formula in the head of a generator.yaml */
         double whole = 200.0 / 1000, cell = (40 + whole) / (100 + 1);
-        double shops_whole = 200.0 / 1000, ulm = (70 + 10 * shops_whole) / (400 + 10),
-               shop = (50 + 10 * ulm) / (100 + 10);
+        double shops_whole = 290.0 / 1000, ulm = (160 + 10 * shops_whole) / (400 + 10),
+               shop = (60 + 10 * ulm) / (100 + 10);
         double log_odds = -1.4 + (logit(cell) - logit(whole)) + 0.5 * (logit(shop) - logit(ulm));
         double want = 1 / (1 + exp(-log_odds)), deviation;
         size_t n_rows = 0, n_positive = 0;
