@@ -36,7 +36,7 @@ struct csv_record {
         const struct csv_field *fields;
         size_t n_fields;  /* 0: the end */
         int64_t line;     /* of its first byte, 1-based */
-        const char *text; /* as it stands in the file, without the line end; quotes may have been folded by then */
+        const char *text; /* as it stands in the file, without the line end */
         size_t n_bytes;
 };
 
@@ -47,7 +47,7 @@ struct csv_reader;
 
 /*
  * Reads the header of what fd holds from its present position on. fd stays the caller's; name is what faults call the
- * file, copied. FAULT_E_INPUT: EMPTY_SOURCE, CSV_DUPLICATE_COLUMN, or a bad first record.
+ * file, copied. FAULT_E_INPUT: EMPTY_SOURCE, CSV_DUPLICATE_COLUMN, CSV_BAD_HEADER, or a bad first record.
  */
 int csv_reader_create(int fd, const char *name, struct csv_reader **ret_reader, struct fault *fault);
 struct csv_reader *csv_reader_destroy(struct csv_reader *reader);
@@ -65,7 +65,7 @@ const char *csv_reader_name(const struct csv_reader *reader, size_t column);
  */
 int csv_reader_read(struct csv_reader *reader, struct csv_record *ret_record, struct fault *fault);
 
-/* Bytes read so far, for progress. */
+/* Bytes of the records so far, for progress. */
 int64_t csv_reader_n_bytes(const struct csv_reader *reader);
 
 /* Append the header, or all rows, of a table as CSV with LF; quotes where needed, missing as nothing, an empty text as
