@@ -43,18 +43,19 @@ static const struct {
 static const char *const objectives[] = { "binary:logistic", "reg:logistic", "reg:squarederror", "multi:softprob",
                                           "multi:softmax" };
 
-/* What is set unless given, under either of its names. */
+/* What is set unless given. */
+static const struct booster_parameter defaults[] = {
+        { "objective", "binary:logistic" }, { "tree_method", "hist" }, { "max_depth", "5" }, { "eta", "0.1" },
+        { "min_child_weight", "10" },       { "seed", "0" },
+};
+
+/* Names that mean the same; libxgboost complains under the first. */
 static const struct {
         const char *name;
-        const char *other_name;
-        const char *value;
-} defaults[] = {
-        { "objective", "objective", "binary:logistic" },
-        { "tree_method", "tree_method", "hist" },
-        { "max_depth", "max_depth", "5" },
-        { "eta", "learning_rate", "0.1" },
-        { "min_child_weight", "min_child_weight", "10" },
-        { "seed", "random_state", "0" },
+        const char *other;
+} aliases[] = {
+        { "learning_rate", "eta" }, { "min_split_loss", "gamma" }, { "reg_lambda", "lambda" },
+        { "reg_alpha", "alpha" },   { "seed", "random_state" },
 };
 
 /* One matrix in the making: hands libxgboost batch after batch, several times over. */
@@ -73,6 +74,7 @@ struct training {
         size_t n_rounds_max;
         size_t n_stopping; /* rounds without gain; 0: no early stopping */
         size_t n_bins;
+        int n_threads;
         DMatrixHandle train;
         DMatrixHandle stop;
         BoosterHandle booster;
@@ -173,6 +175,17 @@ static const char *find_parameter(const struct booster_input *input, const char 
         return value;
 }
 
+/* The other name of the same setting, or the name itself. */
+static const char *other_name(const char *name) {
+        for (size_t i = 0; i < N_ELEMENTS(aliases); i++) {
+                if (!strcmp(name, aliases[i].name))
+                        return aliases[i].other;
+                if (!strcmp(name, aliases[i].other))
+                        return aliases[i].name;
+        }
+        return name;
+}
+
 static int parameter_fault(struct training *training, const char *name, const char *format, ...) _printf_(3, 4);
 
 static int parameter_fault(struct training *training, const char *name, const char *format, ...) {
@@ -251,12 +264,12 @@ static int set_parameters(struct training *training, BoosterHandle booster) {
         int r = 0;
 
         for (size_t i = 0; !r && i < N_ELEMENTS(defaults); i++)
-                if (!find_parameter(input, defaults[i].name) && !find_parameter(input, defaults[i].other_name))
+                if (!find_parameter(input, defaults[i].name) && !find_parameter(input, other_name(defaults[i].name)))
                         r = set_parameter(booster, defaults[i].name, defaults[i].value);
         for (size_t i = 0; !r && i < input->n_parameters; i++)
                 if (!is_ours(input->parameters[i].name))
                         r = set_parameter(booster, input->parameters[i].name, input->parameters[i].value);
-        snprintf(number, sizeof(number), "%d", parallel_n_threads());
+        snprintf(number, sizeof(number), "%d", training->n_threads);
         if (!r)
                 r = set_parameter(booster, "nthread", number);
         if (!r)
@@ -269,21 +282,33 @@ static int set_parameters(struct training *training, BoosterHandle booster) {
         return r;
 }
 
+static bool has_word(const char *text, const char *word) {
+        size_t n = strlen(word);
+
+        for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+                if ((at == text || strchr(" `'\"", at[-1])) && (!at[n] || strchr(" `'\".,:;=", at[n])))
+                        return true;
+        return false;
+}
+
 /* libxgboost refused the parameters: finds the one that it complains about. */
 static int name_parameter(struct training *training) {
         const struct booster_input *input = training->input;
-        char text[768], quoted[192];
         const char *culprit = NULL;
+        char text[768], quoted[256];
 
         clean_message(XGBGetLastError(), text, sizeof(text));
-        for (size_t i = 0; i < input->n_parameters; i++) {
+        for (size_t i = 0; i < input->n_parameters && !culprit; i++) {
                 const char *name = input->parameters[i].name;
 
-                snprintf(quoted, sizeof(quoted), " %s ", name);
-                if (strstr(text, quoted) || (strstr(text, name) && !culprit))
+                if (has_word(text, name) || has_word(text, other_name(name)))
                         culprit = name;
+        }
+        /* of a choice it names only what was chosen: "Invalid Input: 'up', valid values are …" */
+        for (size_t i = 0; i < input->n_parameters && !culprit; i++) {
+                snprintf(quoted, sizeof(quoted), "'%s'", input->parameters[i].value);
                 if (strstr(text, quoted))
-                        break;
+                        culprit = input->parameters[i].name;
         }
         if (!culprit)
                 return parameter_fault(training, "", "The parameters are refused: %s", text);
@@ -355,7 +380,7 @@ static int make_matrix(struct training *training, const struct booster_batch *ba
                 return foreign_error("Cannot create a matrix");
         feeder.proxy = proxy;
         snprintf(configuration, sizeof(configuration), "{\"missing\":NaN,\"nthread\":%d,\"max_bin\":%zu}",
-                 parallel_n_threads(), training->n_bins);
+                 training->n_threads, training->n_bins);
         if (XGQuantileDMatrixCreateFromCallback(&feeder, proxy, reference, feeder_reset, feeder_next, configuration,
                                                 ret_matrix) ||
             feeder.has_failed)
@@ -468,6 +493,7 @@ int booster_train(const struct booster_input *input, struct booster_result *ret_
                 return r;
         if (XGBRegisterLogCallback(on_log))
                 return foreign_error("Cannot hear libxgboost's log");
+        training.n_threads = input->n_threads ? input->n_threads : parallel_n_threads();
         training.result.logloss = NAN;
         start = clock_monotonic_ns();
         r = prepare(&training);

@@ -4,7 +4,7 @@
  * Booster
  *
  * The one door to libxgboost: trains on column-major batches where they lie, without a second copy of them, and gives
- * the model's bytes. Threads: the CPUs in the affinity mask; the model's bytes do not depend on their number.
+ * the model's bytes, which do not depend on the number of threads.
  */
 
 #include <stddef.h>
@@ -47,6 +47,7 @@ struct booster_input {
         const char *const *feature_names;           /* n_features; written into the model */
         const struct booster_parameter *parameters; /* the last of equal names holds */
         size_t n_parameters;
+        int n_threads; /* 0: the CPUs in the affinity mask */
 
         /* After each round, from the thread that called booster_train(): rounds done, most rounds there will be, and
          * the logloss over the stop rows (NaN when it is not watched). Nonzero cancels. May be NULL. */
