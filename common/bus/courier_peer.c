@@ -127,11 +127,14 @@ static void take(struct courier_peer *peer, const struct courier_shared *shared)
         const struct socket_message *message = shared->message;
         struct courier_header header;
         struct fault fault = FAULT_NULL;
+        int r;
 
-        if (courier_header_unpack(message->frames[0].data, message->frames[0].n_bytes, &header, &fault) ||
-            header.kind != COURIER_KIND_ACK) {
+        r = courier_header_unpack(message->frames[0].data, message->frames[0].n_bytes, &header, &fault);
+        if (!r && header.kind != COURIER_KIND_ACK)
+                r = fault_set(&fault, "MESSAGE_KIND", "only acks come this way");
+        if (r) {
                 shared->counts->n_rejected++;
-                log_warn("peer=%s outcome=reject sent what is no ack: %s; ignoring", peer->endpoint, fault.message);
+                log_warn("peer=%s outcome=reject code=%s %s; ignoring", peer->endpoint, fault.code, fault.message);
                 return;
         }
         for (size_t i = 0; i < peer->n_pending; i++) {

@@ -1,0 +1,450 @@
+/* Courier: at least once from outbox to inbox, and once in the inbox. */
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/bus/courier.h"
+#include "tests/support/station.h"
+
+/* Two stations, a sends to b; and what the hooks of b saw. */
+struct fixture {
+        struct scratch *scratch;
+        struct station a, b;
+        char lossy[64];
+        int n_lossy, n_rejects;
+        char reject_code[64];
+        char reject_key[COURIER_KEY_BYTES];
+};
+
+static int refuse_bad(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault) {
+        (void)context;
+        (void)key;
+        return n_bytes >= 3 && memcmp(body, "bad", 3) == 0 ? fault_set(fault, "TEST_BAD", "it is bad") : 0;
+}
+
+static int remember_reject(void *context, const char *id, const char *key, const struct fault *fault) {
+        struct fixture *fixture = context;
+
+        (void)id;
+        fixture->n_rejects++;
+        snprintf(fixture->reject_code, sizeof(fixture->reject_code), "%s", fault->code);
+        snprintf(fixture->reject_key, sizeof(fixture->reject_key), "%s", key);
+        return key[0] ? courier_post(fixture->b.courier, fixture->a.endpoint, key, "told", 4) : 0;
+}
+
+static void remember_lossy(void *context, const char *key, const uint8_t *body, size_t n_bytes) {
+        struct fixture *fixture = context;
+
+        fixture->n_lossy++;
+        snprintf(fixture->lossy, sizeof(fixture->lossy), "%s:%.*s", key, (int)n_bytes, (const char *)body);
+}
+
+static int setup(void **state) {
+        struct fixture *fixture = calloc(1, sizeof(*fixture));
+        void *scratch = NULL;
+
+        if (!fixture || scratch_setup(&scratch))
+                return -1;
+        fixture->scratch = scratch;
+        station_name(&fixture->a, fixture->scratch, "a");
+        station_name(&fixture->b, fixture->scratch, "b");
+        fixture->b.hooks = (struct courier_hooks){ fixture, refuse_bad, remember_reject, remember_lossy };
+        station_open(&fixture->a);
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state) {
+        struct fixture *fixture = *state;
+        void *scratch = fixture->scratch;
+
+        station_close(&fixture->a);
+        station_close(&fixture->b);
+        free(fixture);
+        return scratch_teardown(&scratch);
+}
+
+static void test_letter_arrives_and_is_forgotten(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        struct spool_message message = SPOOL_MESSAGE_NULL;
+
+        station_open(b);
+        station_post(a, b->endpoint, "hello");
+        assert_int_equal(station_n_outbox(a), 1);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(spool_inbox_next(b->spool, 0, &message), 0);
+        assert_string_equal(message.key, "run-1");
+        assert_string_equal(buffer_text(&message.body), "hello");
+        spool_message_finish(&message);
+        assert_int_equal(station_n_inbox(b), 1);
+        assert_int_equal(courier_counts(a->courier)->n_acked, 1);
+        assert_int_equal(courier_counts(b->courier)->n_accepted, 1);
+}
+
+static void test_flush_sends_at_once(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        station_open(b);
+        station_post(a, b->endpoint, "opens the way");
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        station_post(a, b->endpoint, "now");
+        assert_int_equal(courier_counts(a->courier)->n_sent, 1);
+        assert_int_equal(courier_flush(a->courier), 0);
+        assert_int_equal(courier_counts(a->courier)->n_sent, 2);
+}
+
+static void test_rolled_back_letter_never_leaves(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        station_open(b);
+        assert_int_equal(spool_begin(a->spool), 0);
+        assert_int_equal(courier_post(a->courier, b->endpoint, "run-1", "undone", 6), 0);
+        spool_rollback(a->spool);
+        assert_int_equal(courier_flush(a->courier), 0);
+        station_post(a, b->endpoint, "done");
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_inbox(b), 1);
+        assert_int_equal(courier_counts(a->courier)->n_sent, 1);
+}
+
+/* Killed between commit and send: the letter leaves after the restart. */
+static void test_committed_letter_survives_its_sender(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        station_post(a, b->endpoint, "hello");
+        station_close(a);
+        station_open(b);
+        station_open(a);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_inbox(b), 1);
+}
+
+static void test_receiver_may_come_later(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        station_post(a, b->endpoint, "hello");
+        for (int i = 0; i < 5; i++)
+                station_turn(a);
+        assert_int_equal(courier_counts(a->courier)->n_sent, 0);
+        station_open(b);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_inbox(b), 1);
+        assert_int_equal(courier_counts(a->courier)->n_resent, 0);
+}
+
+/* The receiver reads the message and dies before its ack: it is carried to the one that takes its place. */
+static void test_unacked_letter_is_sent_again(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        struct socket_message message = SOCKET_MESSAGE_NULL;
+        struct socket_context *sockets;
+        struct socket *router;
+        size_t n_seen = 0;
+
+        assert_int_equal(socket_context_create(&sockets), 0);
+        assert_int_equal(socket_bind_router(sockets, b->endpoint, &router), 0);
+        station_post(a, b->endpoint, "hello");
+        while (n_seen < 3) {
+                station_turn(a);
+                n_seen += socket_receive(router, &message) == 0;
+        }
+        assert_true(courier_counts(a->courier)->n_resent >= 2);
+        assert_int_equal(station_n_outbox(a), 1);
+        socket_message_finish(&message);
+        socket_destroy(router);
+        socket_context_destroy(sockets);
+        station_open(b);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_inbox(b), 1);
+}
+
+static void send_raw(struct socket *dealer, const struct courier_header *header, const char *body) {
+        uint8_t head[COURIER_HEADER_BYTES_MAX];
+        struct socket_frame frames[2] = { { .data = head }, { (const uint8_t *)body, strlen(body) } };
+        struct socket_poll item = { .socket = dealer, .want_write = true };
+
+        frames[0].n_bytes = courier_header_pack(header, head);
+        while (!item.is_writable)
+                assert_int_equal(socket_poll(&item, 1, STATION_PATIENCE_MS), 0);
+        assert_int_equal(socket_send(dealer, frames, 2), 0);
+}
+
+static void await_ack(struct station *station, struct socket *dealer, const char *want_id) {
+        struct socket_message message = SOCKET_MESSAGE_NULL;
+        struct fault fault = FAULT_NULL;
+        struct courier_header header;
+
+        STATION_AWAIT(station, NULL, socket_receive(dealer, &message) == 0);
+        assert_int_equal(message.n_frames, 2);
+        assert_int_equal(courier_header_unpack(message.frames[0].data, message.frames[0].n_bytes, &header, &fault), 0);
+        assert_int_equal(header.kind, COURIER_KIND_ACK);
+        assert_string_equal(header.id, want_id);
+        assert_int_equal(message.frames[1].n_bytes, 0);
+        socket_message_finish(&message);
+}
+
+/* However often it is sent, before and after it was handled and across a restart, it is in the inbox once. */
+static void test_duplicates_are_acked_and_ignored(void **state) {
+        struct courier_header header = { .kind = COURIER_KIND_DATA,
+                                         .id = "0190a5c3-7b1e-7abc-8def-0123456789ab",
+                                         .key = "run-1" };
+        struct fixture *fixture = *state;
+        struct station *b = &fixture->b;
+        struct socket_context *sockets;
+        struct socket *dealer;
+
+        station_open(b);
+        assert_int_equal(socket_context_create(&sockets), 0);
+        assert_int_equal(socket_connect_dealer(sockets, b->endpoint, &dealer), 0);
+        for (int i = 0; i < 5; i++)
+                send_raw(dealer, &header, "hello");
+        for (int i = 0; i < 5; i++)
+                await_ack(b, dealer, header.id);
+        assert_int_equal(station_n_inbox(b), 1);
+        assert_int_equal(courier_counts(b->courier)->n_duplicates, 4);
+        station_end_one(b);
+        station_close(b);
+        station_open(b);
+        send_raw(dealer, &header, "hello");
+        await_ack(b, dealer, header.id);
+        assert_int_equal(station_n_inbox(b), 0);
+        assert_int_equal(courier_counts(b->courier)->n_duplicates, 1);
+        socket_destroy(dealer);
+        socket_context_destroy(sockets);
+}
+
+/* Refused by the owner's check: kept in dead, told to whom the owner likes, and its sender stops. */
+static void test_refused_letter(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        station_open(b);
+        station_post(a, b->endpoint, "bad news");
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0 && station_n_inbox(a) == 1);
+        assert_int_equal(station_n_inbox(b), 0);
+        assert_int_equal(station_n_dead(b), 1);
+        assert_int_equal(fixture->n_rejects, 1);
+        assert_string_equal(fixture->reject_code, "TEST_BAD");
+        assert_string_equal(fixture->reject_key, "run-1");
+        assert_int_equal(courier_counts(b->courier)->n_rejected, 1);
+        assert_int_equal(station_query(b,
+                                       "SELECT count(*) FROM dead WHERE key = 'run-1' AND bytes = x'626164206e657773'"
+                                       " AND reason = 'TEST_BAD: it is bad'"),
+                         1);
+}
+
+static void test_full_inbox_is_back_pressure(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        char id[UUID_TEXT_BYTES];
+
+        station_open(b);
+        assert_int_equal(spool_begin(b->spool), 0);
+        for (int i = 0; i < SPOOL_INBOX_ROWS_MAX; i++) {
+                snprintf(id, sizeof(id), "00000000-0000-7000-8000-%012d", i);
+                assert_int_equal(spool_inbox_put(b->spool, id, "run-0", "x", 1), 0);
+        }
+        assert_int_equal(spool_commit(b->spool), 0);
+        station_post(a, b->endpoint, "waits");
+        STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 2);
+        assert_int_equal(station_n_inbox(b), SPOOL_INBOX_ROWS_MAX);
+        assert_int_equal(station_n_outbox(a), 1);
+        station_end_one(b);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_inbox(b), SPOOL_INBOX_ROWS_MAX);
+}
+
+/* While the disk is full nothing is acked; when there is room again all arrives. */
+static void test_full_disk_is_survived(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        char *body;
+
+        station_open(b);
+        body = calloc(1, 100001);
+        assert_non_null(body);
+        memset(body, 'x', 100000);
+        assert_true(station_query(b, "PRAGMA max_page_count = 40") <= 40);
+        for (int i = 0; i < 4; i++)
+                station_post(a, b->endpoint, body);
+        STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 1);
+        assert_true(station_n_outbox(a) >= 3);
+        assert_true(station_query(b, "PRAGMA max_page_count = 10000") == 10000);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_inbox(b), 4);
+        free(body);
+}
+
+static void test_lossy_is_now_or_never(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        assert_int_equal(courier_send_lossy(a->courier, b->endpoint, "beat", "1", 1), 0);
+        assert_int_equal(courier_counts(a->courier)->n_dropped, 1);
+        station_open(b);
+        station_post(a, b->endpoint, "opens the way");
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(fixture->n_lossy, 0);
+        assert_int_equal(courier_send_lossy(a->courier, b->endpoint, "beat", "2", 1), 0);
+        STATION_AWAIT(a, b, fixture->n_lossy == 1);
+        assert_string_equal(fixture->lossy, "beat:2");
+        assert_int_equal(station_n_inbox(b), 1);
+        assert_int_equal(courier_counts(a->courier)->n_dropped, 1);
+}
+
+/* More letters than the window holds all arrive, each once. */
+static void test_more_letters_than_the_window(void **state) {
+        enum { N_LETTERS = 3 * COURIER_WINDOW + 7 };
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        char body[16];
+
+        assert_int_equal(spool_begin(a->spool), 0);
+        for (int i = 0; i < N_LETTERS; i++) {
+                snprintf(body, sizeof(body), "%d", i);
+                assert_int_equal(courier_post(a->courier, b->endpoint, "run-1", body, strlen(body)), 0);
+        }
+        assert_int_equal(spool_commit(a->spool), 0);
+        station_open(b);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_query(b, "SELECT count(DISTINCT body) FROM inbox"), N_LETTERS);
+        assert_int_equal(station_n_inbox(b), N_LETTERS);
+        assert_int_equal(courier_counts(a->courier)->n_sent, N_LETTERS);
+}
+
+/* A peer that is away does not keep others waiting. */
+static void test_peers_do_not_hinder_each_other(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        char nobody[SOCKET_ENDPOINT_BYTES + 8];
+
+        snprintf(nobody, sizeof(nobody), "%s-nobody", b->endpoint);
+        station_open(b);
+        assert_int_equal(spool_begin(a->spool), 0);
+        for (int i = 0; i < 2 * COURIER_WINDOW; i++)
+                assert_int_equal(courier_post(a->courier, nobody, "run-1", "x", 1), 0);
+        assert_int_equal(courier_post(a->courier, b->endpoint, "run-1", "y", 1), 0);
+        assert_int_equal(spool_commit(a->spool), 0);
+        STATION_AWAIT(a, b, station_n_inbox(b) == 1 && courier_counts(a->courier)->n_acked == 1);
+        STATION_AWAIT(a, b, station_n_outbox(a) == 2 * COURIER_WINDOW);
+}
+
+static void test_letter_above_the_limit(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a;
+        char *body;
+
+        body = calloc(1, COURIER_BODY_BYTES_MAX + 1);
+        assert_non_null(body);
+        assert_int_equal(spool_begin(a->spool), 0);
+        assert_int_equal(courier_post(a->courier, "ipc://x", "run-1", body, COURIER_BODY_BYTES_MAX + 1), -EMSGSIZE);
+        assert_int_equal(courier_send_lossy(a->courier, "ipc://x", "run-1", body, COURIER_BODY_BYTES_MAX + 1),
+                         -EMSGSIZE);
+        spool_rollback(a->spool);
+        free(body);
+}
+
+/* A forged ack deletes nothing, and what is no ack is ignored. */
+static void test_only_the_right_ack_counts(void **state) {
+        struct courier_header header = { .kind = COURIER_KIND_ACK, .id = "0190a5c3-7b1e-7abc-8def-0123456789ab" };
+        struct socket_message message = SOCKET_MESSAGE_NULL;
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        uint8_t head[COURIER_HEADER_BYTES_MAX];
+        struct socket_frame frames[3] = { { 0 } };
+        struct socket_context *sockets;
+        struct socket *router;
+
+        assert_int_equal(socket_context_create(&sockets), 0);
+        assert_int_equal(socket_bind_router(sockets, b->endpoint, &router), 0);
+        station_post(a, b->endpoint, "hello");
+        STATION_AWAIT(a, NULL, socket_receive(router, &message) == 0);
+        frames[0] = message.frames[0];
+        frames[1] = (struct socket_frame){ head, courier_header_pack(&header, head) };
+        assert_int_equal(socket_send(router, frames, 3), 0);
+        header.kind = COURIER_KIND_DATA;
+        courier_header_pack(&header, head);
+        assert_int_equal(socket_send(router, frames, 3), 0);
+        frames[1] = (struct socket_frame){ (const uint8_t *)"noise", 5 };
+        assert_int_equal(socket_send(router, frames, 2), 0);
+        STATION_AWAIT(a, NULL, courier_counts(a->courier)->n_rejected == 2);
+        assert_int_equal(courier_counts(a->courier)->n_acked, 0);
+        assert_int_equal(station_n_outbox(a), 1);
+        socket_message_finish(&message);
+        socket_destroy(router);
+        socket_context_destroy(sockets);
+}
+
+static void *wake(void *context) {
+        courier_wake(context);
+        return NULL;
+}
+
+static void test_wake_from_another_thread(void **state) {
+        struct fixture *fixture = *state;
+        size_t n_accepted = 1;
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, wake, fixture->a.courier), 0);
+        assert_int_equal(courier_wait(fixture->a.courier, NULL, NULL, 0, -1, &n_accepted), 0);
+        assert_int_equal(n_accepted, 0);
+        pthread_join(thread, NULL);
+}
+
+static void test_descriptors_of_the_owner(void **state) {
+        struct fixture *fixture = *state;
+        bool is_ready[2] = { true, false };
+        int first[2], second[2], fds[2];
+        size_t n_accepted;
+
+        assert_int_equal(pipe(first), 0);
+        assert_int_equal(pipe(second), 0);
+        fds[0] = first[0];
+        fds[1] = second[0];
+        assert_int_equal(write(second[1], "x", 1), 1);
+        assert_int_equal(courier_wait(fixture->a.courier, fds, is_ready, 2, -1, &n_accepted), 0);
+        assert_false(is_ready[0]);
+        assert_true(is_ready[1]);
+        for (int i = 0; i < 2; i++) {
+                close(first[i]);
+                close(second[i]);
+        }
+}
+
+int main(void) {
+#define COURIER_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                COURIER_TEST(test_letter_arrives_and_is_forgotten),
+                COURIER_TEST(test_flush_sends_at_once),
+                COURIER_TEST(test_rolled_back_letter_never_leaves),
+                COURIER_TEST(test_committed_letter_survives_its_sender),
+                COURIER_TEST(test_receiver_may_come_later),
+                COURIER_TEST(test_unacked_letter_is_sent_again),
+                COURIER_TEST(test_duplicates_are_acked_and_ignored),
+                COURIER_TEST(test_refused_letter),
+                COURIER_TEST(test_full_inbox_is_back_pressure),
+                COURIER_TEST(test_full_disk_is_survived),
+                COURIER_TEST(test_lossy_is_now_or_never),
+                COURIER_TEST(test_more_letters_than_the_window),
+                COURIER_TEST(test_peers_do_not_hinder_each_other),
+                COURIER_TEST(test_letter_above_the_limit),
+                COURIER_TEST(test_only_the_right_ack_counts),
+                COURIER_TEST(test_wake_from_another_thread),
+                COURIER_TEST(test_descriptors_of_the_owner),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
