@@ -52,12 +52,12 @@ void mailbox_finish(struct mailbox *mailbox) {
         pthread_mutex_destroy(&mailbox->lock);
 }
 
-bool mailbox_put(struct mailbox *mailbox, struct job *job) {
+static bool put(struct mailbox *mailbox, struct job *job, size_t n_most) {
         const uint64_t one = 1;
         bool has_room;
 
         pthread_mutex_lock(&mailbox->lock);
-        has_room = mailbox->n_waiting < MAILBOX_JOBS_MOST;
+        has_room = mailbox->n_waiting < n_most;
         if (has_room) {
                 job->next = NULL;
                 if (mailbox->last)
@@ -71,6 +71,14 @@ bool mailbox_put(struct mailbox *mailbox, struct job *job) {
         }
         pthread_mutex_unlock(&mailbox->lock);
         return has_room;
+}
+
+bool mailbox_put(struct mailbox *mailbox, struct job *job) {
+        return put(mailbox, job, MAILBOX_JOBS_MOST);
+}
+
+void mailbox_put_surely(struct mailbox *mailbox, struct job *job) {
+        put(mailbox, job, SIZE_MAX);
 }
 
 void mailbox_run(struct mailbox *mailbox, void *context) {

@@ -37,5 +37,8 @@ void mailbox_finish(struct mailbox *mailbox);
 /* From any thread. False when too many jobs wait; the job is still the caller's then. */
 bool mailbox_put(struct mailbox *mailbox, struct job *job);
 
+/* The same for a job that must not be lost, however many wait. */
+void mailbox_put_surely(struct mailbox *mailbox, struct job *job);
+
 /* Runs every job that waits; never blocks. */
 void mailbox_run(struct mailbox *mailbox, void *context);

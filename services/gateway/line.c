@@ -1,0 +1,343 @@
+/* Line: one loop over courier and mailbox. */
+
+#include "services/gateway/line.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "proto/stage_to_gateway.h"
+#include "services/gateway/line_internal.h"
+
+enum {
+        WAIT_MS = 1000,
+        DEFER_MS = 500,
+};
+
+struct line {
+        struct line_options options;
+        struct mailbox mailbox;
+        struct socket_context *sockets;
+        struct spool *spool;
+        struct courier *courier;
+        struct ledger *ledger;
+        struct runs *runs;
+        struct stream *streams;
+        pthread_t thread;
+        bool is_started;
+        _Atomic bool is_stopping, has_failed;
+
+        pthread_mutex_t lock; /* of the two below */
+        struct line_stage stages[STAGE_N_WORKERS];
+        struct line_counts counts;
+};
+
+struct runs *line_runs(struct line *line) {
+        return line->runs;
+}
+
+struct ledger *line_ledger(struct line *line) {
+        return line->ledger;
+}
+
+struct mailbox *line_mailbox(struct line *line) {
+        return &line->mailbox;
+}
+
+bool line_has_failed(struct line *line) {
+        return atomic_load(&line->has_failed);
+}
+
+void line_add_stream(struct line *line, struct stream *stream) {
+        stream->next = line->streams;
+        line->streams = stream;
+}
+
+void line_remove_stream(struct line *line, struct stream *stream) {
+        for (struct stream **at = &line->streams; *at; at = &(*at)->next)
+                if (*at == stream) {
+                        *at = stream->next;
+                        return;
+                }
+}
+
+void line_stages(struct line *line, struct line_stage ret_stages[STAGE_N_WORKERS]) {
+        int64_t now = clock_monotonic_ms();
+
+        pthread_mutex_lock(&line->lock);
+        memcpy(ret_stages, line->stages, sizeof(line->stages));
+        pthread_mutex_unlock(&line->lock);
+        for (int i = 0; i < STAGE_N_WORKERS; i++)
+                ret_stages[i].is_alive = ret_stages[i].heard_ms && now - ret_stages[i].heard_ms < LINE_HEARTBEAT_MS;
+}
+
+void line_counts(struct line *line, struct line_counts *ret_counts) {
+        pthread_mutex_lock(&line->lock);
+        *ret_counts = line->counts;
+        pthread_mutex_unlock(&line->lock);
+}
+
+/* The envelope and the whole body, of the types that come here. */
+static int check(void *context _unused_, const char *key _unused_, const uint8_t *body, size_t n_bytes,
+                 struct fault *fault) {
+        _cleanup_(free_pointer) struct stage_to_gateway *end = calloc(1, sizeof(*end));
+        _cleanup_(free_pointer) struct pusher_to_gateway *release = calloc(1, sizeof(*release));
+        struct envelope envelope = ENVELOPE_NULL;
+        int r;
+
+        if (!end || !release)
+                return error_origin(-ENOMEM, "checking a message");
+        r = envelope_unpack(body, n_bytes, &envelope, fault);
+        if (r)
+                return r;
+        if (envelope.type == MESSAGE_STAGE_TO_GATEWAY)
+                return stage_to_gateway_unpack(&envelope, end, fault);
+        return pusher_to_gateway_unpack(&envelope, release, fault);
+}
+
+static void note_heartbeat(struct line *line, const struct envelope *envelope) {
+        struct heartbeat heartbeat = HEARTBEAT_NULL;
+        struct fault fault = FAULT_NULL;
+
+        if (heartbeat_unpack(envelope, &heartbeat, &fault) || heartbeat.stage >= STAGE_N_WORKERS)
+                return;
+        pthread_mutex_lock(&line->lock);
+        line->stages[heartbeat.stage].heard_ms = clock_monotonic_ms();
+        line->stages[heartbeat.stage].heartbeat = heartbeat;
+        pthread_mutex_unlock(&line->lock);
+}
+
+static void on_lossy(void *context, const char *key _unused_, const uint8_t *body, size_t n_bytes) {
+        struct envelope envelope = ENVELOPE_NULL;
+        struct progress progress = PROGRESS_NULL;
+        struct fault fault = FAULT_NULL;
+        struct line *line = context;
+
+        if (envelope_unpack(body, n_bytes, &envelope, &fault))
+                return;
+        if (envelope.type == MESSAGE_HEARTBEAT)
+                note_heartbeat(line, &envelope);
+        else if (envelope.type == MESSAGE_PROGRESS && !progress_unpack(&envelope, &progress, &fault))
+                runs_note_progress(line->runs, &envelope, &progress);
+}
+
+static void find_champion(void *context, bool *ret_has_champion, struct champion *ret_champion) {
+        struct line *line = context;
+
+        models_champion(line->options.models, ret_has_champion, ret_champion);
+}
+
+static void on_event(void *context, const char *run, const struct ledger_event *event) {
+        struct line *line = context;
+
+        for (struct stream *stream = line->streams; stream; stream = stream->next)
+                if (!strcmp(stream->run, run) && stream_tell(stream, event, false))
+                        log_warn("run=%s number=%lld an event was not told, ignoring", run, (long long)event->number);
+}
+
+/* A release on its way into the loops; a job of this thread when it has arrived. */
+struct arrival {
+        struct job job;
+        struct line *line;
+        char run[UUID_TEXT_BYTES];
+};
+
+static void run_arrival(struct job *job, void *context) {
+        struct arrival *arrival = (struct arrival *)(void *)job;
+        struct line *line = context;
+
+        if (runs_finish(line->runs, arrival->run))
+                log_error("run=%s its end could not be recorded, trying again at the next start", arrival->run);
+        free(arrival);
+}
+
+static void discard_arrival(struct job *job) {
+        free((struct arrival *)(void *)job);
+}
+
+static void on_taken(void *context) {
+        struct arrival *arrival = context;
+
+        mailbox_put_surely(&arrival->line->mailbox, &arrival->job);
+}
+
+static void on_released(void *context, const char *run, const struct pusher_to_gateway *release) {
+        struct arrival *arrival = calloc(1, sizeof(*arrival));
+        struct line *line = context;
+
+        if (!arrival) {
+                log_error("run=%s out of memory, its end is recorded at the next start", run);
+                return;
+        }
+        *arrival = (struct arrival){ { .run = run_arrival, .discard = discard_arrival }, .line = line };
+        snprintf(arrival->run, sizeof(arrival->run), "%s", run);
+        if (release->promoted)
+                models_look(line->options.models, on_taken, arrival);
+        else
+                on_taken(arrival);
+}
+
+static int create_runs(struct line *line, struct fault *fault) {
+        const struct runs_options options = {
+                .pipeline = line->options.pipeline,
+                .schema = line->options.schema,
+                .spool = line->spool,
+                .courier = line->courier,
+                .ledger = line->ledger,
+                .store = line->options.store,
+                .hooks = { line, find_champion, on_event, on_released },
+        };
+
+        return error_trace(runs_create(&options, &line->runs, fault));
+}
+
+int line_create(const struct line_options *options, struct line **ret_line, struct fault *fault) {
+        _cleanup_(line_destroy_pointer) struct line *line = calloc(1, sizeof(*line));
+        int r;
+
+        if (!line)
+                return error_origin(-ENOMEM, "creating the line");
+        r = mailbox_init(&line->mailbox);
+        if (r) {
+                free(steal(line));
+                return error_trace(r);
+        }
+        line->options = *options;
+        pthread_mutex_init(&line->lock, NULL);
+        r = socket_context_create(&line->sockets);
+        if (!r)
+                r = spool_open(options->spool_path, &line->spool);
+        if (r == SPOOL_E_VERSION)
+                return fault_set(fault, "SPOOL_VERSION", "%s was written by a newer convoy", options->spool_path);
+        if (!r)
+                r = ledger_create(spool_db(line->spool), &line->ledger);
+        if (!r)
+                r = courier_create(
+                        &(struct courier_options){ .sockets = line->sockets,
+                                                   .spool = line->spool,
+                                                   .endpoint = options->endpoint,
+                                                   .hooks = { .context = line, .check = check, .on_lossy = on_lossy } },
+                        &line->courier);
+        if (!r)
+                r = create_runs(line, fault);
+        if (r)
+                return error_trace(r);
+        *ret_line = steal(line);
+        return 0;
+}
+
+struct line *line_destroy(struct line *line) {
+        if (!line)
+                return NULL;
+        line_stop(line);
+        runs_destroy(line->runs);
+        ledger_destroy(line->ledger);
+        courier_destroy(line->courier);
+        spool_destroy(line->spool);
+        socket_context_destroy(line->sockets);
+        mailbox_finish(&line->mailbox);
+        pthread_mutex_destroy(&line->lock);
+        free(line);
+        return NULL;
+}
+
+void line_destroy_pointer(struct line **line) {
+        line_destroy(*line);
+}
+
+/* Handles what is due in the inbox; what cannot be done now rests. */
+static int handle_inbox(struct line *line) {
+        struct spool_message message = SPOOL_MESSAGE_NULL;
+        int64_t after = 0;
+        int r;
+
+        while (!(r = spool_inbox_next(line->spool, after, &message))) {
+                after = message.number;
+                if (message.due_ms > clock_realtime_ms())
+                        continue;
+                r = runs_handle(line->runs, &message);
+                if (!r)
+                        continue;
+                log_warn("run=%s error=%d a message cannot be handled now, retrying in %d ms", message.key, -r,
+                         DEFER_MS);
+                r = spool_begin(line->spool);
+                if (!r)
+                        r = spool_inbox_defer(line->spool, message.number, clock_realtime_ms() + DEFER_MS);
+                if (!r)
+                        r = spool_commit(line->spool);
+                else
+                        spool_rollback(line->spool);
+                if (r)
+                        break;
+        }
+        spool_message_finish(&message);
+        return r == SPOOL_E_NONE ? 0 : error_trace(r);
+}
+
+static void update_counts(struct line *line) {
+        struct line_counts counts = { 0 };
+
+        if (ledger_count_states(line->ledger, counts.runs) || spool_dead_count(line->spool, &counts.n_dead))
+                return;
+        counts.courier = *courier_counts(line->courier);
+        pthread_mutex_lock(&line->lock);
+        line->counts = counts;
+        pthread_mutex_unlock(&line->lock);
+}
+
+static int turn(struct line *line) {
+        size_t n_accepted;
+        bool has_mail;
+        int r;
+
+        r = courier_wait(line->courier, &line->mailbox.wake_fd, &has_mail, 1, WAIT_MS, &n_accepted);
+        if (r)
+                return error_trace(r);
+        mailbox_run(&line->mailbox, line);
+        return error_trace(handle_inbox(line));
+}
+
+static void *line_main(void *argument) {
+        struct line *line = argument;
+        int64_t counted_ms = 0;
+        int r;
+
+        r = runs_resume(line->runs);
+        while (!r && !atomic_load(&line->is_stopping)) {
+                r = turn(line);
+                if (clock_monotonic_ms() - counted_ms >= WAIT_MS) {
+                        counted_ms = clock_monotonic_ms();
+                        update_counts(line);
+                }
+        }
+        if (r) {
+                log_error("error=%d the line cannot go on", -r);
+                atomic_store(&line->has_failed, true);
+        }
+        return NULL;
+}
+
+int line_start(struct line *line) {
+        int r;
+
+        r = pthread_create(&line->thread, NULL, line_main, line);
+        if (r)
+                return error_origin(-r, "starting the line's thread");
+        line->is_started = true;
+        return 0;
+}
+
+void line_stop(struct line *line) {
+        if (!line->is_started)
+                return;
+        atomic_store(&line->is_stopping, true);
+        courier_wake(line->courier);
+        pthread_join(line->thread, NULL);
+        line->is_started = false;
+}

@@ -1,0 +1,186 @@
+/* Line: the HTTP calls about runs. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "services/gateway/line_internal.h"
+
+enum { RUNS_LISTED_MOST = 100 };
+
+static int put_view(struct runs *runs, const char *run, struct run_view *view, struct json_builder *json) {
+        int r;
+
+        r = runs_view(runs, run, view);
+        if (!r)
+                run_view_put_json(view, json);
+        return r;
+}
+
+/* The run as JSON into the answer. */
+static int write_run(struct line *line, const char *run, struct buffer *text) {
+        _cleanup_(free_pointer) struct run_view *view = calloc(1, sizeof(*view));
+        struct json_builder json = json_begin(text, JSON_COMPACT);
+        int r;
+
+        if (!view)
+                return error_origin(-ENOMEM, "showing a run");
+        r = put_view(line_runs(line), run, view, &json);
+        return r ? r : error_trace(json_end(&json));
+}
+
+static void answer(struct line *line, struct handoff *handoff, int status, const char *run, int r) {
+        if (!r)
+                r = write_run(line, run, &handoff->answer);
+        if (r == RUNS_E_NONE)
+                handoff_return_error(handoff, 404, "there is no run %s", run);
+        else if (r == RUNS_E_STATE)
+                handoff_return_error(handoff, 409, "run %s is not in a state in which this can be done", run);
+        else if (r)
+                handoff_return_failure(handoff, r);
+        else
+                handoff_return(handoff, status);
+}
+
+static int write_accepted(const char *run, struct buffer *text) {
+        struct json_builder json = json_begin(text, JSON_COMPACT);
+
+        json_begin_object(&json);
+        json_key_text(&json, "run_id", run);
+        json_key_text(&json, "state", run_state_name(RUN_STATE_PENDING));
+        json_end_object(&json);
+        return error_trace(json_end(&json));
+}
+
+void line_call_train(struct job *job, void *context) {
+        struct handoff *handoff = handoff_of_job(job);
+        struct fault fault = FAULT_NULL;
+        char run[UUID_TEXT_BYTES] = "";
+        int condition = 0, r;
+
+        r = runs_accept(line_runs(context), handoff->body.data, handoff->body.n_bytes, handoff->header, "", run,
+                        &condition, &fault);
+        if (r == FAULT_E_INPUT) {
+                handoff_return_fault(handoff, strncmp(fault.code, "JSON_", 5) ? 422 : 400, &fault);
+                return;
+        }
+        if (r) {
+                handoff_return_failure(handoff, r);
+                return;
+        }
+        if (condition == RUNS_E_BUSY) {
+                handoff_return_error(handoff, 409, "a run is in flight, and the pipeline refuses another meanwhile");
+                return;
+        }
+        if (condition == RUNS_E_KEY) {
+                handoff_return_error(handoff, 422, "this Idempotency-Key was used with another request body");
+                return;
+        }
+        snprintf(handoff->location, sizeof(handoff->location), "/runs/%s", run);
+        r = write_accepted(run, &handoff->answer);
+        if (r)
+                handoff_return_failure(handoff, r);
+        else
+                handoff_return(handoff, 202);
+}
+
+struct listing {
+        struct runs *runs;
+        struct run_view *view;
+        struct json_builder *json;
+        int64_t n_shown;
+        int64_t last; /* number of the last run shown */
+        bool is_more;
+};
+
+static int list_one(void *context, int64_t number, const char *run) {
+        struct listing *listing = context;
+
+        if (listing->n_shown == RUNS_LISTED_MOST) {
+                listing->is_more = true;
+                return 0;
+        }
+        listing->n_shown++;
+        listing->last = number;
+        return put_view(listing->runs, run, listing->view, listing->json);
+}
+
+void line_call_list(struct job *job, void *context) {
+        _cleanup_(free_pointer) struct run_view *view = calloc(1, sizeof(*view));
+        struct handoff *handoff = handoff_of_job(job);
+        struct json_builder json = json_begin(&handoff->answer, JSON_COMPACT);
+        struct listing listing = { .runs = line_runs(context), .view = view, .json = &json };
+        char next[32];
+        int r = view ? 0 : -ENOMEM;
+
+        json_begin_object(&json);
+        json_key(&json, "runs");
+        json_begin_array(&json);
+        if (!r)
+                r = ledger_list(line_ledger(context), handoff->number, RUNS_LISTED_MOST + 1, list_one, &listing);
+        if (r) {
+                handoff_return_failure(handoff, r < 0 ? r : -EIO);
+                return;
+        }
+        json_end_array(&json);
+        if (listing.is_more) {
+                snprintf(next, sizeof(next), "%lld", (long long)listing.last);
+                json_key_text(&json, "next", next);
+        }
+        json_end_object(&json);
+        r = json_end(&json);
+        if (r)
+                handoff_return_failure(handoff, r);
+        else
+                handoff_return(handoff, 200);
+}
+
+void line_call_get(struct job *job, void *context) {
+        struct handoff *handoff = handoff_of_job(job);
+
+        answer(context, handoff, 200, handoff->parameter, 0);
+}
+
+void line_call_cancel(struct job *job, void *context) {
+        struct handoff *handoff = handoff_of_job(job);
+
+        answer(context, handoff, 202, handoff->parameter, runs_cancel(line_runs(context), handoff->parameter));
+}
+
+void line_call_retry(struct job *job, void *context) {
+        struct handoff *handoff = handoff_of_job(job);
+
+        answer(context, handoff, 202, handoff->parameter, runs_retry(line_runs(context), handoff->parameter));
+}
+
+static int replay(void *context, const struct ledger_event *event) {
+        return stream_tell(context, event, false);
+}
+
+void line_call_watch(struct job *job, void *context) {
+        _cleanup_(free_pointer) struct run_view *view = calloc(1, sizeof(*view));
+        struct stream *stream = stream_of_watch(job);
+        struct line *line = context;
+        int r = view ? runs_view(line_runs(line), stream->run, view) : -ENOMEM;
+
+        if (!r)
+                r = ledger_events(line_ledger(line), stream->run, stream->after, replay, stream);
+        if (r)
+                r = r == RUNS_E_NONE ? stream_refuse(stream, 404, "there is no such run")
+                                     : stream_refuse(stream, 500, "the run cannot be read; the log says more");
+        else if (run_state_is_final(view->state))
+                r = stream_tell(stream, NULL, true);
+        if (r)
+                log_warn("run=%s a stream could not be opened, ignoring", stream->run);
+        line_add_stream(line, stream);
+}
+
+void line_call_forget(struct job *job, void *context) {
+        struct stream *stream = stream_of_forget(job);
+
+        line_remove_stream(context, stream);
+        stream_release(stream);
+}

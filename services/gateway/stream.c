@@ -1,0 +1,175 @@
+/* Stream: one generator that sends what has come, one message an event. */
+
+#include "services/gateway/stream.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/error.h"
+
+/* In the request's pool; goes away with the request and then tells the stream. */
+struct stream_generator {
+        h2o_generator_t super;
+        struct stream *stream;
+        struct buffer sending; /* libh2o reads it until proceed */
+        struct buffer waiting;
+        bool is_started, is_sending, is_last;
+};
+
+struct stream_message {
+        struct loop_message super;
+        struct stream *stream;
+        struct buffer text;
+        int status; /* not 0: answer with this instead */
+        bool is_last;
+};
+
+static void discard(struct job *job _unused_) {
+        /* the process ends: the stream goes with its loop */
+}
+
+static void send_waiting(struct stream_generator *generator) {
+        h2o_req_t *h2o = generator->stream->request.h2o;
+        struct buffer swapped = generator->sending;
+        h2o_iovec_t body;
+
+        if (generator->is_sending || (!generator->waiting.n_bytes && !generator->is_last))
+                return;
+        generator->sending = generator->waiting;
+        generator->waiting = swapped;
+        buffer_clear(&generator->waiting);
+        body = h2o_iovec_init(generator->sending.data, generator->sending.n_bytes);
+        generator->is_sending = true;
+        h2o_send(h2o, &body, body.len ? 1 : 0, generator->is_last ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+}
+
+static void on_proceed(h2o_generator_t *super, h2o_req_t *h2o _unused_) {
+        struct stream_generator *generator = (struct stream_generator *)(void *)super;
+
+        generator->is_sending = false;
+        send_waiting(generator);
+}
+
+static void on_stop(h2o_generator_t *super _unused_, h2o_req_t *h2o _unused_) {
+        /* the request's memory goes next, and on_disposed() does the rest */
+}
+
+static void on_disposed(void *memory) {
+        struct stream_generator *generator = memory;
+        struct stream *stream = generator->stream;
+
+        buffer_finish(&generator->sending);
+        buffer_finish(&generator->waiting);
+        stream->request.h2o = NULL;
+        stream->generator = NULL;
+        mailbox_put_surely(stream->mailbox, &stream->forget);
+}
+
+static void start(struct stream_generator *generator) {
+        h2o_req_t *h2o = generator->stream->request.h2o;
+
+        generator->is_started = true;
+        h2o->res.status = 200;
+        h2o->res.reason = "OK";
+        h2o_add_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                       H2O_STRLIT("text/event-stream; charset=utf-8"));
+        h2o_add_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("no-store"));
+        h2o_start_response(h2o, &generator->super);
+}
+
+static void deliver(struct loop_message *super) {
+        struct stream_message *message = (struct stream_message *)(void *)super;
+        struct stream *stream = message->stream;
+        struct stream_generator *generator = stream->generator;
+
+        if (generator && message->status && !generator->is_started) {
+                request_answer_error(&stream->request, message->status, "%s", buffer_text(&message->text));
+        } else if (generator && !generator->is_last) {
+                if (!generator->is_started)
+                        start(generator);
+                if (buffer_append(&generator->waiting, message->text.data, message->text.n_bytes))
+                        generator->is_last = true;
+                generator->is_last |= message->is_last;
+                send_waiting(generator);
+        }
+        buffer_finish(&message->text);
+        free(message);
+}
+
+static void deliver_release(struct loop_message *message) {
+        free(H2O_STRUCT_FROM_MEMBER(struct stream, released, message));
+}
+
+int stream_open(struct request *request, struct mailbox *mailbox, job_function *watch, job_function *forget) {
+        h2o_iovec_t last = request_header(request, "last-event-id");
+        struct stream *stream = calloc(1, sizeof(*stream));
+        char number[32] = "";
+
+        if (!stream || !request_parameter(request, 0, stream->run, sizeof(stream->run)) || last.len >= sizeof(number)) {
+                request_answer_error(request, stream ? 404 : 503, stream ? "there is no such run" : "out of memory");
+                free(stream);
+                return 0;
+        }
+        if (last.len)
+                memcpy(number, last.base, last.len);
+        stream->after = strtoll(number, NULL, 10);
+        stream->watch = (struct job){ .run = watch, .discard = discard };
+        stream->forget = (struct job){ .run = forget, .discard = discard };
+        stream->released.deliver = deliver_release;
+        stream->mailbox = mailbox;
+        stream->receiver = request->receiver;
+        stream->request = *request;
+        if (!mailbox_put(mailbox, &stream->watch)) {
+                request_answer_error(request, 503, "too many calls are waiting, try again");
+                free(stream);
+                return 0;
+        }
+        stream->generator = h2o_mem_alloc_shared(&request->h2o->pool, sizeof(*stream->generator), on_disposed);
+        *stream->generator = (struct stream_generator){ .super = { on_proceed, on_stop }, .stream = stream };
+        return 0;
+}
+
+static int post(struct stream *stream, struct stream_message *message) {
+        message->super.deliver = deliver;
+        message->stream = stream;
+        h2o_multithread_send_message(stream->receiver, &message->super.super);
+        return 0;
+}
+
+int stream_tell(struct stream *stream, const struct ledger_event *event, bool is_last) {
+        struct stream_message *message = calloc(1, sizeof(*message));
+        int r = message ? 0 : -ENOMEM;
+
+        if (!r && event)
+                r = buffer_printf(&message->text, "id: %" PRId64 "\nevent: %s\ndata: ", event->number, event->kind);
+        if (!r && event)
+                r = buffer_append(&message->text, event->data, event->n_bytes);
+        if (!r && event)
+                r = buffer_append_text(&message->text, "\n\n");
+        if (r) {
+                if (message)
+                        buffer_finish(&message->text);
+                free(message);
+                return error_trace(r);
+        }
+        message->is_last = is_last;
+        return post(stream, message);
+}
+
+int stream_refuse(struct stream *stream, int status, const char *sentence) {
+        struct stream_message *message = calloc(1, sizeof(*message));
+
+        if (!message || buffer_append_text(&message->text, sentence)) {
+                free(message);
+                return -ENOMEM;
+        }
+        message->status = status;
+        return post(stream, message);
+}
+
+void stream_release(struct stream *stream) {
+        h2o_multithread_send_message(stream->receiver, &stream->released.super);
+}
