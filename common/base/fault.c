@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int fault_set(struct fault *fault, const char *code, const char *format, ...) {
+int fault_write(struct fault *fault, const char *code, const char *format, ...) {
         va_list arguments;
 
         snprintf(fault->code, sizeof(fault->code), "%s", code);
