@@ -1,0 +1,452 @@
+/* Store in a folder: whole or absent, compared before it is swapped, verified when it is read. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "common/base/file.h"
+#include "common/store/store.h"
+#include "tests/support/scratch.h"
+
+#define HELLO_DIGEST "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+static struct store *must_open(struct scratch *scratch) {
+        struct fault fault = FAULT_NULL;
+        struct store *store = NULL;
+        char uri[1100];
+
+        snprintf(uri, sizeof(uri), "file://%s", scratch_path(scratch, "store"));
+        assert_int_equal(store_open(uri, &store, &fault), 0);
+        return store;
+}
+
+static void must_hold(struct store *store, const char *name, const char *want_text) {
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+
+        assert_int_equal(store_get(store, name, &content, NULL), 0);
+        assert_string_equal(buffer_text(&content), want_text);
+}
+
+static void must_be_missing(struct store *store, const char *name) {
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+
+        assert_int_equal(store_get(store, name, &content, NULL), STORE_E_MISSING);
+        assert_null(content.data);
+}
+
+static size_t n_temporaries(struct scratch *scratch) {
+        _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
+        _cleanup_(store_close_pointer) struct store *store = NULL;
+        struct fault fault = FAULT_NULL;
+        char uri[1100];
+
+        /* a store of its own, whose objects are the temporaries */
+        snprintf(uri, sizeof(uri), "file://%s", scratch_path(scratch, "store/.temporary"));
+        assert_int_equal(store_open(uri, &store, &fault), 0);
+        assert_int_equal(store_list(store, "", NULL, 100, &page), 0);
+        return page.n_names;
+}
+
+static void test_uri_is_checked(void **state) {
+        static const char *const uris[] = { "", "/tmp/x", "file:", "file://", "ftp://host/x", "file:/x" };
+
+        (void)state;
+        for (size_t i = 0; i < N_ELEMENTS(uris); i++) {
+                struct fault fault = FAULT_NULL;
+                struct store *store = NULL;
+
+                assert_int_equal(store_open(uris[i], &store, &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, "STORE_URI");
+                assert_null(store);
+        }
+}
+
+static void test_relative_path_stands_on_the_current_directory(void **state) {
+        _cleanup_(close_descriptor) int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(store_close_pointer) struct store *store = NULL;
+        struct fault fault = FAULT_NULL;
+        struct scratch *scratch = *state;
+
+        assert_int_equal(chdir(scratch->folder), 0);
+        assert_int_equal(store_open("file://here", &store, &fault), 0);
+        assert_false(file_exists("here"));
+        assert_int_equal(store_put(store, "a", "1", 1), 0);
+        assert_int_equal(fchdir(before), 0);
+        assert_true(file_exists(scratch_path(scratch, "here/a")));
+}
+
+static void test_names_are_checked(void **state) {
+        static const struct {
+                const char *name;
+                bool want_valid;
+        } rows[] = {
+                { "a", true },         { "runs/0198-ab/run.json", true },
+                { "A_b-c.d/E", true }, { "", false },
+                { "/a", false },       { "a/", false },
+                { "a//b", false },     { ".", false },
+                { "..", false },       { "a/../b", false },
+                { "a/.b", false },     { ".lock", false },
+                { "a b", false },      { "a\nb", false },
+                { "\xc3\xa9", false }, { "a\\b", false },
+                { "a%2e", false },     { "~", false },
+        };
+        char segment[STORE_SEGMENT_MOST + 2], name[STORE_NAME_BYTES + 8];
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        struct scratch *scratch = *state;
+
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+                assert_int_equal(store_name_is_valid(rows[i].name), rows[i].want_valid);
+        memset(segment, 'a', sizeof(segment));
+        segment[STORE_SEGMENT_MOST] = 0;
+        assert_true(store_name_is_valid(segment));
+        segment[STORE_SEGMENT_MOST] = 'a';
+        segment[STORE_SEGMENT_MOST + 1] = 0;
+        assert_false(store_name_is_valid(segment));
+        for (size_t i = 0; i < sizeof(name); i++)
+                name[i] = i % 2 ? '/' : 'a';
+        name[STORE_NAME_BYTES - 1] = 0;
+        assert_true(store_name_is_valid(name));
+        name[STORE_NAME_BYTES - 1] = 'a';
+        name[STORE_NAME_BYTES + 1] = 0;
+        assert_false(store_name_is_valid(name));
+
+        assert_int_equal(store_put(store, "../escaped", "x", 1), -EINVAL);
+        assert_int_equal(store_create(store, "/tmp/escaped", "x", 1), -EINVAL);
+        assert_int_equal(store_remove(store, ".lock"), -EINVAL);
+        assert_false(file_exists(scratch_path(scratch, "escaped")));
+        assert_false(file_exists(scratch_path(scratch, "store")));
+}
+
+static void test_put_replaces(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+
+        must_be_missing(store, "runs/1/run.json");
+        assert_int_equal(store_put(store, "runs/1/run.json", "one", 3), 0);
+        must_hold(store, "runs/1/run.json", "one");
+        assert_int_equal(store_put(store, "runs/1/run.json", "", 0), 0);
+        must_hold(store, "runs/1/run.json", "");
+        assert_int_equal(n_temporaries(*state), 0);
+}
+
+static void test_create_keeps_the_first(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+
+        assert_int_equal(store_create(store, "a/claim", "one", 3), 0);
+        assert_int_equal(store_create(store, "a/claim", "two", 3), STORE_E_CONFLICT);
+        must_hold(store, "a/claim", "one");
+        assert_int_equal(n_temporaries(*state), 0);
+}
+
+static void test_swap_wants_the_state_that_was_read(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+        char etag[STORE_ETAG_BYTES];
+
+        assert_int_equal(store_swap(store, "a", HELLO_DIGEST, "x", 1), STORE_E_MISSING);
+        must_be_missing(store, "a");
+        assert_int_equal(store_put(store, "a", "one", 3), 0);
+        assert_int_equal(store_get(store, "a", &content, etag), 0);
+        assert_int_equal(store_swap(store, "a", etag, "two", 3), 0);
+        must_hold(store, "a", "two");
+        assert_int_equal(store_swap(store, "a", etag, "three", 5), STORE_E_CONFLICT);
+        must_hold(store, "a", "two");
+        assert_int_equal(n_temporaries(*state), 0);
+}
+
+static void test_remove(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+
+        assert_int_equal(store_remove(store, "a/b"), STORE_E_MISSING);
+        assert_int_equal(store_put(store, "a/b", "one", 3), 0);
+        assert_int_equal(store_remove(store, "a/b"), 0);
+        must_be_missing(store, "a/b");
+}
+
+static void test_list_pages_in_order(void **state) {
+        static const char *const want[] = { "1", "10", "11/", "2", "a-", "a/", "a0" };
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        struct scratch *scratch = *state;
+        char after[64] = "";
+        size_t n = 0;
+
+        assert_int_equal(store_put(store, "f/a0", "", 0), 0);
+        assert_int_equal(store_put(store, "f/2", "", 0), 0);
+        assert_int_equal(store_put(store, "f/a/x", "", 0), 0);
+        assert_int_equal(store_put(store, "f/10", "", 0), 0);
+        assert_int_equal(store_put(store, "f/11/x", "", 0), 0);
+        assert_int_equal(store_put(store, "f/1", "", 0), 0);
+        assert_int_equal(store_put(store, "f/a-", "", 0), 0);
+        assert_int_equal(file_replace(scratch_path(scratch, "store/f/.hidden"), "", 0), 0);
+        for (bool is_last = false; !is_last;) {
+                _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
+
+                assert_int_equal(store_list(store, "f", *after ? after : NULL, 2, &page), 0);
+                assert_in_range(page.n_names, 1, 2);
+                for (size_t i = 0; i < page.n_names; i++)
+                        assert_string_equal(page.names[i], want[n++]);
+                snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
+                is_last = page.is_last;
+        }
+        assert_int_equal(n, N_ELEMENTS(want));
+}
+
+static void test_list_of_nothing_is_empty(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
+
+        assert_int_equal(store_list(store, "nowhere", NULL, 10, &page), 0);
+        assert_int_equal(page.n_names, 0);
+        assert_true(page.is_last);
+        store_page_finish(&page);
+        assert_int_equal(store_put(store, "a", "", 0), 0);
+        assert_int_equal(store_list(store, "", NULL, 10, &page), 0);
+        assert_int_equal(page.n_names, 1); /* neither .lock nor .temporary */
+}
+
+static void test_blob_is_named_after_its_content(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        _cleanup_(file_unmap) struct file_map map = FILE_MAP_NULL;
+        struct scratch *scratch = *state;
+        char digest[DIGEST_SHA256_BYTES], path[STORE_PATH_BYTES];
+        struct stat first, second;
+
+        assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), STORE_E_MISSING);
+        assert_int_equal(store_fetch_blob(store, "../../etc/passwd", path), -EINVAL);
+        assert_int_equal(store_put_blob(store, "hello", 5, digest), 0);
+        assert_string_equal(digest, HELLO_DIGEST);
+        assert_int_equal(store_fetch_blob(store, digest, path), 0);
+        assert_string_equal(path, scratch_path(scratch, "store/blobs/sha256/2c/" HELLO_DIGEST));
+        assert_int_equal(stat(path, &first), 0);
+        assert_int_equal(first.st_mode & 0777, 0400);
+        assert_int_equal(store_put_blob(store, "hello", 5, NULL), 0);
+        assert_int_equal(stat(path, &second), 0);
+        assert_int_equal(first.st_ino, second.st_ino); /* written once */
+        assert_int_equal(store_map_blob(store, digest, &map), 0);
+        assert_int_equal(map.n_bytes, 5);
+        assert_memory_equal(map.data, "hello", 5);
+        assert_int_equal(n_temporaries(scratch), 0);
+}
+
+static void test_writer_publishes_what_was_written(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        _cleanup_(store_writer_destroy_pointer) struct store_writer *computed = NULL, *given = NULL, *dropped = NULL;
+        char digest[DIGEST_SHA256_BYTES] = "";
+        char path[STORE_PATH_BYTES];
+
+        assert_int_equal(store_writer_create(store, &computed), 0);
+        assert_int_equal(file_write_all(store_writer_fd(computed), "hel", 3), 0);
+        assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), STORE_E_MISSING);
+        assert_int_equal(file_write_all(store_writer_fd(computed), "lo", 2), 0);
+        assert_int_equal(store_writer_publish(computed, NULL, digest), 0);
+        assert_string_equal(digest, HELLO_DIGEST);
+        assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), 0);
+
+        assert_int_equal(store_writer_create(store, &given), 0);
+        assert_int_equal(store_writer_publish(given, "nonsense", NULL), -EINVAL);
+        assert_int_equal(file_write_all(store_writer_fd(given), "hello", 5), 0);
+        assert_int_equal(store_writer_publish(given, HELLO_DIGEST, NULL), 0);
+        given = store_writer_destroy(given);
+        assert_int_equal(store_writer_create(store, &dropped), 0);
+        dropped = store_writer_destroy(dropped);
+        computed = store_writer_destroy(computed);
+        assert_int_equal(n_temporaries(*state), 0);
+}
+
+static void must_flip(const char *path, off_t at) {
+        _cleanup_(close_descriptor) int fd = -1;
+        unsigned char byte;
+
+        assert_int_equal(chmod(path, 0600), 0);
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(pread(fd, &byte, 1, at), 1);
+        byte ^= 1;
+        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+}
+
+static void test_flipped_byte_is_refused(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        char path[STORE_PATH_BYTES] = "";
+
+        assert_int_equal(store_put_blob(store, "hello", 5, NULL), 0);
+        for (int is_remembered = 0; is_remembered < 2; is_remembered++) {
+                assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), 0);
+                must_flip(path, 4);
+                assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), STORE_E_CORRUPT);
+                must_flip(path, 4);
+                /* the second time round the file is old enough for its digest to be remembered */
+                nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
+        }
+}
+
+static void test_corrupt_blob_is_healed_when_it_is_written_again(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        char path[STORE_PATH_BYTES];
+
+        assert_int_equal(store_put_blob(store, "hello", 5, NULL), 0);
+        assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), 0);
+        must_flip(path, 0);
+        assert_int_equal(store_put_blob(store, "hello", 5, NULL), 0);
+        assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), 0);
+        assert_int_equal(truncate(path, 4), 0);
+        assert_int_equal(store_fetch_blob(store, HELLO_DIGEST, path), STORE_E_CORRUPT);
+}
+
+static void test_leavings_of_the_dead_are_swept(void **state) {
+        _cleanup_(store_writer_destroy_pointer) struct store_writer *living = NULL;
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        int status;
+        pid_t pid;
+
+        assert_int_equal(store_writer_create(store, &living), 0);
+        pid = fork();
+        if (!pid) {
+                struct store_writer *dying = NULL;
+
+                _exit(store_writer_create(store, &dying) || file_write_all(store_writer_fd(dying), "half", 4));
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(n_temporaries(*state), 2);
+        store = store_close(store);
+        store = must_open(*state);
+        assert_int_equal(n_temporaries(*state), 1);
+        living->store = store;
+        assert_int_equal(file_write_all(store_writer_fd(living), "hello", 5), 0);
+        assert_int_equal(store_writer_publish(living, NULL, NULL), 0);
+        living = store_writer_destroy(living);
+        assert_int_equal(n_temporaries(*state), 0);
+}
+
+static void test_others_cannot_look_in(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        struct scratch *scratch = *state;
+        struct stat status;
+
+        assert_int_equal(store_put(store, "a/b", "x", 1), 0);
+        assert_int_equal(stat(scratch_path(scratch, "store"), &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0700);
+        assert_int_equal(stat(scratch_path(scratch, "store/a"), &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0700);
+        assert_int_equal(stat(scratch_path(scratch, "store/a/b"), &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0600);
+}
+
+#define N_INCREMENTS 200
+
+/* Adds 1 to the number in the object as often as asked. */
+static int increment(struct store *store, int n_times) {
+        while (n_times) {
+                _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+                char etag[STORE_ETAG_BYTES], text[16];
+                int r;
+
+                r = store_get(store, "counter", &content, etag);
+                if (r)
+                        return r;
+                snprintf(text, sizeof(text), "%d", atoi(buffer_text(&content)) + 1);
+                r = store_swap(store, "counter", etag, text, strlen(text));
+                if (r && r != STORE_E_CONFLICT)
+                        return r;
+                n_times -= !r;
+        }
+        return 0;
+}
+
+static void test_racing_swaps_lose_nothing(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        char want[16];
+        int status;
+        pid_t pid;
+
+        assert_int_equal(store_put(store, "counter", "0", 1), 0);
+        pid = fork();
+        if (!pid)
+                _exit(increment(store, N_INCREMENTS) ? 1 : 0);
+        assert_int_equal(increment(store, N_INCREMENTS), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        snprintf(want, sizeof(want), "%d", 2 * N_INCREMENTS);
+        must_hold(store, "counter", want);
+}
+
+/* Fills the disk, and asks that what there is stays whole. */
+static void check_full_disk(struct scratch *scratch) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(scratch);
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+        _cleanup_(free_pointer) char *bytes = malloc(60000);
+        char name[32], digest[DIGEST_SHA256_BYTES], etag[STORE_ETAG_BYTES], path[STORE_PATH_BYTES];
+        int n = 0, r;
+
+        assert_non_null(bytes);
+        memset(bytes, 'x', 60000);
+        assert_int_equal(store_put(store, "kept", "old", 3), 0);
+        assert_int_equal(store_get(store, "kept", &content, etag), 0);
+        do {
+                snprintf(name, sizeof(name), "filler%d", n++);
+                r = store_create(store, name, bytes, 60000);
+        } while (!r && n < 100);
+        assert_int_equal(r, -ENOSPC);
+        must_be_missing(store, name);
+        assert_int_equal(store_put(store, "kept", bytes, 60000), -ENOSPC);
+        assert_int_equal(store_swap(store, "kept", etag, bytes, 60000), -ENOSPC);
+        must_hold(store, "kept", "old");
+        bytes[0] = 'y';
+        assert_int_equal(store_put_blob(store, bytes, 60000, NULL), -ENOSPC);
+        assert_int_equal(digest_sha256(bytes, 60000, digest), 0);
+        assert_int_equal(store_fetch_blob(store, digest, path), STORE_E_MISSING);
+        assert_int_equal(n_temporaries(scratch), 0);
+        assert_int_equal(store_remove(store, "filler0"), 0);
+        assert_int_equal(store_put_blob(store, bytes, 60000, NULL), 0);
+        assert_int_equal(store_fetch_blob(store, digest, path), 0);
+}
+
+static void test_full_disk_tears_nothing(void **state) {
+        struct scratch *scratch = *state;
+        char folder[1024];
+
+        snprintf(folder, sizeof(folder), "%s", scratch_path(scratch, "store"));
+        assert_int_equal(mkdir(folder, 0700), 0);
+        if (mount("none", folder, "tmpfs", 0, "size=256k"))
+                skip(); /* not root, or not allowed to mount */
+        check_full_disk(scratch);
+        assert_int_equal(umount(folder), 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_uri_is_checked),
+                cmocka_unit_test_setup_teardown(test_relative_path_stands_on_the_current_directory, scratch_setup,
+                                                scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_names_are_checked, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_put_replaces, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_create_keeps_the_first, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_swap_wants_the_state_that_was_read, scratch_setup,
+                                                scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_remove, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_list_pages_in_order, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_list_of_nothing_is_empty, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_blob_is_named_after_its_content, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_writer_publishes_what_was_written, scratch_setup,
+                                                scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_flipped_byte_is_refused, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_corrupt_blob_is_healed_when_it_is_written_again, scratch_setup,
+                                                scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_leavings_of_the_dead_are_swept, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_others_cannot_look_in, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_racing_swaps_lose_nothing, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_full_disk_tears_nothing, scratch_setup, scratch_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
