@@ -21,7 +21,6 @@ int error_origin_at(int code, const char *file, int line, const char *format, ..
         return code;
 }
 
-void error_trace_at(int code, const char *file, int line) {
-        if (code < 0)
-                log_write(LOG_LEVEL_DEBUG, "errno=%d at=%s:%d passing on", -code, file, line);
+void error_trace_write(int code, const char *file, int line) {
+        log_write(LOG_LEVEL_DEBUG, "errno=%d at=%s:%d passing on", -code, file, line);
 }

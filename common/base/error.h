@@ -14,23 +14,25 @@
 
 #include "common/base/cleanup.h"
 
-/* Logs the sentence with strerror(-code) at level error, and returns code. code is negative; compilers and analyzers
- * are told so, since else they see ways on which a failure leads to outputs that were never set. */
-#define error_origin(code, ...) \
-        __extension__({ \
-                int error_origin_code = error_origin_at((code), __FILE__, __LINE__, __VA_ARGS__); \
-                if (error_origin_code >= 0) \
-                        __builtin_unreachable(); \
-                error_origin_code; \
-        })
+/* Logs the sentence with strerror(-code) at level error, and returns code. code is negative. */
+#define error_origin(code, ...) error_as_failure(error_origin_at((code), __FILE__, __LINE__, __VA_ARGS__))
 
 /* Returns code unchanged; a negative one leaves a line at level debug that names this place. */
-#define error_trace(code) \
-        __extension__({ \
-                int error_trace_code = (code); \
-                error_trace_at(error_trace_code, __FILE__, __LINE__); \
-                error_trace_code; \
-        })
+#define error_trace(code) error_trace_at((code), __FILE__, __LINE__)
 
 int error_origin_at(int code, const char *file, int line, const char *format, ...) _printf_(4, 5);
-void error_trace_at(int code, const char *file, int line);
+void error_trace_write(int code, const char *file, int line);
+
+/* Tells compilers and analyzers that code is negative; else they see ways on which a failure leads to outputs that were
+ * never set. */
+static inline int error_as_failure(int code) {
+        if (code >= 0)
+                __builtin_unreachable();
+        return code;
+}
+
+static inline int error_trace_at(int code, const char *file, int line) {
+        if (code < 0)
+                error_trace_write(code, file, line);
+        return code;
+}

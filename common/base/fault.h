@@ -30,17 +30,17 @@ struct fault {
 #define FAULT_NULL \
         { .row = -1 }
 
-/* Fills code and message, leaves the place as it is, and returns FAULT_E_INPUT. A macro, so that compilers and
- * analyzers know what it returns. */
-#define fault_set(fault, code, ...) \
-        __extension__({ \
-                int fault_set_result = fault_write((fault), (code), __VA_ARGS__); \
-                if (fault_set_result != FAULT_E_INPUT) \
-                        __builtin_unreachable(); \
-                fault_set_result; \
-        })
+/* Fills code and message, leaves the place as it is, and returns FAULT_E_INPUT. */
+#define fault_set(fault, code, ...) fault_as_input(fault_write((fault), (code), __VA_ARGS__))
 
 int fault_write(struct fault *fault, const char *code, const char *format, ...) _printf_(3, 4);
+
+/* Tells compilers and analyzers what fault_set() returns. */
+static inline int fault_as_input(int code) {
+        if (code != FAULT_E_INPUT)
+                __builtin_unreachable();
+        return code;
+}
 
 /* Name the place. Text that is too long is cut. */
 void fault_at(struct fault *fault, const char *file, int64_t line, int64_t position);
