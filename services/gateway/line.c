@@ -213,8 +213,6 @@ int line_create(const struct line_options *options, struct line **ret_line, stru
         r = socket_context_create(&line->sockets);
         if (!r)
                 r = spool_open(options->spool_path, &line->spool);
-        if (r == SPOOL_E_VERSION)
-                return fault_set(fault, "SPOOL_VERSION", "%s was written by a newer convoy", options->spool_path);
         if (!r)
                 r = ledger_create(spool_db(line->spool), &line->ledger);
         if (!r)

@@ -1,0 +1,146 @@
+/* Rebuild: lists runs/, reads what it finds. */
+
+#include "services/gateway/rebuild.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "proto/stage_manifest.h"
+
+enum { FAULT_TEXT_BYTES = 2048 };
+
+struct rebuild {
+        struct store *store;
+        struct ledger *ledger;
+        struct run_manifest *run;
+        struct stage_manifest *stage;
+        struct rebuild_counts counts;
+};
+
+/* An unreadable manifest is counted and passed over; a failure of the machine is not. */
+static int judge(struct rebuild *rebuild, int r, const char *name, const struct fault *fault) {
+        char text[FAULT_TEXT_BYTES];
+
+        if (r == FAULT_E_INPUT) {
+                log_warn("name=%s a manifest cannot be read (%s), ignoring", name,
+                         fault_format(fault, text, sizeof(text)));
+                rebuild->counts.n_unreadable++;
+                return 0;
+        }
+        return r < 0 ? error_trace(r) : 0;
+}
+
+static int read_run(struct rebuild *rebuild, const char *name, struct run_manifest *ret_run, bool *ret_is_read) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        *ret_is_read = false;
+        r = store_get(rebuild->store, name, &text, NULL);
+        if (r)
+                return r < 0 ? error_trace(r) : 0;
+        r = run_manifest_read(text.data, text.n_bytes, ret_run, &fault);
+        *ret_is_read = !r;
+        return judge(rebuild, r, name, &fault);
+}
+
+static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct ledger_stage row = { .stage = stage };
+        struct fault fault = FAULT_NULL;
+        char name[MANIFEST_NAME_BYTES];
+        bool has_output;
+        int r;
+
+        stage_manifest_name(run, stage, name);
+        r = store_get(rebuild->store, name, &text, NULL);
+        if (r)
+                return r < 0 ? error_trace(r) : 0;
+        r = stage_manifest_read(text.data, text.n_bytes, stage, rebuild->stage, NULL, &has_output, &fault);
+        if (r)
+                return judge(rebuild, r, name, &fault);
+        row.attempt = rebuild->stage->attempt;
+        row.row = (struct run_view_stage){ .state = rebuild->stage->end.state,
+                                           .started_at = rebuild->stage->end.started_at,
+                                           .finished_at = rebuild->stage->end.finished_at,
+                                           .booster_ms = rebuild->stage->end.booster_ms };
+        rebuild->counts.n_stages++;
+        return error_trace(ledger_put_stage(rebuild->ledger, run, &row));
+}
+
+/* A run that had not ended waits to be begun again, as a new attempt: messages of the old one may be lost. */
+static void reopen(struct run_manifest *run) {
+        if (run_state_is_final(run->state))
+                return;
+        run->state = run->state == RUN_STATE_CANCELING ? RUN_STATE_CANCELED : RUN_STATE_PENDING;
+        run->attempt++;
+}
+
+static int rebuild_run(struct rebuild *rebuild, const char *folder) {
+        char run[UUID_TEXT_BYTES], name[MANIFEST_NAME_BYTES];
+        bool is_read;
+        int r;
+
+        snprintf(run, sizeof(run), "%.*s", (int)strcspn(folder, "/"), folder);
+        if (!uuid_is_valid(run))
+                return 0;
+        stage_manifest_name(run, STAGE_GATEWAY, name);
+        r = read_run(rebuild, name, rebuild->run, &is_read);
+        if (r || !is_read)
+                return error_trace(r);
+        reopen(rebuild->run);
+        r = ledger_put_run(rebuild->ledger, rebuild->run);
+        for (int i = 0; !r && i < STAGE_N_WORKERS && rebuild->run->state != RUN_STATE_PENDING; i++)
+                r = put_stage(rebuild, run, (enum stage)i);
+        if (r)
+                return error_trace(r);
+        rebuild->counts.n_runs++;
+        return 0;
+}
+
+/* Run ids begin with their time, so the order of names is that of coming. */
+static int rebuild_all(struct rebuild *rebuild) {
+        struct store_page page = STORE_PAGE_NULL;
+        char after[STORE_NAME_BYTES] = "";
+        bool is_last = false;
+        int r = 0;
+
+        while (!r && !is_last) {
+                r = store_list(rebuild->store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MOST, &page);
+                if (r)
+                        break;
+                for (size_t i = 0; !r && i < page.n_names; i++)
+                        r = rebuild_run(rebuild, page.names[i]);
+                is_last = page.is_last || !page.n_names;
+                if (!is_last)
+                        snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
+                store_page_finish(&page);
+        }
+        return error_trace(r);
+}
+
+int rebuild_ledger(struct store *store, struct spool *spool, struct ledger *ledger, struct rebuild_counts *ret_counts) {
+        _cleanup_(free_pointer) struct run_manifest *run = calloc(1, sizeof(*run));
+        _cleanup_(free_pointer) struct stage_manifest *stage = calloc(1, sizeof(*stage));
+        struct rebuild rebuild = { .store = store, .ledger = ledger, .run = run, .stage = stage };
+        int r;
+
+        if (!run || !stage)
+                return error_origin(-ENOMEM, "rebuilding the ledger");
+        r = spool_begin(spool);
+        if (r)
+                return error_trace(r);
+        r = rebuild_all(&rebuild);
+        if (r)
+                spool_rollback(spool);
+        else
+                r = spool_commit(spool);
+        if (r)
+                return error_trace(r < 0 ? r : -EIO);
+        *ret_counts = rebuild.counts;
+        return 0;
+}

@@ -1,0 +1,50 @@
+/* GET /healthz, /readyz: whether the process lives, and whether it can answer. */
+
+#include "services/gateway/gateway.h"
+
+#include "common/base/json_builder.h"
+
+static int answer_health(struct request *request) {
+        static const char alive[] = "{\"status\":\"ok\"}";
+
+        request_answer(request, 200, "application/json", alive, sizeof(alive) - 1);
+        return 0;
+}
+
+static const char *model_word(enum models_readiness readiness) {
+        return readiness == MODELS_READY ? "ready" : readiness == MODELS_LOADING ? "loading" : "unusable";
+}
+
+/* ?line=1 also wants every stage alive: what demo, tests and compose wait for, and no load balancer should. */
+static int answer_ready(struct request *request) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct gateway *gateway = gateway_of(request);
+        struct line_stage stages[STAGE_N_WORKERS];
+        enum models_readiness readiness = models_readiness(gateway->models);
+        h2o_iovec_t wants_line = request_query(request, "line");
+        bool is_ready = readiness == MODELS_READY;
+        struct json_builder json = json_begin(&text, JSON_COMPACT);
+
+        line_stages(gateway->line, stages);
+        if (wants_line.base && wants_line.len == 1 && wants_line.base[0] == '1')
+                for (int i = 0; i < STAGE_N_WORKERS; i++)
+                        is_ready &= stages[i].is_alive;
+        json_begin_object(&json);
+        json_key_bool(&json, "ready", is_ready);
+        json_key_text(&json, "model", model_word(readiness));
+        json_key(&json, "stages");
+        json_begin_object(&json);
+        for (int i = 0; i < STAGE_N_WORKERS; i++)
+                json_key_bool(&json, stage_name((enum stage)i), stages[i].is_alive);
+        json_end_object(&json);
+        json_end_object(&json);
+        if (json_end(&json))
+                return -1;
+        request_answer_json(request, is_ready ? 200 : 503, &text);
+        return 0;
+}
+
+void route_health_register(struct router *router) {
+        router_add(router, "GET", "/healthz", ROUTE_OPEN, answer_health);
+        router_add(router, "GET", "/readyz", ROUTE_OPEN, answer_ready);
+}

@@ -1,0 +1,37 @@
+/* GET /models; POST /models/{m}/aliases/{alias}, /models/{m}:rollback, :pin, :unpin. */
+
+#include "services/gateway/gateway.h"
+
+#include "services/gateway/handoff.h"
+
+static int hand_over(struct request *request, job_function *call) {
+        return handoff_post(request, models_mailbox(gateway_of(request)->models), call, NULL, 0);
+}
+
+static int list_models(struct request *request) {
+        return hand_over(request, models_call_list);
+}
+
+static int set_alias(struct request *request) {
+        return hand_over(request, models_call_alias);
+}
+
+static int roll_back(struct request *request) {
+        return hand_over(request, models_call_rollback);
+}
+
+static int pin(struct request *request) {
+        return hand_over(request, models_call_pin);
+}
+
+static int unpin(struct request *request) {
+        return hand_over(request, models_call_unpin);
+}
+
+void route_models_register(struct router *router) {
+        router_add(router, "GET", "/models", ROUTE_OPEN, list_models);
+        router_add(router, "POST", "/models/{model}/aliases/{alias}", ROUTE_PROTECTED, set_alias);
+        router_add(router, "POST", "/models/{model}:rollback", ROUTE_PROTECTED, roll_back);
+        router_add(router, "POST", "/models/{model}:pin", ROUTE_PROTECTED, pin);
+        router_add(router, "POST", "/models/{model}:unpin", ROUTE_PROTECTED, unpin);
+}
