@@ -4,12 +4,14 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
+#include "common/source/source_file.h"
 #include "common/source/source_generate.h"
 
 static const struct {
         const char *scheme;
         int (*open)(const struct source_options *options, struct source **ret_source, struct fault *fault);
 } schemes[] = {
+        { SOURCE_FILE_SCHEME, source_file_open },
         { SOURCE_GENERATE_SCHEME, source_generate_open },
 };
 

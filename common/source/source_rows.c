@@ -1,0 +1,107 @@
+/* Rows on their way into a batch. */
+
+#include "common/source/source_rows.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+
+int source_rows_init(struct source_rows *rows, const struct source_options *options, const char *path) {
+        int r;
+
+        *rows = (struct source_rows){
+                .schema = options->schema,
+                .on_reject = options->on_reject,
+                .on_reject_context = options->on_reject_context,
+                .path = strdup(path),
+        };
+        if (!rows->path)
+                return error_origin(-ENOMEM, "opening %s", path);
+        r = table_builder_create(&rows->builder);
+        for (size_t i = 0; i < rows->schema->n_columns && !r; i++)
+                r = table_builder_add_column(rows->builder, rows->schema->columns[i].name,
+                                             value_column_type(rows->schema->columns[i].type));
+        return error_trace(r);
+}
+
+void source_rows_finish(struct source_rows *rows) {
+        free(rows->path);
+        table_builder_destroy(rows->builder);
+        *rows = (struct source_rows){ 0 };
+}
+
+void source_rows_clear(struct source_rows *rows) {
+        table_builder_clear(rows->builder);
+        rows->n_batch = 0;
+}
+
+void source_rows_tell_unknown(const struct source_rows *rows, const char *name, size_t n_name) {
+        log_warn("file=%s column=%.*s is not in the schema, ignoring it", rows->path,
+                 n_name > TABLE_NAME_BYTES ? TABLE_NAME_BYTES : (int)n_name, name);
+}
+
+int source_rows_match(struct source_rows *rows, const char *(*name)(const void *context, size_t i), const void *context,
+                      size_t n_names, size_t *ret_names, struct fault *fault) {
+        const struct schema_column *column;
+        bool is_any = false;
+        size_t k;
+
+        for (k = 0; k < rows->schema->n_columns; k++)
+                ret_names[k] = SCHEMA_NO_VALUE;
+        for (size_t i = 0; i < n_names; i++) {
+                const char *text = name(context, i);
+
+                column = schema_find(rows->schema, text, strlen(text));
+                if (!column) {
+                        source_rows_tell_unknown(rows, text, strlen(text));
+                        continue;
+                }
+                k = (size_t)(column - rows->schema->columns);
+                if (ret_names[k] != SCHEMA_NO_VALUE) {
+                        fault_at(fault, rows->path, 0, 0);
+                        fault_in(fault, text, -1);
+                        return fault_set(fault, "SOURCE_DUPLICATE_COLUMN", "column \"%s\" stands there twice", text);
+                }
+                ret_names[k] = i;
+                is_any = true;
+        }
+        if (is_any)
+                return 0;
+        fault_at(fault, rows->path, 0, 0);
+        return fault_set(fault, "SOURCE_NO_KNOWN_COLUMN",
+                         "none of its %zu columns is in the schema (first \"%s\"); columns are taken by name", n_names,
+                         n_names ? name(context, 0) : "");
+}
+
+void source_rows_end(struct source_rows *rows) {
+        rows->n_batch++;
+        rows->n_read++;
+}
+
+int source_rows_reject(struct source_rows *rows, const struct fault *fault, const char *text, size_t n_bytes) {
+        table_builder_truncate(rows->builder, rows->n_batch);
+        rows->n_read++;
+        if (!rows->on_reject)
+                return FAULT_E_INPUT;
+        if (n_bytes > SOURCE_REJECT_BYTES)
+                n_bytes = SOURCE_REJECT_BYTES;
+        return error_trace(rows->on_reject(rows->on_reject_context, fault, text, n_bytes));
+}
+
+bool source_rows_is_full(const struct source_rows *rows, int64_t n_bytes) {
+        return rows->n_batch == TABLE_BATCH_ROWS || (rows->n_batch && n_bytes > SOURCE_BATCH_BYTES);
+}
+
+int source_rows_hand_out(struct source_rows *rows, struct table *ret_batch, struct fault *fault) {
+        if (!rows->n_read) {
+                *fault = (struct fault)FAULT_NULL;
+                fault_at(fault, rows->path, 0, 0);
+                return fault_set(fault, "EMPTY_SOURCE", "there are no rows");
+        }
+        *ret_batch = table_builder_view(rows->builder);
+        return 0;
+}

@@ -1,0 +1,62 @@
+#pragma once
+
+/*
+ * Rows on their way into a batch
+ *
+ * What the readers of CSV, ndjson and Arrow have in common: a batch whose columns are the schema's, names matched to
+ * them, and rows that cannot be parsed handed to on_reject or refused.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/fault.h"
+#include "common/data/schema.h"
+#include "common/data/table.h"
+#include "common/source/source.h"
+
+/* a batch ends early when the text it was read from passes this, so that long fields do not make long batches */
+#define SOURCE_BATCH_BYTES (64 * 1024 * 1024)
+/* a rejected row's text is cut here */
+#define SOURCE_REJECT_BYTES 4096
+
+struct source_rows {
+        const struct schema *schema; /* borrowed */
+        char *path;
+        source_on_reject *on_reject;
+        void *on_reject_context;
+        struct table_builder *builder;
+        size_t n_batch; /* rows of the batch in hand */
+        int64_t n_read; /* rows met so far, the rejected ones too */
+};
+
+/* Takes what it needs from options. 0 or -ENOMEM; finish undoes half of it too. */
+int source_rows_init(struct source_rows *rows, const struct source_options *options, const char *path);
+void source_rows_finish(struct source_rows *rows);
+
+/* Starts a batch. */
+void source_rows_clear(struct source_rows *rows);
+
+/*
+ * Matches n_names names to schema columns: ret_names (as long as the schema) is the name of each schema column, or
+ * SCHEMA_NO_VALUE. Logs what is not known. FAULT_E_INPUT: SOURCE_NO_KNOWN_COLUMN when there is none,
+ * SOURCE_DUPLICATE_COLUMN.
+ */
+int source_rows_match(struct source_rows *rows, const char *(*name)(const void *context, size_t i), const void *context,
+                      size_t n_names, size_t *ret_names, struct fault *fault);
+
+/* Logs the name of a column that the schema does not know. */
+void source_rows_tell_unknown(const struct source_rows *rows, const char *name, size_t n_name);
+
+/* Ends the row in hand, which has a value in every column. */
+void source_rows_end(struct source_rows *rows);
+
+/* Undoes the row in hand and hands it to on_reject; without one: FAULT_E_INPUT. Else 0 or what on_reject returned. */
+int source_rows_reject(struct source_rows *rows, const struct fault *fault, const char *text, size_t n_bytes);
+
+/* True when the batch has enough. */
+bool source_rows_is_full(const struct source_rows *rows, int64_t n_bytes);
+
+/* The batch; FAULT_E_INPUT (EMPTY_SOURCE) when it is empty and no row was ever met. */
+int source_rows_hand_out(struct source_rows *rows, struct table *ret_batch, struct fault *fault);
