@@ -5,7 +5,7 @@
 static const struct record_field verdict_fields[] = {
         RECORD_BOOL(verdict, accepted),
         RECORD_BOOL(verdict, may_promote),
-        RECORD_INT_OR_NONE(verdict, compared_version, INT64_MAX),
+        RECORD_INT_OR_NONE(verdict, compared_version, 0, INT64_MAX),
         RECORD_LIST(verdict, reasons, reason),
         RECORD_MAP(verdict, candidate, scores),
         RECORD_MAP_OR_NONE(verdict, champion, scores),

@@ -38,7 +38,7 @@ struct record;
 
 enum record_kind {
         RECORD_KIND_BOOL,   /* bool */
-        RECORD_KIND_INT,    /* int64_t, low … high; 0 is absent in JSON when it may be absent */
+        RECORD_KIND_INT,    /* int64_t, low … high; low is absent in JSON when it may be absent */
         RECORD_KIND_DOUBLE, /* double, low … high; NaN is absent when it may be absent */
         RECORD_KIND_FLOAT,  /* float, finite; travels as a double of the same value */
         RECORD_KIND_TIME,   /* int64_t, milliseconds since 1970; RFC 3339 in JSON; 0 is absent when it may be absent */
@@ -97,10 +97,11 @@ struct record {
                 .name = #member_, .kind = RECORD_KIND_INT, .offset = RECORD_AT(type_, member_, int64_t), \
                 .low = (low_), .high = (high_) \
         }
-#define RECORD_INT_OR_NONE(type_, member_, high_) \
+/* none, the least value, says that there is none. */
+#define RECORD_INT_OR_NONE(type_, member_, none_, high_) \
         { \
-                .name = #member_, .kind = RECORD_KIND_INT, .offset = RECORD_AT(type_, member_, int64_t), .low = 0, \
-                .high = (high_), .may_be_absent = true \
+                .name = #member_, .kind = RECORD_KIND_INT, .offset = RECORD_AT(type_, member_, int64_t), \
+                .low = (none_), .high = (high_), .may_be_absent = true \
         }
 #define RECORD_DOUBLE(type_, member_, low_, high_) \
         { \

@@ -17,6 +17,7 @@ static bool is_absent(const struct record_field *field, const void *value) {
                 return false;
         switch (field->kind) {
         case RECORD_KIND_INT:
+                return *(const int64_t *)member == field->low;
         case RECORD_KIND_TIME:
                 return !*(const int64_t *)member;
         case RECORD_KIND_DOUBLE:
@@ -105,6 +106,8 @@ static void set_absent(const struct record_field *field, void *value) {
 
         switch (field->kind) {
         case RECORD_KIND_INT:
+                *(int64_t *)member = field->low;
+                break;
         case RECORD_KIND_TIME:
                 *(int64_t *)member = 0;
                 break;

@@ -80,10 +80,14 @@ static int fail_unknown(const struct config_node *node, const char *const *other
                             hint);
 }
 
-/* The fewest digits that read back as the same double. */
+/* A whole number as such, any other with the fewest digits that read back as the same double. */
 static void write_number(double value, char *ret_text, size_t n_bytes) {
         double back;
 
+        snprintf(ret_text, n_bytes, "%.0f", value);
+        back = strtod(ret_text, NULL);
+        if (!memcmp(&back, &value, sizeof(value)) && strlen(ret_text) < 16)
+                return;
         for (int digits = 1; digits <= 17; ++digits) {
                 snprintf(ret_text, n_bytes, "%.*g", digits, value);
                 back = strtod(ret_text, NULL);

@@ -17,9 +17,9 @@ static const struct record_field run_error_fields[] = {
         RECORD_TEXT(run_error, message, ANY),
         RECORD_TEXT_OR_NONE(run_error, column, ANY),
         RECORD_TEXT_OR_NONE(run_error, file, ANY),
-        RECORD_INT_OR_NONE(run_error, line, INT64_MAX),
-        RECORD_INT_OR_NONE(run_error, position, INT64_MAX),
-        RECORD_INT(run_error, row, -1, INT64_MAX),
+        RECORD_INT_OR_NONE(run_error, line, 0, INT64_MAX),
+        RECORD_INT_OR_NONE(run_error, position, 0, INT64_MAX),
+        RECORD_INT_OR_NONE(run_error, row, -1, INT64_MAX),
 };
 
 const struct record run_error_record = RECORD(run_error, run_error_fields);
@@ -31,7 +31,7 @@ static const struct record_field stage_to_gateway_fields[] = {
         RECORD_TIME(stage_to_gateway, finished_at),
         RECORD_INT(stage_to_gateway, work_ms, 0, INT64_MAX),
         RECORD_LIST(stage_to_gateway, counts, count),
-        RECORD_INT_OR_NONE(stage_to_gateway, booster_ms, INT64_MAX),
+        RECORD_INT_OR_NONE(stage_to_gateway, booster_ms, 0, INT64_MAX),
         RECORD_TEXT_OR_NONE(stage_to_gateway, ends_run, CODE),
         RECORD_MAP_OR_NONE(stage_to_gateway, error, run_error),
 };
@@ -81,8 +81,18 @@ int stage_to_gateway_pack(const struct stage_to_gateway *message, const struct e
 
 int stage_to_gateway_unpack(const struct envelope *envelope, struct stage_to_gateway *ret_message,
                             struct fault *fault) {
-        return error_trace(
-                envelope_unpack_body(envelope, MESSAGE_STAGE_TO_GATEWAY, &stage_to_gateway_record, ret_message, fault));
+        struct stage_to_gateway message;
+        int r;
+
+        r = envelope_unpack_body(envelope, MESSAGE_STAGE_TO_GATEWAY, &stage_to_gateway_record, &message, fault);
+        if (r)
+                return error_trace(r);
+        if (!run_state_is_final(message.state)) {
+                fault_in(fault, "state", -1);
+                return fault_set(fault, "FIELD_CHOICE", "%s is no end of a stage", run_state_name(message.state));
+        }
+        *ret_message = message;
+        return 0;
 }
 
 void stage_to_gateway_finish(struct stage_to_gateway *message) {
