@@ -94,6 +94,9 @@ static int rebuild_run(struct rebuild *rebuild, const char *folder) {
                 return error_trace(r);
         reopen(rebuild->run);
         r = ledger_put_run(rebuild->ledger, rebuild->run);
+        if (!r && *rebuild->run->idempotency_key)
+                r = ledger_put_key(rebuild->ledger, rebuild->run->idempotency_key, rebuild->run->request_sha256, run,
+                                   rebuild->run->created_at);
         for (int i = 0; !r && i < STAGE_N_WORKERS && rebuild->run->state != RUN_STATE_PENDING; i++)
                 r = put_stage(rebuild, run, (enum stage)i);
         if (r)
