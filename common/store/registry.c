@@ -2,6 +2,7 @@
 
 #include "common/store/registry.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -229,24 +230,41 @@ int registry_read_manifest(struct registry *registry, int64_t version, struct ma
         return 0;
 }
 
-int registry_put_file(struct registry *registry, const struct registry_claim *claim, const char *name,
-                      const void *bytes, size_t n_bytes) {
+/* The files against those that were published. */
+static int compare_files(const struct manifest *manifest, const struct store_item *files, size_t n_files) {
+        for (size_t i = 0; i < n_files; i++) {
+                const struct manifest_file *file = manifest_find_file(manifest, files[i].name);
+                char digest[DIGEST_SHA256_BYTES];
+                int r;
+
+                r = digest_sha256(files[i].bytes, files[i].n_bytes, digest);
+                if (r)
+                        return error_trace(r);
+                if (!file || strcmp(file->digest, digest))
+                        return REGISTRY_E_CONFLICT;
+        }
+        return 0;
+}
+
+int registry_put_files(struct registry *registry, const struct registry_claim *claim, const struct store_item *files,
+                       size_t n_files) {
         _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
-        char object[STORE_NAME_BYTES], digest[DIGEST_SHA256_BYTES];
-        const struct manifest_file *file;
+        _cleanup_(free_pointer) char(*names)[STORE_NAME_BYTES] = NULL;
+        struct store_item objects[REGISTRY_FILES_MOST];
         int r;
 
+        assert(n_files <= REGISTRY_FILES_MOST);
         r = registry_read_manifest(registry, claim->version, &manifest);
-        if (r == REGISTRY_E_MISSING) {
-                name_in_version(registry, claim->version, name, object);
-                return error_trace(store_put(registry->store, object, bytes, n_bytes));
+        if (r != REGISTRY_E_MISSING)
+                return r ? error_trace(r) : compare_files(&manifest, files, n_files);
+        names = calloc(n_files ? n_files : 1, sizeof(*names));
+        if (!names)
+                return error_origin(-ENOMEM, "writing files of a version");
+        for (size_t i = 0; i < n_files; i++) {
+                name_in_version(registry, claim->version, files[i].name, names[i]);
+                objects[i] = (struct store_item){ names[i], files[i].bytes, files[i].n_bytes };
         }
-        if (!r)
-                r = digest_sha256(bytes, n_bytes, digest);
-        if (r)
-                return error_trace(r);
-        file = manifest_find_file(&manifest, name);
-        return file && !strcmp(file->digest, digest) ? 0 : REGISTRY_E_CONFLICT;
+        return error_trace(store_put_many(registry->store, objects, n_files));
 }
 
 int registry_fetch_file(struct registry *registry, const struct manifest *manifest, const char *name,

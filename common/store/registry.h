@@ -65,9 +65,13 @@ struct registry_claim {
 /* Claims the next free number for a run, or finds the claim that the run has already. */
 int registry_claim(struct registry *registry, const char *run, struct registry_claim *ret_claim);
 
-/* Writes a file of a claimed version. Once there is a manifest, only equal bytes are accepted (REGISTRY_E_CONFLICT). */
-int registry_put_file(struct registry *registry, const struct registry_claim *claim, const char *name,
-                      const void *bytes, size_t n_bytes);
+/* files of one call, at most */
+#define REGISTRY_FILES_MOST MANIFEST_FILES_MOST
+
+/* Writes files of a claimed version, in hardly more time than one; their names are those within the version. Once there
+ * is a manifest, only equal bytes are accepted (REGISTRY_E_CONFLICT). */
+int registry_put_files(struct registry *registry, const struct registry_claim *claim, const struct store_item *files,
+                       size_t n_files);
 
 /*
  * Writes manifest.json, sealed, and thereby makes the version. Every file it names must be there with its digest

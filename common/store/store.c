@@ -75,6 +75,16 @@ int store_put(struct store *store, const char *name, const void *bytes, size_t n
         return r ? r : error_trace(store->kind->put(store, name, STORE_ALWAYS, NULL, bytes, n_bytes));
 }
 
+int store_put_many(struct store *store, const struct store_item *items, size_t n_items) {
+        for (size_t i = 0; i < n_items; i++) {
+                int r = check_name(items[i].name);
+
+                if (r)
+                        return r;
+        }
+        return error_trace(store->kind->put_many(store, items, n_items));
+}
+
 int store_create(struct store *store, const char *name, const void *bytes, size_t n_bytes) {
         int r = check_name(name);
 

@@ -69,6 +69,17 @@ int store_get(struct store *store, const char *name, struct buffer *ret_content,
 /* Creates or replaces. */
 int store_put(struct store *store, const char *name, const void *bytes, size_t n_bytes);
 
+/* One of several objects; all borrowed for the call. */
+struct store_item {
+        const char *name;
+        const void *bytes;
+        size_t n_bytes;
+};
+
+/* Creates or replaces several, in hardly more time than one. Each is whole or absent; after a failure some may have
+ * been written and others not. Names are different from each other. */
+int store_put_many(struct store *store, const struct store_item *items, size_t n_items);
+
 /* Creates unless there is one: STORE_E_CONFLICT. Of many who try, one wins. */
 int store_create(struct store *store, const char *name, const void *bytes, size_t n_bytes);
 
@@ -148,6 +159,7 @@ struct store_kind {
         int (*get)(struct store *store, const char *name, struct buffer *ret_content, char ret_etag[STORE_ETAG_BYTES]);
         int (*put)(struct store *store, const char *name, enum store_condition condition, const char *etag,
                    const void *bytes, size_t n_bytes);
+        int (*put_many)(struct store *store, const struct store_item *items, size_t n_items);
         int (*remove)(struct store *store, const char *name);
         int (*fetch)(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
         int (*list)(struct store *store, const char *folder, const char *after, size_t n_most,

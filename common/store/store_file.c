@@ -14,11 +14,15 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/store/store_page.h"
+#include "common/store/sync.h"
 #include "common/store/temporary.h"
 #include "common/store/verified.h"
 
 #define TEMPORARY_FOLDER ".temporary"
 #define LOCK_FILE ".lock"
+
+/* objects that are written and synced together */
+#define BATCH_MOST SYNC_MOST
 
 static_assert(STORE_PATH_BYTES == PATH_MAX, "an object's path is one that open(2) takes");
 
@@ -41,11 +45,12 @@ static void path_of(const struct store_file *store, const char *name, char ret_p
         assert(n > 0 && n < STORE_PATH_BYTES);
 }
 
-static int make_folder_above(const char *path) {
+/* The folder that the file needs; what is new above it is to be synced. */
+static int make_folder_above(const char *path, struct sync *sync) {
         char above[STORE_PATH_BYTES];
 
         snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path);
-        return error_trace(file_make_folders(above));
+        return error_trace(sync_make_folders(sync, above));
 }
 
 static int store_file_get(struct store *super, const char *name, struct buffer *ret_content,
@@ -125,6 +130,7 @@ static int store_file_put(struct store *super, const char *name, enum store_cond
                           const void *bytes, size_t n_bytes) {
         struct store_file *store = (struct store_file *)super;
         _cleanup_(temporary_finish) struct temporary temporary = TEMPORARY_NULL;
+        _cleanup_(sync_finish) struct sync sync = SYNC_NULL;
         char path[STORE_PATH_BYTES];
         int r;
 
@@ -134,7 +140,7 @@ static int store_file_put(struct store *super, const char *name, enum store_cond
                 r = file_sync_folder(path);
                 return r ? error_trace(r) : STORE_E_CONFLICT;
         }
-        r = make_folder_above(path);
+        r = make_folder_above(path, &sync);
         if (!r)
                 r = temporary_open(store->temporary_folder, &temporary);
         if (!r)
@@ -143,7 +149,76 @@ static int store_file_put(struct store *super, const char *name, enum store_cond
                 r = error_origin(-errno, "syncing %s", temporary.path);
         if (!r)
                 r = move_into_place(super, name, path, condition, etag, &temporary);
-        return r ? error_trace(r) : error_trace(file_sync_folder(path));
+        if (!r)
+                r = sync_add_folder_of(&sync, path);
+        return r ? error_trace(r) : error_trace(sync_all(&sync));
+}
+
+/* Writes what the items hold to temporaries and syncs them. */
+static int write_batch(struct store_file *store, const struct store_item *items, size_t n_items,
+                       struct temporary *temporaries) {
+        struct sync sync = SYNC_NULL;
+        int r = 0;
+
+        for (size_t i = 0; i < n_items && !r; i++) {
+                r = temporary_open(store->temporary_folder, &temporaries[i]);
+                if (!r)
+                        r = file_write_all(temporaries[i].fd, items[i].bytes, items[i].n_bytes);
+                if (!r)
+                        sync_add(&sync, temporaries[i].fd);
+        }
+        return r ? error_trace(r) : error_trace(sync_all(&sync));
+}
+
+/* Gives the synced temporaries their names and syncs the folders. */
+static int place_batch(struct store *super, const struct store_item *items, size_t n_items,
+                       struct temporary *temporaries) {
+        _cleanup_(sync_finish) struct sync sync = SYNC_NULL;
+        char path[STORE_PATH_BYTES], folder[STORE_PATH_BYTES] = "";
+        int r;
+
+        for (size_t i = 0; i < n_items; i++) {
+                size_t n_folder;
+
+                path_of((struct store_file *)super, items[i].name, path);
+                n_folder = (size_t)(strrchr(path, '/') - path);
+                if (strncmp(path, folder, n_folder) || folder[n_folder]) {
+                        /* neighbours share a folder, which is synced once all of them are there */
+                        r = *folder ? sync_all(&sync) : 0;
+                        if (!r)
+                                r = make_folder_above(path, &sync);
+                        if (!r)
+                                r = sync_add_folder_of(&sync, path);
+                        if (r)
+                                return error_trace(r);
+                        snprintf(folder, sizeof(folder), "%.*s", (int)n_folder, path);
+                }
+                r = move_into_place(super, items[i].name, path, STORE_ALWAYS, NULL, &temporaries[i]);
+                if (r)
+                        return error_trace(r);
+        }
+        return error_trace(sync_all(&sync));
+}
+
+static int store_file_put_many(struct store *super, const struct store_item *items, size_t n_items) {
+        while (n_items) {
+                struct temporary temporaries[BATCH_MOST];
+                size_t n = n_items < BATCH_MOST ? n_items : BATCH_MOST;
+                int r;
+
+                for (size_t i = 0; i < BATCH_MOST; i++)
+                        temporaries[i] = (struct temporary)TEMPORARY_NULL;
+                r = write_batch((struct store_file *)super, items, n, temporaries);
+                if (!r)
+                        r = place_batch(super, items, n, temporaries);
+                for (size_t i = 0; i < n; i++)
+                        temporary_finish(&temporaries[i]);
+                if (r)
+                        return error_trace(r);
+                items += n;
+                n_items -= n;
+        }
+        return 0;
 }
 
 static int store_file_remove(struct store *super, const char *name) {
@@ -210,6 +285,7 @@ static int store_file_writer_publish(struct store_writer *super, const char *dig
         struct store_file_writer *writer = (struct store_file_writer *)super;
         struct store_file *store = (struct store_file *)super->store;
         char name[STORE_NAME_BYTES], path[STORE_PATH_BYTES], present[DIGEST_SHA256_BYTES];
+        _cleanup_(sync_finish) struct sync sync = SYNC_NULL;
         int r;
 
         store_blob_name(digest, name);
@@ -221,10 +297,15 @@ static int store_file_writer_publish(struct store_writer *super, const char *dig
                 log_warn("object=%s digest=%s is corrupt, replacing it", name, present);
         if (r < 0 && r != -ENOENT)
                 return error_trace(r);
-        r = make_folder_above(path);
-        if (!r && fchmod(super->fd, 0400))
-                r = error_origin(-errno, "making %s read-only", writer->temporary.path);
-        return r ? error_trace(r) : error_trace(file_publish(super->fd, writer->temporary.path, path));
+        r = make_folder_above(path, &sync);
+        if (r)
+                return error_trace(r);
+        if (fchmod(super->fd, 0400) || fsync(super->fd))
+                return error_origin(-errno, "syncing %s", writer->temporary.path);
+        if (rename(writer->temporary.path, path))
+                return error_origin(-errno, "renaming %s to %s", writer->temporary.path, path);
+        r = sync_add_folder_of(&sync, path);
+        return r ? error_trace(r) : error_trace(sync_all(&sync));
 }
 
 static void store_file_writer_destroy(struct store_writer *super) {
@@ -245,6 +326,7 @@ static void store_file_close(struct store *super) {
 static const struct store_kind kind_file = {
         .get = store_file_get,
         .put = store_file_put,
+        .put_many = store_file_put_many,
         .remove = store_file_remove,
         .fetch = store_file_fetch,
         .list = store_file_list,

@@ -24,18 +24,23 @@ static inline void toy_content(const char *run, const char *file, struct buffer 
 /* Writes the files of a claimed version and its manifest. */
 static inline int toy_publish(struct registry *registry, const struct registry_claim *claim) {
         struct manifest manifest = { .version = claim->version, .created_at_ms = claim->created_at_ms };
-        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL, text = BUFFER_NULL;
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct buffer contents[N_ELEMENTS(toy_files)] = { 0 };
+        struct store_item files[N_ELEMENTS(toy_files)];
         struct json_builder json;
         int r = 0;
 
         snprintf(manifest.model, sizeof(manifest.model), "%s", registry->model);
         snprintf(manifest.run, sizeof(manifest.run), "%s", claim->run);
         for (size_t i = 0; i < N_ELEMENTS(toy_files) && !r; i++) {
-                toy_content(claim->run, toy_files[i], &content);
-                r = manifest_add_file(&manifest, toy_files[i], content.data, content.n_bytes);
-                if (!r)
-                        r = registry_put_file(registry, claim, toy_files[i], content.data, content.n_bytes);
+                toy_content(claim->run, toy_files[i], &contents[i]);
+                files[i] = (struct store_item){ toy_files[i], contents[i].data, contents[i].n_bytes };
+                r = manifest_add_file(&manifest, toy_files[i], contents[i].data, contents[i].n_bytes);
         }
+        if (!r)
+                r = registry_put_files(registry, claim, files, N_ELEMENTS(toy_files));
+        for (size_t i = 0; i < N_ELEMENTS(toy_files); i++)
+                buffer_finish(&contents[i]);
         if (r)
                 return r;
         json = json_begin(&text, JSON_PRETTY);
@@ -60,6 +65,11 @@ static inline int toy_push(struct registry *registry, const char *run, int64_t e
         if (!r)
                 r = registry_release(registry, &claim, &by_pusher, expected_champion, true, ret_move);
         return r;
+}
+
+static inline int toy_put_file(struct registry *registry, const struct registry_claim *claim, const char *name,
+                               const char *text) {
+        return registry_put_files(registry, claim, &(struct store_item){ name, text, strlen(text) }, 1);
 }
 
 static inline struct store *toy_store(const char *folder) {

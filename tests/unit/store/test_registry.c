@@ -120,7 +120,7 @@ static void test_version_exists_with_its_manifest(void **state) {
         struct alias_move move;
 
         assert_int_equal(registry_claim(registry, "run-a", &claim), 0);
-        assert_int_equal(registry_put_file(registry, &claim, "model.ubj", "x", 1), 0);
+        assert_int_equal(toy_put_file(registry, &claim, "model.ubj", "x"), 0);
         assert_int_equal(registry_read_manifest(registry, 1, &manifest), REGISTRY_E_MISSING);
         assert_int_equal(registry_release(registry, &claim, &by_pusher, ALIASES_NONE, true, &move), REGISTRY_E_MISSING);
         assert_int_equal(registry_set_alias(registry, &by_ann, "champion", 1, ALIASES_ANY, NULL), REGISTRY_E_MISSING);
@@ -149,8 +149,8 @@ static void test_version_never_changes(void **state) {
         assert_int_equal(registry_claim(registry, "run-a", &claim), 0);
         assert_int_equal(toy_publish(registry, &claim), 0);
         assert_int_equal(toy_publish(registry, &claim), 0); /* the same again */
-        assert_int_equal(registry_put_file(registry, &claim, "model.ubj", "other", 5), REGISTRY_E_CONFLICT);
-        assert_int_equal(registry_put_file(registry, &claim, "new", "other", 5), REGISTRY_E_CONFLICT);
+        assert_int_equal(toy_put_file(registry, &claim, "model.ubj", "other"), REGISTRY_E_CONFLICT);
+        assert_int_equal(toy_put_file(registry, &claim, "new", "other"), REGISTRY_E_CONFLICT);
         claim.created_at_ms++;
         assert_int_equal(toy_publish(registry, &claim), REGISTRY_E_CONFLICT);
         assert_int_equal(registry_read_manifest(registry, 1, &manifest), 0);
@@ -180,7 +180,7 @@ static void test_manifest_without_its_files_is_refused(void **state) {
         assert_int_equal(registry_claim(registry, "run-a", &claim), 0);
         assert_int_equal(manifest_add_file(&manifest, "model.ubj", "x", 1), 0);
         assert_int_equal(publish(registry, &claim, &manifest), REGISTRY_E_MISSING);
-        assert_int_equal(registry_put_file(registry, &claim, "model.ubj", "y", 1), 0);
+        assert_int_equal(toy_put_file(registry, &claim, "model.ubj", "y"), 0);
         assert_int_equal(publish(registry, &claim, &manifest), REGISTRY_E_CORRUPT);
         manifest.version = 2;
         assert_int_equal(publish(registry, &claim, &manifest), -EINVAL);
@@ -188,7 +188,7 @@ static void test_manifest_without_its_files_is_refused(void **state) {
         assert_int_equal(registry_publish(registry, &claim, &unsealed), -EINVAL);
         assert_int_equal(registry_read_manifest(registry, 1, &read), REGISTRY_E_MISSING);
         manifest.version = 1;
-        assert_int_equal(registry_put_file(registry, &claim, "model.ubj", "x", 1), 0);
+        assert_int_equal(toy_put_file(registry, &claim, "model.ubj", "x"), 0);
         assert_int_equal(publish(registry, &claim, &manifest), 0);
 }
 

@@ -32,12 +32,12 @@ enum {
 };
 
 static enum mode mode;
-static int countdown; /* 0: nothing is injected */
+static int countdown; /* 0 and below: nothing is injected; files are synced by several threads */
 static bool is_injected;
 
 /* True when this call is the one that fails. */
 static bool inject(void) {
-        if (!countdown || --countdown)
+        if (__atomic_sub_fetch(&countdown, 1, __ATOMIC_SEQ_CST))
                 return false;
         if (mode == MODE_DIE)
                 _exit(EXIT_DIED);

@@ -138,6 +138,25 @@ static void test_put_replaces(void **state) {
         assert_int_equal(n_temporaries(*state), 0);
 }
 
+static void test_put_many(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        struct store_item items[40];
+        char names[40][32];
+
+        assert_int_equal(store_put_many(store, NULL, 0), 0);
+        for (int i = 0; i < 40; i++) {
+                snprintf(names[i], sizeof(names[i]), i % 3 ? "a/%d" : "a/b/c/%d", i);
+                items[i] = (struct store_item){ names[i], names[i], strlen(names[i]) };
+        }
+        assert_int_equal(store_put_many(store, items, 40), 0);
+        assert_int_equal(store_put_many(store, items, 17), 0);
+        for (int i = 0; i < 40; i++)
+                must_hold(store, names[i], names[i]);
+        items[39].name = "../x";
+        assert_int_equal(store_put_many(store, items, 40), -EINVAL);
+        assert_int_equal(n_temporaries(*state), 0);
+}
+
 static void test_create_keeps_the_first(void **state) {
         _cleanup_(store_close_pointer) struct store *store = must_open(*state);
 
@@ -430,6 +449,7 @@ int main(void) {
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_names_are_checked, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_put_replaces, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_put_many, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_create_keeps_the_first, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_swap_wants_the_state_that_was_read, scratch_setup,
                                                 scratch_teardown),
