@@ -1,0 +1,28 @@
+#pragma once
+
+/*
+ * Split
+ *
+ * Which rows are held out: a row belongs to test when XXH64(key bytes, salt) mod 10000 is below the test share in
+ * ten-thousandths. Key bytes are the eight of an int64, little-endian, or the UTF-8 of a text key. So where a row falls
+ * depends on its key alone: appending rows, or another order, never moves one across.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/data/value.h"
+
+/* what the hash is reduced to: shares are whole ten-thousandths */
+#define SPLIT_PARTS 10000
+
+/* key is VALUE_INT or VALUE_TEXT (asserted). */
+uint64_t split_hash(const struct value *key, uint64_t salt);
+
+static inline bool split_is_test(const struct value *key, uint64_t salt, int64_t ten_thousandths) {
+        return (int64_t)(split_hash(key, salt) % SPLIT_PARTS) < ten_thousandths;
+}
+
+/* The salt by which the early-stopping slice is cut from the train rows, with split_is_test(): of its own, since else
+ * the slice would be related to the test set, and another for each seed. */
+uint64_t split_stopping_salt(int64_t seed);
