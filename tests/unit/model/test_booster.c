@@ -152,6 +152,40 @@ static void test_early_stopping_keeps_the_best_rounds(void **state) {
         booster_result_finish(&cut);
 }
 
+/* the metric is that of all stop rows together, however they are cut into batches */
+static void test_stop_rows_may_come_in_batches(void **state) {
+        static const char *const objectives[] = { "binary:logistic", "reg:squarederror", "reg:logistic" };
+
+        (void)state;
+        for (size_t i = 0; i < N_ELEMENTS(objectives); i++) {
+                struct booster_parameter parameters[] = { { "num_boost_round", "60" },
+                                                          { "eta", "0.5" },
+                                                          { "early_stopping_rounds", "5" },
+                                                          { "objective", objectives[i] } };
+                struct booster_batch whole = sample.batches[sample.n_batches], pieces[3] = { whole, whole, whole };
+                struct booster_result one = BOOSTER_RESULT_NULL, many = BOOSTER_RESULT_NULL;
+                struct booster_input input = whole_input();
+                struct fault fault = FAULT_NULL;
+
+                pieces[0].n_rows = 300;
+                pieces[1].n_rows = 0;
+                pieces[2].n_rows = whole.n_rows - 300;
+                pieces[2].values += 300;
+                pieces[2].labels += 300;
+                input.parameters = parameters;
+                input.n_parameters = N_ELEMENTS(parameters);
+                assert_int_equal(booster_train(&input, &one, &fault), 0);
+                input.stop = pieces;
+                input.n_stop = 3;
+                assert_int_equal(booster_train(&input, &many, &fault), 0);
+                assert_true(one.n_rounds < 55);
+                assert_true(fabs(one.logloss - many.logloss) < 1e-6);
+                assert_same_model(&one.model, &many.model);
+                booster_result_finish(&one);
+                booster_result_finish(&many);
+        }
+}
+
 static void test_without_stop_rows_all_rounds_are_kept(void **state) {
         struct booster_parameter parameter = { "num_boost_round", "12" };
         struct booster_result result = BOOSTER_RESULT_NULL;
@@ -292,6 +326,7 @@ int main(void) {
                 cmocka_unit_test(test_seed_counts),
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_early_stopping_keeps_the_best_rounds),
+                cmocka_unit_test(test_stop_rows_may_come_in_batches),
                 cmocka_unit_test(test_without_stop_rows_all_rounds_are_kept),
                 cmocka_unit_test(test_each_round_is_told_and_may_cancel),
                 cmocka_unit_test(test_wrong_parameters_are_named),
