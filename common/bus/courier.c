@@ -18,8 +18,10 @@
 
 #define PEERS_MAX 32
 #define DESCRIPTORS_MAX 16
-/* acked letters are deleted with the next commit, or alone after so long: forgetting late only costs a resend */
+/* acked letters are deleted with the next commit, or alone after so long or so many: forgetting late only costs a
+ * resend, but they hold their place in the window */
 #define FORGET_MS 100
+#define FORGET_LETTERS (COURIER_WINDOW / 2)
 /* after a failed commit the disk is left alone for so long */
 #define STORAGE_PAUSE_MS 1000
 
@@ -293,6 +295,8 @@ static int turn(struct courier *courier, const struct socket_poll *items, size_t
                 r = courier_peer_receive(courier->peers[i], &courier->shared);
                 if (r)
                         return error_trace(r);
+                if (courier->peers[i]->n_acked >= FORGET_LETTERS)
+                        courier->forget_ms = now_ms;
         }
         if (courier->counts.n_acked > n_acked && courier->forget_ms == INT64_MAX)
                 courier->forget_ms = now_ms + FORGET_MS;
