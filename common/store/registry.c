@@ -117,40 +117,44 @@ static int64_t parse_version(const char *name) {
         return strcmp(again, name) ? 0 : version;
 }
 
-/* All numbers below `before` that were claimed, highest first. */
-static int list_claimed(struct registry *registry, int64_t before, struct registry_page *ret_page) {
-        _cleanup_(registry_page_finish) struct registry_page all = REGISTRY_PAGE_NULL;
+/* Adds the versions below `before` among these names. */
+static int add_versions(struct registry_page *versions, const struct store_page *names, int64_t before) {
+        int64_t *grown = reallocarray(versions->versions, versions->n_versions + names->n_names, sizeof(*grown));
+
+        if (!grown)
+                return error_origin(-ENOMEM, "listing versions");
+        versions->versions = grown;
+        for (size_t i = 0; i < names->n_names; i++) {
+                int64_t version = parse_version(names->names[i]);
+
+                if (version && (before == ALIASES_ANY || version < before))
+                        grown[versions->n_versions++] = version;
+        }
+        return 0;
+}
+
+/* All numbers below `before` that were claimed, highest first. The caller finishes the page, also after a failure. */
+static int list_claimed(struct registry *registry, int64_t before, struct registry_page *claimed) {
         char folder[STORE_NAME_BYTES], after[STORE_NAME_BYTES] = "";
-        bool is_last = false;
         int r;
 
         snprintf(folder, sizeof(folder), "%s/versions", registry->model);
-        while (!is_last) {
+        for (bool is_last = false; !is_last;) {
                 _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
-                int64_t *versions;
 
                 r = store_list(registry->store, folder, *after ? after : NULL, STORE_PAGE_NAMES_MOST, &page);
                 if (r)
                         return error_trace(r);
-                is_last = page.is_last || !page.n_names;
                 if (!page.n_names)
                         break;
-                versions = reallocarray(all.versions, all.n_versions + page.n_names, sizeof(*versions));
-                if (!versions)
-                        return error_origin(-ENOMEM, "listing versions");
-                all.versions = versions;
-                for (size_t i = 0; i < page.n_names; i++) {
-                        int64_t version = parse_version(page.names[i]);
-
-                        if (version && (before == ALIASES_ANY || version < before))
-                                all.versions[all.n_versions++] = version;
-                }
+                r = add_versions(claimed, &page, before);
+                if (r)
+                        return error_trace(r);
                 snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
+                is_last = page.is_last;
         }
-        if (all.n_versions)
-                qsort(all.versions, all.n_versions, sizeof(*all.versions), compare_versions);
-        *ret_page = all;
-        all = (struct registry_page)REGISTRY_PAGE_NULL;
+        if (claimed->n_versions)
+                qsort(claimed->versions, claimed->n_versions, sizeof(*claimed->versions), compare_versions);
         return 0;
 }
 
@@ -182,7 +186,7 @@ static int read_beginning(struct registry *registry, const char *run, struct reg
 }
 
 int registry_claim(struct registry *registry, const char *run, struct registry_claim *ret_claim) {
-        struct registry_claim beginning;
+        struct registry_claim beginning = { 0 };
         char name[STORE_NAME_BYTES];
         int r;
 
@@ -318,7 +322,8 @@ int registry_publish(struct registry *registry, const struct registry_claim *cla
         r = registry_read_manifest(registry, claim->version, &present);
         if (r)
                 return error_trace(r);
-        return present.text.n_bytes == text->n_bytes && !memcmp(present.text.data, text->data, text->n_bytes)
+        return present.text.n_bytes == text->n_bytes &&
+                               !memcmp(buffer_text(&present.text), buffer_text(text), text->n_bytes)
                        ? 0
                        : REGISTRY_E_CONFLICT;
 }
