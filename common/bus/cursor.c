@@ -93,7 +93,7 @@ static bool read_token(const uint8_t *at, size_t n_left, struct token *ret_token
                         return false;
                 for (size_t i = 1; i <= n; i++)
                         token.value = token.value << 8 | at[i];
-                if (token.type == TOKEN_SIGNED && n < 8)
+                if (token.type == TOKEN_SIGNED && n > 0 && n < 8)
                         token.value = (uint64_t)((int64_t)(token.value << (64 - 8 * n)) >> (64 - 8 * n));
                 if (token.type == TOKEN_BOOL)
                         token.value = head & 1;
