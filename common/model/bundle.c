@@ -22,7 +22,9 @@ int bundle_save_threshold(const struct threshold *threshold, struct buffer *json
         json_begin_object(&builder);
         json_key_int64(&builder, "threshold", THRESHOLD_VERSION);
         json_key_text(&builder, "method", threshold_method_name(threshold->method));
-        json_key_float(&builder, "margin", threshold->margin);
+        /* as a double, so that any reader gets exactly this float: the shortest digits of a float, read as a double and
+         * rounded again, may give its neighbour */
+        json_key_double(&builder, "margin", (double)threshold->margin);
         json_key_double(&builder, "probability", threshold->probability);
         json_end_object(&builder);
         return error_trace(json_end(&builder));
@@ -53,7 +55,8 @@ int bundle_load_threshold(const void *json, size_t n_bytes, struct threshold *re
         while (threshold.method < THRESHOLD_N_METHODS && strcmp(method, threshold_method_name(threshold.method)))
                 threshold.method++;
         threshold.margin = (float)margin;
-        if (threshold.method == THRESHOLD_N_METHODS || !isfinite(threshold.margin))
+        if (threshold.method == THRESHOLD_N_METHODS || !isfinite(threshold.margin) ||
+            islessgreater((double)threshold.margin, margin))
                 return fault_set(fault, "THRESHOLD_INVALID", "method %s with margin %g is no threshold", method,
                                  margin);
         *ret_threshold = threshold;
@@ -83,9 +86,8 @@ static int compare_names(const struct bundle *bundle, struct fault *fault) {
                                          "feature %zu of the model is %s, the transform gives %s", i, wanted,
                                          features_output_name(bundle->features, i));
         }
-        if (forest_n_outputs(bundle->forest) != 1)
-                return fault_set(fault, "BUNDLE_OUTPUTS", "the model gives %zu margins a row, one is wanted",
-                                 forest_n_outputs(bundle->forest));
+        if (forest_n_outputs(bundle->forest) != 1 || forest_objective(bundle->forest) != FOREST_OBJECTIVE_LOGISTIC)
+                return fault_set(fault, "BUNDLE_OBJECTIVE", "the model does not tell two classes apart");
         return 0;
 }
 

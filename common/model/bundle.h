@@ -45,8 +45,9 @@ struct bundle {
 #define BUNDLE_NULL \
         { 0 }
 
-/* FAULT_E_INPUT, its file one of the four names, when a part cannot be read or the parts do not fit each other (the
- * forest wants other features than the transform gives, by number or by name); or a negative errno. */
+/* FAULT_E_INPUT, its file one of the four names, when a part cannot be read or the parts do not fit each other: the
+ * forest wants other features than the transform gives, by number or by name (BUNDLE_FEATURES), or does not answer yes
+ * or no (BUNDLE_OBJECTIVE). Or a negative errno. */
 int bundle_load(const struct bundle_parts *parts, struct bundle *ret_bundle, struct fault *fault);
 void bundle_finish(struct bundle *bundle);
 

@@ -16,6 +16,7 @@
  * it is made and may be shared by threads.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +26,7 @@
 #include "common/data/table.h"
 
 enum features_scaling {
-        FEATURES_SCALING_NONE,
+        FEATURES_SCALING_PASSTHROUGH,
         FEATURES_SCALING_STANDARD,
         FEATURES_SCALING_MIN_MAX,
         FEATURES_N_SCALINGS,
@@ -39,13 +40,21 @@ struct features_choice {
 
 struct features;
 
-/* "none", "standard", "min_max" */
-extern const char *const features_scaling_names[];
+/* Whether a column can be scaled: an int or float feature that passes. */
+static inline bool features_is_number(const struct schema_column *column) {
+        return column->role == SCHEMA_ROLE_FEATURE && column->encoding.kind == SCHEMA_ENCODING_PASS &&
+               column->type != VALUE_TYPE_BOOL;
+}
+
+/* "passthrough", "standard", "min_max": the words of pipeline.yaml, in the order of proto's enum scaling. Borrowed
+ * forever. */
+const char *features_scaling_name(enum features_scaling scaling);
 
 /*
- * Fits on the tables of the train set (none is needed where nothing is scaled). The schema is borrowed for the life of
- * the features. FAULT_E_INPUT (TRANSFORM_*) when a choice names no column, or one that is not a number that passes;
- * -ENOMEM. A column without two different values scales to 0.
+ * Fits on the tables of the train set (none is needed where nothing is scaled). Of choices for one column the last
+ * holds. Missing values and infinities are left out. The schema is borrowed for the life of the features. FAULT_E_INPUT
+ * (TRANSFORM_*) when a choice names no column, or one that is not a number that passes, or when the tables do not hold
+ * it; -ENOMEM. A column without two different values scales to 0.
  */
 int features_fit(const struct schema *schema, const struct features_choice *choices, size_t n_choices,
                  const struct table *tables, size_t n_tables, struct features **ret_features, struct fault *fault);
@@ -66,8 +75,10 @@ const char *features_output_name(const struct features *features, size_t output)
 
 /*
  * Transforms a batch: output k of row i is written to ret_matrix[k * distance + i], distance >= n_rows. Columns that
- * are not features are not looked at. FAULT_E_INPUT naming column and row when a value may not be transformed (the
- * schema rejects it, or the column is absent): such rows are for the validator to refuse beforehand.
+ * are not features are not looked at, and one of another type than the schema's is read by the rules for sources with
+ * types (value.h), as when a champion's schema calls float what is int by now. FAULT_E_INPUT naming column and row when
+ * a value may not be transformed (the schema rejects it, or the column is absent): such rows are for the validator to
+ * refuse beforehand.
  */
 int features_apply(const struct features *features, const struct table *table, float *ret_matrix, size_t distance,
                    struct fault *fault);

@@ -17,6 +17,9 @@ void predict_row_init(struct predict_row *row, const struct schema *schema, enum
         assert(schema->n_columns <= SCHEMA_COLUMNS_MAX);
         row->schema = schema;
         row->strictness = strictness;
+        assert(schema->n_names <= PREDICT_NAME_WORDS * 64);
+        for (size_t i = 0; i * 64 < schema->n_names; i++)
+                row->is_met[i] = 0;
         for (size_t i = 0; i < schema->n_columns; i++) {
                 row->values[i] = MISSING;
                 row->n_encoded[i] = 0;
@@ -38,8 +41,6 @@ static int refuse_name(const char *name, size_t n_name, const char *code, const 
 
 static int set_raw(struct predict_row *row, size_t at, const char *name, size_t n_name, const struct value *value,
                    struct fault *fault) {
-        if (row->is_raw[at])
-                return refuse_name(name, n_name, "COLUMN_TWICE", "the column is given twice", fault);
         if (row->n_encoded[at])
                 return refuse_name(name, n_name, "COLUMN_RAW_AND_ENCODED",
                                    "the column is given both raw and encoded; give one", fault);
@@ -53,8 +54,7 @@ static int set_mapped(struct predict_row *row, size_t at, double number, const c
                       struct fault *fault) {
         const struct schema_column *column = &row->schema->columns[at];
 
-        if (row->n_encoded[at]++)
-                return refuse_name(name, n_name, "COLUMN_TWICE", "the column is given twice", fault);
+        row->n_encoded[at]++;
         for (size_t i = 0; i < column->n_values; i++) {
                 /* the numbers are those of the schema's own text, so equality is meant */
                 if (column->encoding.numbers[i] < number || column->encoding.numbers[i] > number)
@@ -72,12 +72,8 @@ static int set_one_hot(struct predict_row *row, size_t at, size_t output, double
                        size_t n_name, struct fault *fault) {
         const struct schema_encoding *encoding = &row->schema->columns[at].encoding;
 
-        if (row->n_encoded[at] >= encoding->n_outputs)
-                return refuse_name(name, n_name, "COLUMN_TWICE", "the column is given twice", fault);
         row->n_encoded[at]++;
-        if (number > 0 && number < 1)
-                return refuse_name(name, n_name, "ONE_HOT_NOT_BINARY", "an encoded column is 0 or 1", fault);
-        if (number < 0 || number > 1)
+        if (number < 0 || number > 1 || (number > 0 && number < 1))
                 return refuse_name(name, n_name, "ONE_HOT_NOT_BINARY", "an encoded column is 0 or 1", fault);
         if (number < 1)
                 return 0;
@@ -99,7 +95,7 @@ static int set_encoded(struct predict_row *row, const struct schema_name *found,
         return set_one_hot(row, at, found->output, number, found->name, found->n_name, fault);
 }
 
-/* The name in the schema, or NULL when it is to be passed over; r is then 0 or the fault. */
+/* The name in the schema, or NULL when it is to be passed over; ret_result is then 0 or the fault. */
 static const struct schema_name *resolve(const struct predict_row *row, const char *name, size_t n_name,
                                          struct fault *fault, int *ret_result) {
         const struct schema_name *found = schema_find_name(row->schema, name, n_name);
@@ -112,75 +108,109 @@ static const struct schema_name *resolve(const struct predict_row *row, const ch
         return found;
 }
 
-/* An encoded cell holds a number, or nothing. */
-static int need_number(enum anomaly anomaly, const struct value *value, const struct schema_name *found,
-                       struct fault *fault, double *ret_number) {
-        if (anomaly != ANOMALY_NONE || value->kind != VALUE_FLOAT)
-                return refuse_name(found->name, found->n_name, "ENCODED_NUMBER_EXPECTED",
-                                   "an encoded column holds a number", fault);
-        *ret_number = value->number;
+/* Remembers that the name was met, which happens once. */
+static int meet(struct predict_row *row, const struct schema_name *found, struct fault *fault) {
+        size_t at = (size_t)(found - row->schema->names);
+        uint64_t bit = UINT64_C(1) << at % 64;
+
+        if (row->is_met[at / 64] & bit)
+                return refuse_name(found->name, found->n_name, "COLUMN_TWICE", "the column is given twice", fault);
+        row->is_met[at / 64] |= bit;
         return 0;
+}
+
+/* The number of an encoded cell. true and false are what one-hot encoders of data frames write; a map's numbers stand
+ * for something, and no bool stands for a number. */
+static int read_encoded_json(const struct predict_row *row, const struct schema_name *found,
+                             const struct json_value *json, struct fault *fault, struct value *ret_value) {
+        enum schema_encoding_kind kind = row->schema->columns[found->column].encoding.kind;
+        bool is_true;
+
+        if (kind == SCHEMA_ENCODING_ONE_HOT && json_as_bool(json, &is_true)) {
+                *ret_value = (struct value){ .kind = VALUE_FLOAT, .number = is_true };
+                return 0;
+        }
+        if (json_as_double(json, &ret_value->number)) {
+                ret_value->kind = VALUE_FLOAT;
+                return 0;
+        }
+        return refuse_name(found->name, found->n_name, "ENCODED_NUMBER_EXPECTED", "an encoded column holds a number",
+                           fault);
+}
+
+static int refuse_json(const struct schema_column *column, enum anomaly anomaly, const struct json_value *value,
+                       struct fault *fault) {
+        _cleanup_(buffer_finish) struct buffer seen = BUFFER_NULL;
+        struct json_builder builder = json_begin(&seen, JSON_COMPACT);
+        const char *text;
+        size_t n;
+        int r;
+
+        if (json_as_text(value, &text, &n))
+                return schema_fault(column, anomaly, -1, text, n, fault);
+        json_put_value(&builder, value);
+        r = json_end(&builder);
+        return r ? error_trace(r) : schema_fault(column, anomaly, -1, buffer_text(&seen), seen.n_bytes, fault);
 }
 
 int predict_row_add_json(struct predict_row *row, const char *name, size_t n_name, const struct json_value *value,
                          struct fault *fault) {
+        const struct schema_column *column;
         const struct schema_name *found;
         struct value typed = VALUE_NULL;
         enum anomaly anomaly;
-        double number = 0;
-        bool is_true;
         int r;
 
         found = resolve(row, name, n_name, fault, &r);
         if (!found)
                 return r;
+        r = meet(row, found, fault);
+        if (r || json_is_null(value))
+                return r;
+        column = &row->schema->columns[found->column];
         if (found->output != SCHEMA_NO_VALUE || (found->is_both && json_is_number(value))) {
-                if (json_as_bool(value, &is_true))
-                        return set_encoded(row, found, is_true, fault);
-                anomaly = value_from_json(VALUE_TYPE_FLOAT, value, row->scratch[found->column], &typed);
-                r = need_number(anomaly, &typed, found, fault, &number);
-                return r ? r : set_encoded(row, found, number, fault);
+                r = read_encoded_json(row, found, value, fault, &typed);
+                return r ? r : set_encoded(row, found, typed.number, fault);
         }
-        anomaly = value_from_json(row->schema->columns[found->column].type, value, row->scratch[found->column], &typed);
-        if (anomaly != ANOMALY_NONE) {
-                _cleanup_(buffer_finish) struct buffer seen = BUFFER_NULL;
-                struct json_builder builder = json_begin(&seen, JSON_COMPACT);
-
-                json_put_value(&builder, value);
-                r = json_end(&builder);
-                return r ? error_trace(r)
-                         : schema_fault(&row->schema->columns[found->column], anomaly, -1, buffer_text(&seen),
-                                        seen.n_bytes, fault);
-        }
-        return set_raw(row, found->column, name, n_name, &typed, fault);
+        anomaly = value_from_json(column->type, value, row->scratch[found->column], &typed);
+        if (anomaly != ANOMALY_NONE)
+                return refuse_json(column, anomaly, value, fault);
+        return typed.kind == VALUE_MISSING ? 0 : set_raw(row, found->column, name, n_name, &typed, fault);
 }
 
 int predict_row_add_text(struct predict_row *row, const char *name, size_t n_name, const char *text, size_t n_text,
                          struct fault *fault) {
+        const struct schema_column *column;
         const struct schema_name *found;
         struct value typed = VALUE_NULL;
         char scratch[VALUE_SCRATCH_BYTES];
+        bool is_encoded;
         enum anomaly anomaly;
-        double number = 0;
         int r;
 
         found = resolve(row, name, n_name, fault, &r);
         if (!found)
                 return r;
         /* a form leaves what was not chosen empty: that is absence */
-        if (!n_text)
-                return 0;
-        anomaly = value_from_text(VALUE_TYPE_FLOAT, text, n_text, scratch, &typed);
-        if (found->output != SCHEMA_NO_VALUE || (found->is_both && anomaly == ANOMALY_NONE)) {
-                r = need_number(anomaly, &typed, found, fault, &number);
-                return r ? r : set_encoded(row, found, number, fault);
+        r = meet(row, found, fault);
+        if (r || !n_text)
+                return r;
+        column = &row->schema->columns[found->column];
+        is_encoded = found->output != SCHEMA_NO_VALUE;
+        if (is_encoded || found->is_both) {
+                anomaly = value_from_text(VALUE_TYPE_FLOAT, text, n_text, scratch, &typed);
+                if (anomaly != ANOMALY_NONE && is_encoded)
+                        return refuse_name(found->name, found->n_name, "ENCODED_NUMBER_EXPECTED",
+                                           "an encoded column holds a number", fault);
+                if (anomaly == ANOMALY_NONE && typed.kind == VALUE_FLOAT)
+                        return set_encoded(row, found, typed.number, fault);
+                if (is_encoded)
+                        return 0;
         }
-        typed = MISSING;
-        anomaly = value_from_text(row->schema->columns[found->column].type, text, n_text, row->scratch[found->column],
-                                  &typed);
+        anomaly = value_from_text(column->type, text, n_text, row->scratch[found->column], &typed);
         if (anomaly != ANOMALY_NONE)
-                return schema_fault(&row->schema->columns[found->column], anomaly, -1, text, n_text, fault);
-        return set_raw(row, found->column, name, n_name, &typed, fault);
+                return schema_fault(column, anomaly, -1, text, n_text, fault);
+        return typed.kind == VALUE_MISSING ? 0 : set_raw(row, found->column, name, n_name, &typed, fault);
 }
 
 int predict_row_add_object(struct predict_row *row, const struct json_value *object, struct fault *fault) {

@@ -5,9 +5,9 @@
  *
  * A row in, a prediction out, as JSON: the same bytes over HTTP and from `convoy score`. A row names its columns, raw
  * as in the data ("Vehicle_Damage":"Yes") or encoded as in the matrix ("Vehicle_Damage_Yes":1), in any order. The key
- * is optional and echoed as "id", the label is ignored. Raw and encoded for one column, part of a one-hot, or two ones
- * in it are refused, and every value is judged by the schema in the environment SERVING. Nothing here allocates for
- * rows and models of ordinary size.
+ * is optional and echoed as "id", the label is ignored. null, NaN and an empty text are as if the name were not there.
+ * Raw and encoded for one column, one name twice, part of a one-hot, or two ones in it are refused, and every value is
+ * judged by the schema in the environment SERVING. Nothing here allocates for rows and models of ordinary size.
  */
 
 #include <stdbool.h>
@@ -26,6 +26,9 @@ enum predict_strictness {
         PREDICT_LENIENT, /* other names are ignored, as MLflow does */
 };
 
+/* 64-bit words with a bit for every name that a schema can have */
+#define PREDICT_NAME_WORDS ((SCHEMA_COLUMNS_MAX + TABLE_COLUMNS_MOST + 63) / 64)
+
 /* One row being read; large, for the stack of one call. */
 struct predict_row {
         const struct schema *schema;
@@ -33,6 +36,7 @@ struct predict_row {
         struct value values[SCHEMA_COLUMNS_MAX];               /* in the schema's order */
         char scratch[SCHEMA_COLUMNS_MAX][VALUE_SCRATCH_BYTES]; /* rewritten texts of values */
         uint16_t n_encoded[SCHEMA_COLUMNS_MAX];                /* encoded names met of each column */
+        uint64_t is_met[PREDICT_NAME_WORDS];                   /* bit n: name n of the schema was met */
         size_t one[SCHEMA_COLUMNS_MAX];                        /* the value whose one was met */
         bool is_raw[SCHEMA_COLUMNS_MAX];                       /* the raw name was met */
 };

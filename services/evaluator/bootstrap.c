@@ -2,6 +2,7 @@
 
 #include "services/evaluator/bootstrap.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -31,8 +32,10 @@ static int64_t binomial_by_waiting(struct random *random, int64_t n, double p) {
 static double stirling_rest(double k) {
         double square = (k + 1) * (k + 1);
 
+        int sign;
+
         if (k < 10)
-                return lgamma(k + 1) - (0.5 * log(2 * M_PI) + (k + 0.5) * log(k + 1) - (k + 1));
+                return lgamma_r(k + 1, &sign) - (0.5 * log(2 * M_PI) + (k + 0.5) * log(k + 1) - (k + 1));
         return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / (k + 1);
 }
 
@@ -118,8 +121,10 @@ int bootstrap_f1_difference(const int64_t cells[BOOTSTRAP_CELLS], uint64_t seed,
                             struct bootstrap_interval *ret_interval) {
         _cleanup_(free_pointer) double *differences = calloc(n_draws, sizeof(*differences));
         int64_t drawn[BOOTSTRAP_CELLS], n_rows = 0;
-        size_t at = (size_t)(quantile * (double)n_draws);
+        /* 0.01 · 2900 is 28.999… in doubles */
+        size_t at = (size_t)(quantile * (double)n_draws + 1e-9);
 
+        assert(n_draws && quantile > 0 && quantile < 0.5);
         if (!differences)
                 return error_origin(-ENOMEM, "bootstrapping %zu times", n_draws);
         for (int i = 0; i < BOOTSTRAP_CELLS; i++)

@@ -127,7 +127,7 @@ int gate_decide(const struct gate_input *input, struct gate_result *ret_result) 
         result.may_promote = result.accepted && input->champion != GATE_CHAMPION_INCOMPATIBLE;
         if (input->champion == GATE_CHAMPION_INCOMPATIBLE)
                 add_reason(&result, "CHAMPION_INCOMPATIBLE",
-                           "the champion's schema cannot read these rows; promote the new version by hand");
+                           "promote by hand, the champion cannot judge these rows: %s", input->obstacle);
         *ret_result = result;
         return 0;
 }

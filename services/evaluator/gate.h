@@ -42,6 +42,7 @@ struct gate_input {
         const struct evaluate_parameters *parameters;
         struct confusion candidate; /* on all test rows */
         enum gate_champion champion;
+        const char *obstacle;           /* INCOMPATIBLE: why the champion cannot read the rows; borrowed */
         int64_t cells[BOOTSTRAP_CELLS]; /* COMPARED: the rows that both held out, by label and decisions */
 };
 
