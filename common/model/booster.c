@@ -25,6 +25,8 @@ struct feeder {
         size_t next;
         DMatrixHandle proxy;
         bool has_failed;
+        size_t n_checked; /* batches that have been looked through for infinities */
+        size_t infinite;  /* the first feature with one; n_features: none */
 };
 
 /* A batch as libxgboost is told of it: arrays with strides, which it reads where they lie. */
@@ -191,19 +193,56 @@ static void describe(const struct booster_batch *batch, size_t n_features, struc
                  (uintptr_t)batch->labels, batch->n_rows);
 }
 
+static bool is_infinite_in(const float *values, size_t n) {
+        uint32_t bits;
+
+        for (size_t i = 0; i < n; i++) {
+                memcpy(&bits, &values[i], sizeof(bits));
+                if ((bits & INT32_MAX) == 0x7f800000)
+                        return true;
+        }
+        return false;
+}
+
+/* libxgboost 1.7.4 refuses infinities in plain matrices and lets them into quantized ones; here neither has any. */
+static void check_batch(struct feeder *feeder, const struct booster_batch *batch) {
+        const uint8_t *values = (const uint8_t *)batch->values;
+
+        for (size_t f = 0; f < feeder->n_features && feeder->infinite == feeder->n_features; f++)
+                if (is_infinite_in((const void *)(values + f * batch->distance_bytes), batch->n_rows))
+                        feeder->infinite = f;
+}
+
+/* Hands over the next batch. Looks it through the first time, which costs least now that its reader comes next. */
 static int feeder_next(DataIterHandle handle) {
         struct feeder *feeder = handle;
         struct description description;
+        const struct booster_batch *batch;
 
         while (feeder->next < feeder->n_batches && !feeder->batches[feeder->next].n_rows)
                 feeder->next++;
-        if (feeder->has_failed || feeder->next == feeder->n_batches)
+        if (feeder->next == feeder->n_batches)
                 return 0;
-        describe(&feeder->batches[feeder->next++], feeder->n_features, &description);
+        batch = &feeder->batches[feeder->next++];
+        if (feeder->n_checked < feeder->next) {
+                check_batch(feeder, batch);
+                feeder->n_checked = feeder->next;
+        }
+        if (feeder->has_failed || feeder->infinite < feeder->n_features)
+                return 0;
+        describe(batch, feeder->n_features, &description);
         if (XGProxyDMatrixSetDataDense(feeder->proxy, description.values) ||
             XGDMatrixSetInfoFromInterface(feeder->proxy, "label", description.labels))
                 feeder->has_failed = true;
         return !feeder->has_failed;
+}
+
+static int infinity_fault(struct training *training, size_t feature) {
+        const char *name = training->input->feature_names[feature];
+
+        fault_in(training->fault, name, -1);
+        return fault_set(training->fault, "DATA_INVALID", "%s holds an infinite value, which cannot be learned from",
+                         name);
 }
 
 static void keep_matrix(struct training *training, DMatrixHandle matrix, const char *name) {
@@ -218,19 +257,23 @@ static int make_train_matrix(struct training *training) {
         DMatrixHandle matrix = NULL;
         struct feeder feeder = { .batches = input->train,
                                  .n_batches = input->n_train,
-                                 .n_features = input->n_features };
+                                 .n_features = input->n_features,
+                                 .infinite = input->n_features };
         char configuration[128];
+        int r;
 
         if (XGProxyDMatrixCreate(&proxy))
                 return foreign_error("Cannot create a matrix");
         feeder.proxy = proxy;
         snprintf(configuration, sizeof(configuration), "{\"missing\":NaN,\"nthread\":%d,\"max_bin\":%zu}",
                  training->n_threads, training->settings.n_bins);
-        if (XGQuantileDMatrixCreateFromCallback(&feeder, proxy, NULL, feeder_reset, feeder_next, configuration,
-                                                &matrix))
-                return data_fault(training, "The rows cannot be quantized");
-        keep_matrix(training, matrix, "train");
-        return feeder.has_failed ? data_fault(training, "The rows cannot be quantized") : 0;
+        r = XGQuantileDMatrixCreateFromCallback(&feeder, proxy, NULL, feeder_reset, feeder_next, configuration,
+                                                &matrix);
+        if (!r)
+                keep_matrix(training, matrix, "train");
+        if (feeder.infinite < input->n_features)
+                return infinity_fault(training, feeder.infinite);
+        return r || feeder.has_failed ? data_fault(training, "The rows cannot be quantized") : 0;
 }
 
 /* One batch of stop rows. Not quantized: 1.7.4 evaluates a quantized matrix at a fifth of this one's speed. */

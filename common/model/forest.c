@@ -1,7 +1,4 @@
-/*
- * Forest: whole trees in a row of nodes for single rows and for trees that forest_slices does not hold, slices for
- * batches of the others. Both add the trees in order, so both give the same bits.
- */
+/* Forest: walks for single rows, slices for batches. Both add the trees in order, so both give the same bits. */
 
 #include "common/model/forest.h"
 
@@ -12,74 +9,19 @@
 #include "common/base/error.h"
 #include "common/model/forest_model.h"
 #include "common/model/forest_slices.h"
-
-enum {
-        INTERLEAVED = 8, /* trees that one row walks at once, to hide the latency of each step */
-};
-
-/* A step of a walk: right side at left + 1. A leaf leads to itself: no value is below NaN, and its left is the node
- * before it, so that a walk may take more steps than a tree is deep and needs no branch. */
-struct walk_node {
-        float threshold;
-        float leaf;
-        uint32_t left;
-        uint32_t feature : 31;
-        uint32_t default_left : 1;
-};
-
-struct walk_tree {
-        const struct walk_node *nodes;
-        size_t depth;
-        size_t output;
-};
+#include "common/model/forest_walks.h"
 
 struct forest {
         struct forest_model model; /* its trees are gone */
         size_t n_trees;
-        struct walk_tree *trees; /* padded with empty ones to a multiple of INTERLEAVED */
-        struct walk_node *nodes;
+        size_t *outputs; /* of each tree */
+        struct walks *walks;
         struct slices *slices;
 };
 
-static inline uint32_t walk_step(const struct walk_node *node, float value) {
-        uint32_t is_right = !(value < node->threshold);
-
-        return node->left + (is_right & !(node->default_left & (isnan(value) != 0)));
-}
-
 void forest_margins_row(const struct forest *forest, const float *features, float *ret_margins) {
         memcpy(ret_margins, forest->model.base_margins, forest->model.n_outputs * sizeof(float));
-        for (size_t t = 0; t < forest->n_trees; t += INTERLEAVED) {
-                const struct walk_tree *trees = forest->trees + t;
-                uint32_t at[INTERLEAVED] = { 0 };
-                size_t depth = 0;
-
-                for (size_t k = 0; k < INTERLEAVED; k++)
-                        depth = trees[k].depth > depth ? trees[k].depth : depth;
-                for (; depth; depth--) {
-                        for (size_t k = 0; k < INTERLEAVED; k++) {
-                                const struct walk_node *node = &trees[k].nodes[at[k]];
-
-                                at[k] = walk_step(node, features[node->feature]);
-                        }
-                }
-                for (size_t k = 0; k < INTERLEAVED && t + k < forest->n_trees; k++)
-                        ret_margins[trees[k].output] += trees[k].nodes[at[k]].leaf;
-        }
-}
-
-/* One tree over a block of rows, where slices do not hold it. */
-static void walk_block(const struct walk_tree *tree, const float *const *columns, size_t first_row, size_t n_rows,
-                       float *sums) {
-        for (size_t i = 0; i < n_rows; i++) {
-                uint32_t at = 0, next = 0;
-
-                do {
-                        at = next;
-                        next = walk_step(&tree->nodes[at], columns[tree->nodes[at].feature][first_row + i]);
-                } while (next != at);
-                sums[i] += tree->nodes[at].leaf;
-        }
+        walks_add_row(forest->walks, features, ret_margins);
 }
 
 static void add_tree(const struct forest *forest, size_t tree, const float *const *columns, size_t first_row,
@@ -87,7 +29,7 @@ static void add_tree(const struct forest *forest, size_t tree, const float *cons
         if (slices_hold(forest->slices, tree))
                 slices_add(forest->slices, tree, block, sums);
         else
-                walk_block(&forest->trees[tree], columns, first_row, n_rows, sums);
+                walks_add(forest->walks, tree, columns, first_row, n_rows, sums);
 }
 
 void forest_margins(const struct forest *forest, const float *const *columns, size_t n_rows, float *ret_margins) {
@@ -103,7 +45,7 @@ void forest_margins(const struct forest *forest, const float *const *columns, si
                         for (size_t i = 0; i < SLICES_ROWS; i++)
                                 sums[i] = forest->model.base_margins[output];
                         for (size_t t = 0; t < forest->n_trees; t++)
-                                if (forest->trees[t].output == output)
+                                if (forest->outputs[t] == output)
                                         add_tree(forest, t, columns, first, n, &block, sums);
                         for (size_t i = 0; i < n; i++)
                                 ret_margins[(first + i) * n_outputs + output] = sums[i];
@@ -111,42 +53,19 @@ void forest_margins(const struct forest *forest, const float *const *columns, si
         }
 }
 
-static void compile_walk(const struct forest_tree *tree, struct walk_node *nodes, struct walk_tree *ret_walk) {
-        for (size_t i = 0; i < tree->n_nodes; i++) {
-                const struct forest_node *from = &tree->nodes[i];
-
-                if (from->left)
-                        nodes[i] = (struct walk_node){ .threshold = from->value,
-                                                       .left = from->left,
-                                                       .feature = from->feature & 0x7fffffff,
-                                                       .default_left = from->default_left & 1 };
-                else
-                        nodes[i] = (struct walk_node){ .threshold = NAN, .leaf = from->value, .left = (uint32_t)i - 1 };
-        }
-        *ret_walk = (struct walk_tree){ nodes, tree->depth, tree->output };
-}
-
 static int compile(struct forest *forest) {
-        struct forest_model *model = &forest->model;
-        size_t n_padded = (model->n_trees + INTERLEAVED - 1) / INTERLEAVED * INTERLEAVED, n_nodes = 1;
+        const struct forest_model *model = &forest->model;
+        int r;
 
-        for (size_t t = 0; t < model->n_trees; t++)
-                n_nodes += model->trees[t].n_nodes;
-        forest->trees = calloc(n_padded + 1, sizeof(*forest->trees));
-        forest->nodes = calloc(n_nodes, sizeof(*forest->nodes));
-        if (!forest->trees || !forest->nodes)
-                return error_origin(-ENOMEM, "Cannot compile a model");
         forest->n_trees = model->n_trees;
-
-        /* node 0 serves all padding trees: a leaf that leads to itself */
-        forest->nodes[0] = (struct walk_node){ .threshold = NAN, .left = UINT32_MAX };
-        for (size_t t = 0; t < n_padded; t++)
-                forest->trees[t].nodes = forest->nodes;
-        n_nodes = 1;
-        for (size_t t = 0; t < model->n_trees; t++) {
-                compile_walk(&model->trees[t], forest->nodes + n_nodes, &forest->trees[t]);
-                n_nodes += model->trees[t].n_nodes;
-        }
+        forest->outputs = calloc(model->n_trees + 1, sizeof(*forest->outputs));
+        if (!forest->outputs)
+                return error_origin(-ENOMEM, "Cannot compile a model");
+        for (size_t t = 0; t < model->n_trees; t++)
+                forest->outputs[t] = model->trees[t].output;
+        r = walks_create(model, &forest->walks);
+        if (r)
+                return error_trace(r);
         return error_trace(slices_create(model, &forest->slices));
 }
 
@@ -173,8 +92,8 @@ struct forest *forest_destroy(struct forest *forest) {
                 return NULL;
         forest_model_finish(&forest->model);
         slices_destroy(forest->slices);
-        free(forest->trees);
-        free(forest->nodes);
+        walks_destroy(forest->walks);
+        free(forest->outputs);
         free(forest);
         return NULL;
 }

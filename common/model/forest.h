@@ -20,9 +20,10 @@
 
 enum {
         FOREST_BYTES_MAX = 1 << 30,
-        FOREST_FEATURES_MAX = 1 << 16,
+        FOREST_FEATURES_MAX = 1 << 12,
         FOREST_OUTPUTS_MAX = 1 << 10,
-        FOREST_NODES_MAX = 1 << 26, /* over all trees */
+        FOREST_NODES_MAX = 1 << 26,      /* over all trees */
+        FOREST_TREE_NODES_MAX = 1 << 19, /* of one tree */
 };
 
 /* what becomes of a margin */
@@ -53,7 +54,7 @@ enum forest_objective forest_objective(const struct forest *forest);
 /* The margin of an output before the first tree. */
 float forest_base_margin(const struct forest *forest, size_t output);
 
-/* One row: n_features values in, n_outputs margins out. */
+/* One row: n_features values in, n_outputs margins out. Allocates nothing (uses up to 33 KiB of stack). */
 void forest_margins_row(const struct forest *forest, const float *features, float *ret_margins);
 
 /* A batch: columns[feature][row] in, ret_margins[row * n_outputs + output] out. Allocates nothing (uses up to 80 KiB of

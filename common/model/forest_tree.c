@@ -122,6 +122,8 @@ bool forest_tree_read(struct ubjson *cursor, size_t n_nodes_most, struct forest_
                 return false;
         if (raw.left.n > n_nodes_most)
                 return ubjson_fail(cursor, "it has too many nodes");
+        if (raw.left.n > FOREST_TREE_NODES_MAX)
+                return ubjson_fail_unsupported(cursor, "one of its trees has too many nodes");
         order = calloc(raw.left.n, sizeof(*order));
         tree.nodes = calloc(raw.left.n, sizeof(*tree.nodes));
         if (!order || !tree.nodes) {

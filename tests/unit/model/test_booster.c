@@ -312,6 +312,27 @@ static void test_wrong_rows_are_refused(void **state) {
         free(labels);
 }
 
+/* in train rows and in stop rows, in any batch */
+static void test_infinite_values_are_refused(void **state) {
+        static const float infinities[] = { INFINITY, -INFINITY };
+        static const size_t places[] = { 0, N_ROWS * 8 / 10, N_ROWS - 1 };
+
+        (void)state;
+        for (size_t i = 0; i < 2 * N_ELEMENTS(places); i++) {
+                struct booster_result result = BOOSTER_RESULT_NULL;
+                struct booster_input input = whole_input();
+                struct fault fault = FAULT_NULL;
+                float *value = &sample.values[3 * sample.distance + places[i / 2]], before = *value;
+
+                *value = infinities[i % 2];
+                assert_int_equal(booster_train(&input, &result, &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, "DATA_INVALID");
+                if (places[i / 2] < N_ROWS * 9 / 10)
+                        assert_string_equal(fault.column, sample_names[3]);
+                *value = before;
+        }
+}
+
 static void test_version(void **state) {
         char version[32];
 
@@ -331,6 +352,7 @@ int main(void) {
                 cmocka_unit_test(test_each_round_is_told_and_may_cancel),
                 cmocka_unit_test(test_wrong_parameters_are_named),
                 cmocka_unit_test(test_wrong_rows_are_refused),
+                cmocka_unit_test(test_infinite_values_are_refused),
                 cmocka_unit_test(test_version),
         };
 
