@@ -13,7 +13,7 @@
 
 #include "common/data/table.h"
 
-#define UNIQUE_BYTES (24 * 1024 * 1024)
+#define UNIQUE_BYTES (48 * 1024 * 1024)
 #define UNIQUE_EXAMPLES 3
 
 /* One row whose key stood in an earlier row. Rows are 0-based over all tables. */

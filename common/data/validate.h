@@ -60,7 +60,7 @@ struct validate_report {
         const struct schema *schema;
         unsigned environment;
         uint64_t n_rows;
-        size_t n_findings; /* the dataset's first, then in the schema's order, errors before warnings */
+        size_t n_findings; /* errors before warnings; then the dataset first, the rest in the schema order */
         struct validate_finding *findings;
         struct sketch *sketches; /* n_columns of the schema */
         size_t n_drifts;
@@ -83,5 +83,5 @@ int validate_fault(const struct validate_finding *finding, struct fault *fault);
  *  "examples":[{"row","value"}]}],"drift":[{"column","measure","distance","threshold","null_quantile","alarm"}]} */
 void validate_put_json(const struct validate_report *report, struct json_builder *json);
 
-/* {"rows","columns":[{"name",… as sketch_put_json()}]}. 0 or -ENOMEM. */
+/* {"rows","columns":[{"name","statistics": as sketch_put_json()}]}. 0 or -ENOMEM. */
 int validate_put_statistics(const struct validate_report *report, struct json_builder *json);
