@@ -6,8 +6,10 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/error.h"
+#include "common/base/utf8.h"
 
 /* limits are whole numbers of this part of one */
 static const int64_t UNIT = 1000000000;
@@ -40,14 +42,19 @@ static int compare_difference(struct fraction a, struct fraction b, double limit
 }
 
 static void _printf_(3, 4) add_reason(struct gate_result *result, const char *code, const char *format, ...) {
-        struct reason *reason = &result->reasons[result->n_reasons++];
+        struct reason *reason = &result->reasons[result->n_reasons];
+        size_t n_bytes;
         va_list arguments;
 
-        assert(result->n_reasons <= REASONS_MOST);
+        assert(result->n_reasons < REASONS_MOST);
+        result->n_reasons++;
         snprintf(reason->code, sizeof(reason->code), "%s", code);
         va_start(arguments, format);
         vsnprintf(reason->message, sizeof(reason->message), format, arguments);
         va_end(arguments);
+        /* a sentence that was cut may end in half a character, which no message can carry */
+        for (n_bytes = strlen(reason->message); !utf8_is_valid(reason->message, n_bytes); n_bytes--)
+                reason->message[n_bytes - 1] = 0;
 }
 
 /* The confusion of one side over the compared rows. */

@@ -1,0 +1,352 @@
+/* Evaluate: score, find the rows that both held out, count, decide. */
+
+#include "services/evaluator/evaluate.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/parallel.h"
+#include "common/data/split.h"
+#include "common/model/labels.h"
+#include "services/evaluator/evaluate_json.h"
+
+/* All test rows, one after the other. */
+struct rows {
+        size_t n_rows, n_compared;
+        size_t *first; /* of each table */
+        uint8_t *labels;
+        uint8_t *is_held_out; /* by the champion, too */
+        float *candidate, *champion;
+        /* of the compared rows; borrowed from above where these are all */
+        uint8_t *compared_labels;
+        float *compared_candidate, *compared_champion;
+        bool owns_compared;
+};
+
+static void rows_finish(struct rows *rows) {
+        if (rows->owns_compared) {
+                free(rows->compared_labels);
+                free(rows->compared_candidate);
+                free(rows->compared_champion);
+        }
+        free(rows->first);
+        free(rows->labels);
+        free(rows->is_held_out);
+        free(rows->candidate);
+        free(rows->champion);
+}
+
+static int rows_init(const struct evaluate_input *input, struct rows *rows) {
+        size_t n = 0;
+
+        rows->first = calloc(input->n_tables + 1, sizeof(*rows->first));
+        if (!rows->first)
+                return error_origin(-ENOMEM, "evaluating");
+        for (size_t t = 0; t < input->n_tables; t++) {
+                rows->first[t] = n;
+                n += input->tables[t].n_rows;
+        }
+        rows->n_rows = n;
+        rows->labels = calloc(n + 1, sizeof(*rows->labels));
+        rows->is_held_out = calloc(n + 1, sizeof(*rows->is_held_out));
+        rows->candidate = calloc(n + 1, sizeof(*rows->candidate));
+        rows->champion = calloc(n + 1, sizeof(*rows->champion));
+        if (!rows->labels || !rows->is_held_out || !rows->candidate || !rows->champion)
+                return error_origin(-ENOMEM, "evaluating %zu rows", n);
+        return 0;
+}
+
+struct job {
+        const struct evaluate_input *input;
+        struct rows *rows;
+        struct evaluation *evaluation;
+        struct fault *faults; /* one for each table */
+};
+
+static int read_labels(void *context, size_t table, int worker _unused_) {
+        struct job *job = context;
+        struct fault *fault = &job->faults[table];
+        int r;
+
+        r = labels_read(job->input->candidate->schema, &job->input->tables[table],
+                        job->rows->labels + job->rows->first[table], fault);
+        if (r == FAULT_E_INPUT && fault->row >= 0)
+                fault->row += (int64_t)job->rows->first[table];
+        return r;
+}
+
+static int read_all_labels(struct job *job, struct fault *fault) {
+        _cleanup_(free_pointer) struct fault *faults = calloc(job->input->n_tables + 1, sizeof(*faults));
+        int r;
+
+        if (!faults)
+                return error_origin(-ENOMEM, "evaluating");
+        for (size_t t = 0; t < job->input->n_tables; t++)
+                faults[t] = (struct fault)FAULT_NULL;
+        job->faults = faults;
+        r = parallel_for(job->input->n_tables, read_labels, job);
+        for (size_t t = 0; r == FAULT_E_INPUT && t < job->input->n_tables; t++) {
+                if (!faults[t].code[0])
+                        continue;
+                *fault = faults[t];
+                break;
+        }
+        job->faults = NULL;
+        return error_trace(r);
+}
+
+/*
+ * The champion
+ */
+
+static bool is_same_label(const struct schema *a, const struct schema *b) {
+        const struct schema_column *x = &a->columns[a->label], *y = &b->columns[b->label];
+
+        return !strcmp(x->name, y->name) && x->n_values == 2 && y->n_values == 2 &&
+               !strcmp(x->values[0].text, y->values[0].text) && !strcmp(x->values[1].text, y->values[1].text);
+}
+
+/* The key as both see it, or NULL where they tell rows apart by different columns. */
+static const struct schema_column *find_key(const struct schema *candidate, const struct schema *champion) {
+        if (candidate->key == SCHEMA_NO_VALUE || champion->key == SCHEMA_NO_VALUE ||
+            strcmp(candidate->columns[candidate->key].name, champion->columns[champion->key].name))
+                return NULL;
+        return &champion->columns[champion->key];
+}
+
+/* Then what one held out, the other did. */
+static bool is_same_split(const struct evaluate_input *input) {
+        const struct split *split = &input->parameters->split, *of_champion = &input->champion->split;
+        const struct schema *schema = input->candidate->schema;
+        const struct schema_column *key = find_key(schema, input->champion->bundle->schema);
+
+        return split->salt == of_champion->salt && split->test_ten_thousandths == of_champion->test_ten_thousandths &&
+               key && key->type == schema->columns[schema->key].type;
+}
+
+/* Deals the rows of a table again, as they were dealt when the champion was trained. */
+static int deal_again(void *context, size_t at, int worker _unused_) {
+        struct job *job = context;
+        const struct evaluate_champion *champion = job->input->champion;
+        const struct schema_column *key = find_key(job->input->candidate->schema, champion->bundle->schema);
+        const struct table *table = &job->input->tables[at];
+        const struct column *column = key ? table_find(table, key->name) : NULL;
+        uint8_t *is_held_out = job->rows->is_held_out + job->rows->first[at];
+        char scratch[VALUE_SCRATCH_BYTES];
+        struct value value = VALUE_NULL;
+
+        for (size_t i = 0; column && i < table->n_rows; i++) {
+                if (value_from_column(key->type, column, i, scratch, &value) != ANOMALY_NONE ||
+                    value.kind == VALUE_MISSING)
+                        continue;
+                is_held_out[i] = split_is_test(&value, (uint64_t)champion->split.salt,
+                                               champion->split.test_ten_thousandths);
+        }
+        return 0;
+}
+
+/* Picks the rows out that both held out. */
+static int compact(struct rows *rows) {
+        size_t n = 0;
+
+        rows->owns_compared = true;
+        rows->compared_labels = calloc(rows->n_compared + 1, sizeof(*rows->compared_labels));
+        rows->compared_candidate = calloc(rows->n_compared + 1, sizeof(*rows->compared_candidate));
+        rows->compared_champion = calloc(rows->n_compared + 1, sizeof(*rows->compared_champion));
+        if (!rows->compared_labels || !rows->compared_candidate || !rows->compared_champion)
+                return error_origin(-ENOMEM, "comparing %zu rows", rows->n_compared);
+        for (size_t i = 0; i < rows->n_rows; i++) {
+                if (!rows->is_held_out[i])
+                        continue;
+                rows->compared_labels[n] = rows->labels[i];
+                rows->compared_candidate[n] = rows->candidate[i];
+                rows->compared_champion[n] = rows->champion[i];
+                n++;
+        }
+        return 0;
+}
+
+/* The rows to compare on. */
+static int find_compared(struct job *job, int64_t *ret_n_positives) {
+        struct rows *rows = job->rows;
+        int64_t n_positives = 0;
+        int r;
+
+        if (is_same_split(job->input)) {
+                memset(rows->is_held_out, 1, rows->n_rows);
+        } else {
+                r = parallel_for(job->input->n_tables, deal_again, job);
+                if (r)
+                        return error_trace(r);
+        }
+        for (size_t i = 0; i < rows->n_rows; i++) {
+                rows->n_compared += rows->is_held_out[i];
+                n_positives += rows->is_held_out[i] & rows->labels[i];
+        }
+        *ret_n_positives = n_positives;
+        if (rows->n_compared < rows->n_rows)
+                return error_trace(compact(rows));
+        rows->compared_labels = rows->labels;
+        rows->compared_candidate = rows->candidate;
+        rows->compared_champion = rows->champion;
+        return 0;
+}
+
+/* What can be said of the champion; obstacle is filled for one that is incompatible. */
+static int score_champion(struct job *job, struct fault *obstacle, enum gate_champion *ret_champion) {
+        const struct evaluate_input *input = job->input;
+        int64_t n_positives;
+        int r;
+
+        if (!is_same_label(input->candidate->schema, input->champion->bundle->schema)) {
+                fault_set(obstacle, "CHAMPION_LABEL", "it answers another question");
+                *ret_champion = GATE_CHAMPION_INCOMPATIBLE;
+                return 0;
+        }
+        r = bundle_score(input->champion->bundle, input->tables, input->n_tables, job->rows->champion, obstacle);
+        if (r == FAULT_E_INPUT) {
+                *ret_champion = GATE_CHAMPION_INCOMPATIBLE;
+                return 0;
+        }
+        if (!r)
+                r = find_compared(job, &n_positives);
+        if (r)
+                return error_trace(r);
+        *ret_champion = job->rows->n_compared < job->rows->n_rows &&
+                                        n_positives < input->parameters->evaluate.min_test_positives
+                                ? GATE_CHAMPION_SAW_TEST_ROWS
+                                : GATE_CHAMPION_COMPARED;
+        return 0;
+}
+
+/*
+ * Numbers
+ */
+
+static void count_cells(const struct job *job) {
+        const struct rows *rows = job->rows;
+        float candidate = job->input->candidate->threshold.margin;
+        float champion = job->input->champion->bundle->threshold.margin;
+        int64_t *cells = job->evaluation->cells;
+
+        for (size_t i = 0; i < rows->n_compared; i++)
+                cells[(rows->compared_labels[i] ? BOOTSTRAP_LABEL : 0) |
+                      (rows->compared_candidate[i] >= candidate ? BOOTSTRAP_CANDIDATE : 0) |
+                      (rows->compared_champion[i] >= champion ? BOOTSTRAP_CHAMPION : 0)]++;
+}
+
+enum { MEASURE_CANDIDATE, MEASURE_CHAMPION, MEASURE_RIVAL };
+
+static int measure(void *context, size_t what, int worker _unused_) {
+        const struct job *job = context;
+        const struct rows *rows = job->rows;
+        float threshold = job->input->candidate->threshold.margin;
+
+        switch (what) {
+        case MEASURE_CANDIDATE:
+                return error_trace(metrics_compute(rows->candidate, rows->labels, rows->n_rows, threshold,
+                                                   &job->evaluation->candidate));
+        case MEASURE_CHAMPION:
+                return error_trace(metrics_compute(rows->compared_champion, rows->compared_labels, rows->n_compared,
+                                                   job->input->champion->bundle->threshold.margin,
+                                                   &job->evaluation->champion));
+        default:
+                return error_trace(metrics_compute(rows->compared_candidate, rows->compared_labels, rows->n_compared,
+                                                   threshold, &job->evaluation->rival));
+        }
+}
+
+static int measure_all(struct job *job) {
+        size_t n = MEASURE_CANDIDATE + 1;
+        int r;
+
+        if (job->evaluation->is_compared) {
+                count_cells(job);
+                n = job->rows->n_compared < job->rows->n_rows ? MEASURE_RIVAL + 1 : MEASURE_CHAMPION + 1;
+        }
+        r = parallel_for(n, measure, job);
+        if (!r && job->evaluation->is_compared && n <= MEASURE_RIVAL)
+                job->evaluation->rival = job->evaluation->candidate;
+        return error_trace(r);
+}
+
+static int decide(const struct evaluate_input *input, enum gate_champion champion, const struct fault *obstacle,
+                  struct evaluation *evaluation) {
+        struct gate_input gate = { .parameters = &input->parameters->evaluate,
+                                   .candidate = evaluation->candidate.confusion,
+                                   .champion = champion };
+        char sentence[sizeof(obstacle->message) + sizeof(obstacle->column) + 3];
+
+        snprintf(sentence, sizeof(sentence), "%s%s%s", obstacle->column, *obstacle->column ? ": " : "",
+                 obstacle->message);
+        gate.obstacle = sentence;
+        memcpy(gate.cells, evaluation->cells, sizeof(gate.cells));
+        return error_trace(gate_decide(&gate, &evaluation->gate));
+}
+
+int evaluate(const struct evaluate_input *input, struct evaluation *ret_evaluation, struct fault *fault) {
+        _cleanup_(evaluation_finish) struct evaluation evaluation = EVALUATION_NULL;
+        _cleanup_(rows_finish) struct rows rows = { 0 };
+        struct job job = { input, &rows, &evaluation, NULL };
+        enum gate_champion champion = GATE_CHAMPION_NONE;
+        struct fault obstacle = FAULT_NULL;
+        int r;
+
+        r = rows_init(input, &rows);
+        if (!r)
+                r = read_all_labels(&job, fault);
+        if (!r)
+                r = bundle_score(input->candidate, input->tables, input->n_tables, rows.candidate, fault);
+        if (!r && input->champion)
+                r = score_champion(&job, &obstacle, &champion);
+        if (r)
+                return error_trace(r);
+        evaluation.is_compared = champion == GATE_CHAMPION_COMPARED;
+        r = measure_all(&job);
+        if (!r)
+                r = decide(input, champion, &obstacle, &evaluation);
+        if (!r)
+                r = evaluate_format(input, &evaluation, &evaluation.json);
+        if (r)
+                return error_trace(r);
+        *ret_evaluation = evaluation;
+        evaluation = (struct evaluation)EVALUATION_NULL;
+        return 0;
+}
+
+void evaluation_finish(struct evaluation *evaluation) {
+        if (evaluation)
+                buffer_finish(&evaluation->json);
+}
+
+static struct scores make_scores(const struct metrics *metrics, const struct threshold *threshold) {
+        return (struct scores){ .n_rows = metrics->n_rows,
+                                .n_positives = metrics->n_positives,
+                                .f1 = metrics->f1,
+                                .precision = metrics->precision,
+                                .recall = metrics->recall,
+                                .auc = metrics->roc_auc,
+                                .pr_auc = metrics->pr_auc,
+                                /* of no rows at all there is none, which a message cannot say */
+                                .log_loss = metrics->n_rows ? metrics->log_loss : 0,
+                                .brier = metrics->n_rows ? metrics->brier : 0,
+                                .threshold = threshold->probability };
+}
+
+void evaluation_verdict(const struct evaluate_input *input, const struct evaluation *evaluation,
+                        struct verdict *ret_verdict) {
+        struct verdict verdict = { .accepted = evaluation->gate.accepted,
+                                   .may_promote = evaluation->gate.may_promote,
+                                   .n_reasons = evaluation->gate.n_reasons,
+                                   .has_champion = evaluation->is_compared };
+
+        verdict.compared_version = input->champion ? input->champion->version : 0;
+        memcpy(verdict.reasons, evaluation->gate.reasons, sizeof(verdict.reasons));
+        verdict.candidate = make_scores(&evaluation->candidate, &input->candidate->threshold);
+        if (evaluation->is_compared)
+                verdict.champion = make_scores(&evaluation->champion, &input->champion->bundle->threshold);
+        *ret_verdict = verdict;
+}
