@@ -114,19 +114,18 @@ bool slices_hold(const struct slices *slices, size_t tree) {
         return slices->trees[tree].is_held;
 }
 
-/* Ranges of some rows: the number of cuts <= x, by a binary search without branches that all rows take in step. */
+/* Ranges of some rows: the number of cuts <= x, by a binary search without branches that all rows take in step.
+ * Infinity counts the padding too, which stays within a byte and is above all cuts as well. */
 static void cut_column(const struct cuts *cuts, bool is_missing_left, const float *values, size_t n_rows,
                        int8_t *ret_ranges) {
         uint32_t found[SLICES_ROWS] = { 0 };
-        int32_t missing = is_missing_left ? 0 : 255, range;
+        int32_t missing = is_missing_left ? 0 : CUTS_MAX;
 
         for (size_t half = (cuts->n_padded + 1) / 2; half; half /= 2)
                 for (size_t i = 0; i < n_rows; i++)
                         found[i] += (uint32_t)half & -(uint32_t)(cuts->values[found[i] + half - 1] <= values[i]);
-        for (size_t i = 0; i < n_rows; i++) {
-                range = found[i] < cuts->n ? (int32_t)found[i] : (int32_t)cuts->n; /* infinity counts the padding */
-                ret_ranges[i] = (int8_t)((isnan(values[i]) ? missing : range) - 128);
-        }
+        for (size_t i = 0; i < n_rows; i++)
+                ret_ranges[i] = (int8_t)((isnan(values[i]) ? missing : (int32_t)found[i]) - 128);
 }
 
 void slices_cut(const struct slices *slices, const float *const *columns, size_t first_row, size_t n_rows,

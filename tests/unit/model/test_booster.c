@@ -5,6 +5,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,24 +108,30 @@ static void test_defaults(void **state) {
         booster_result_finish(&b);
 }
 
-static double logloss_of(const struct buffer *model, const struct booster_batch *batch) {
+/* logloss, or the root of the mean square error, over a batch */
+static double metric_of(const struct buffer *model, const struct booster_batch *batch, bool is_rmse) {
         const float *columns[SAMPLE_N_FEATURES];
         float *margins = calloc(batch->n_rows, sizeof(float));
         struct forest *forest = NULL;
         struct fault fault = FAULT_NULL;
         double sum = 0, p;
+        float value;
 
         assert_int_equal(forest_create(model->data, model->n_bytes, &forest, &fault), 0);
         for (size_t f = 0; f < SAMPLE_N_FEATURES; f++)
                 columns[f] = batch->values + f * batch->distance_bytes / sizeof(float);
         forest_margins(forest, columns, batch->n_rows, margins);
         for (size_t i = 0; i < batch->n_rows; i++) {
-                p = (double)forest_probability(margins[i]);
-                sum -= log(batch->labels[i] > 0 ? p : 1 - p);
+                forest_transform(forest, &margins[i], &value);
+                p = (double)value;
+                if (is_rmse)
+                        sum += pow(p - (double)batch->labels[i], 2);
+                else
+                        sum -= log(batch->labels[i] > 0 ? p : 1 - p);
         }
         forest_destroy(forest);
         free(margins);
-        return sum / (double)batch->n_rows;
+        return is_rmse ? sqrt(sum / (double)batch->n_rows) : sum / (double)batch->n_rows;
 }
 
 /* eta 0.5 overfits soon, so that it stops long before 400 rounds */
@@ -139,7 +146,7 @@ static void test_early_stopping_keeps_the_best_rounds(void **state) {
         sample_train(&sample, stopping, &stopped);
         assert_true(stopped.n_rounds > 1 && stopped.n_trained < 400);
         assert_int_equal(stopped.n_trained - stopped.n_rounds, 7);
-        assert_true(fabs(stopped.logloss - logloss_of(&stopped.model, sample.batches + sample.n_batches)) < 1e-6);
+        assert_true(fabs(stopped.logloss - metric_of(&stopped.model, sample.batches + sample.n_batches, false)) < 1e-6);
         assert_true(stopped.booster_ns > 0);
 
         snprintf(n_rounds, sizeof(n_rounds), "%zu", stopped.n_rounds);
@@ -180,6 +187,7 @@ static void test_stop_rows_may_come_in_batches(void **state) {
                 assert_int_equal(booster_train(&input, &many, &fault), 0);
                 assert_true(one.n_rounds < 55);
                 assert_true(fabs(one.logloss - many.logloss) < 1e-6);
+                assert_true(fabs(many.logloss - metric_of(&many.model, &whole, i > 0)) < 1e-6);
                 assert_same_model(&one.model, &many.model);
                 booster_result_finish(&one);
                 booster_result_finish(&many);

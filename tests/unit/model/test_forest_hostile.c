@@ -177,6 +177,38 @@ static void test_indices_are_held_to_bounds(void **state) {
         check_refused(splice("num_feature", 2, 10, 1, "0", 1), "MODEL_INVALID", "num_feature");
 }
 
+/* A threshold of either zero, of the least and of the greatest float there is, and values beside them. */
+static void test_odd_thresholds_equal_libxgboost(void **state) {
+        static const float values[] = { 0.0f, -0.0f, 1e-45f, -1e-45f, INFINITY, -INFINITY, 3e38f, -3e38f, NAN };
+        static const uint32_t thresholds[] = { 0x00000000, 0x80000000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000 };
+        float rows[N_ELEMENTS(values)][SAMPLE_N_FEATURES], want[N_ELEMENTS(values)], got[N_ELEMENTS(values)];
+        const float *columns[SAMPLE_N_FEATURES];
+
+        (void)state;
+        for (size_t f = 0; f < SAMPLE_N_FEATURES; f++)
+                columns[f] = values;
+        for (size_t i = 0; i < N_ELEMENTS(values); i++)
+                for (size_t f = 0; f < SAMPLE_N_FEATURES; f++)
+                        rows[i][f] = values[i];
+        for (size_t k = 0; k < 2 * N_ELEMENTS(thresholds); k++) {
+                struct buffer bytes = with_integer("split_conditions", (int32_t)thresholds[k / 2]);
+                uint8_t *default_left = memmem(bytes.data, bytes.n_bytes, "default_left", 12);
+                struct forest *forest = NULL;
+                struct fault fault = FAULT_NULL;
+
+                default_left[12 + 13] = k % 2;
+                assert_int_equal(forest_create(bytes.data, bytes.n_bytes, &forest, &fault), 0);
+                oracle_predict(&bytes, rows[0], N_ELEMENTS(values), SAMPLE_N_FEATURES, 1, 1, want);
+                forest_margins(forest, columns, N_ELEMENTS(values), got);
+                assert_memory_equal(got, want, sizeof(want));
+                for (size_t i = 0; i < N_ELEMENTS(values); i++)
+                        forest_margins_row(forest, rows[i], &got[i]);
+                assert_memory_equal(got, want, sizeof(want));
+                forest_destroy(forest);
+                buffer_finish(&bytes);
+        }
+}
+
 static void test_other_kinds_are_refused_by_name(void **state) {
         (void)state;
         check_refused(splice("\006gb", 0, 0, 4, "dart", 4), "MODEL_UNSUPPORTED", "gbtree");
@@ -245,6 +277,7 @@ int main(void) {
                 cmocka_unit_test(test_every_byte_may_be_anything),
                 cmocka_unit_test(test_random_damage),
                 cmocka_unit_test(test_indices_are_held_to_bounds),
+                cmocka_unit_test(test_odd_thresholds_equal_libxgboost),
                 cmocka_unit_test(test_other_kinds_are_refused_by_name),
                 cmocka_unit_test(test_base_score_has_many_forms),
         };
