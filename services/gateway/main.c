@@ -232,6 +232,8 @@ static int run(struct process *process, struct fault *fault) {
         int r;
 
         r = load(process, fault);
+        if (!r)
+                *fault = (struct fault)FAULT_NULL;
         if (r || options_flag(process->options, "check"))
                 return r;
         r = daemon_open_signals(&process->signal_fd);

@@ -62,9 +62,11 @@ struct server {
 static int on_request(h2o_handler_t *handler, h2o_req_t *h2o) {
         struct server *server = ((struct server_handler *)(void *)handler)->server;
         struct server_loop *loop = H2O_STRUCT_FROM_MEMBER(struct server_loop, context, h2o->conn->ctx);
-        struct request request = {
-                .h2o = h2o, .context = server->context, .receiver = &loop->receiver, .shared = loop->shared
-        };
+        struct request request = { .h2o = h2o,
+                                   .context = server->context,
+                                   .receiver = &loop->receiver,
+                                   .shared = loop->shared,
+                                   .n_by_class = loop->n_by_class };
 
         if (atomic_load(&server->is_stopping))
                 h2o->http1_is_persistent = 0;
