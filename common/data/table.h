@@ -102,7 +102,8 @@ int table_builder_create(struct table_builder **ret_builder);
 struct table_builder *table_builder_destroy(struct table_builder *builder);
 void table_builder_destroy_pointer(struct table_builder **builder);
 
-/* Declares a column; name is copied. Returns 0, -ENOMEM, or -E2BIG beyond TABLE_COLUMNS_MOST. */
+/* Declares a column while there are no rows; name is copied. Returns 0, -ENOMEM, or -E2BIG beyond TABLE_COLUMNS_MOST.
+ */
 int table_builder_add_column(struct table_builder *builder, const char *name, enum column_type type);
 void table_builder_clear(struct table_builder *builder);
 
