@@ -1,0 +1,304 @@
+/* HTTP, asked: one easy handle, its errors turned into ours. */
+
+#include "common/store/http.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/error.h"
+#include "common/base/version.h"
+
+enum {
+        CONNECT_MS = 10000,
+        HEADER_BYTES_MOST = 256 * 1024,
+        AGENT_BYTES = 64,
+};
+
+struct http {
+        CURL *curl;
+        char agent[AGENT_BYTES];
+        char error[CURL_ERROR_SIZE];
+};
+
+/* One call under way. */
+struct call {
+        struct http *http;
+        const struct http_request *request;
+        struct http_response *response;
+        size_t n_body, n_most;
+        int condition; /* why we ended it ourselves */
+        int failure;
+};
+
+static pthread_once_t is_ready = PTHREAD_ONCE_INIT;
+static CURLcode ready_result;
+
+static void make_ready(void) {
+        ready_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+int http_create(struct http **ret_http) {
+        _cleanup_(http_destroy_pointer) struct http *http = calloc(1, sizeof(*http));
+
+        if (!http)
+                return error_origin(-ENOMEM, "opening an HTTP client");
+        if (pthread_once(&is_ready, make_ready) || ready_result)
+                return error_origin(-EIO, "starting libcurl: %s", curl_easy_strerror(ready_result));
+        http->curl = curl_easy_init();
+        if (!http->curl)
+                return error_origin(-ENOMEM, "opening an HTTP client");
+        snprintf(http->agent, sizeof(http->agent), "convoy/%s", version_text());
+        *ret_http = steal(http);
+        return 0;
+}
+
+struct http *http_destroy(struct http *http) {
+        if (!http)
+                return NULL;
+        curl_easy_cleanup(http->curl);
+        free(http);
+        return NULL;
+}
+
+void http_destroy_pointer(struct http **http) {
+        *http = http_destroy(*http);
+}
+
+void http_response_finish(struct http_response *response) {
+        buffer_finish(&response->body);
+        buffer_finish(&response->headers);
+}
+
+static size_t on_body(char *bytes, size_t one, size_t n_bytes, void *context) {
+        struct call *call = context;
+        const struct http_request *request = call->request;
+        long status = 0;
+
+        n_bytes *= one;
+        curl_easy_getinfo(call->http->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (request->on_data && status < 300) {
+                if (!request->on_data(request->context, bytes, n_bytes))
+                        return n_bytes;
+                call->condition = HTTP_E_STOPPED;
+                return 0;
+        }
+        call->n_body += n_bytes;
+        if (call->n_body > call->n_most) {
+                call->condition = HTTP_E_TOO_LARGE;
+                return 0;
+        }
+        call->failure = buffer_append(&call->response->body, bytes, n_bytes);
+        return call->failure ? 0 : n_bytes;
+}
+
+/* A line of the head. A new status line starts it anew: what came before was an interim answer. */
+static size_t on_header(char *line, size_t one, size_t n_bytes, void *context) {
+        struct call *call = context;
+        struct buffer *headers = &call->response->headers;
+        size_t n = n_bytes * one, n_name;
+        const char *colon;
+
+        if (n >= 5 && !memcmp(line, "HTTP/", 5)) {
+                buffer_clear(headers);
+                return n;
+        }
+        colon = memchr(line, ':', n);
+        if (!colon)
+                return n;
+        n_name = (size_t)(colon - line);
+        while (n && (line[n - 1] == '\r' || line[n - 1] == '\n'))
+                n--;
+        for (size_t i = 0; i < n_name; i++)
+                line[i] = (char)tolower((unsigned char)line[i]);
+        if (headers->n_bytes + n > HEADER_BYTES_MOST)
+                call->condition = HTTP_E_TOO_LARGE;
+        else
+                call->failure = buffer_append(headers, line, n);
+        if (!call->condition && !call->failure)
+                call->failure = buffer_append_text(headers, "\n");
+        return call->condition || call->failure ? 0 : n_bytes * one;
+}
+
+char *http_response_header(const struct http_response *response, const char *name, char *ret_value, size_t n_bytes) {
+        size_t n_name = strlen(name);
+
+        *ret_value = 0;
+        for (const char *at = buffer_text(&response->headers); *at; at += strcspn(at, "\n") + 1) {
+                if (strncmp(at, name, n_name) != 0 || at[n_name] != ':')
+                        continue;
+                at += n_name + 1;
+                at += strspn(at, " \t");
+                snprintf(ret_value, n_bytes, "%.*s", (int)strcspn(at, "\n"), at);
+                break;
+        }
+        return ret_value;
+}
+
+int http_escape(const char *text, size_t n_bytes, struct buffer *escaped) {
+        static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+        int r = 0;
+
+        for (size_t i = 0; i < n_bytes && !r; i++)
+                if (text[i] && strchr(safe, text[i]))
+                        r = buffer_append(escaped, &text[i], 1);
+                else
+                        r = buffer_printf(escaped, "%%%02X", (unsigned char)text[i]);
+        return error_trace(r);
+}
+
+/* True for an address of this machine: a proxy would look for it on its own. */
+static bool is_local(const char *url) {
+        static const char *const hosts[] = { "127.", "localhost", "[::1]" };
+        const char *host = strstr(url, "://");
+
+        for (size_t i = 0; host && i < N_ELEMENTS(hosts); i++)
+                if (!strncmp(host + 3, hosts[i], strlen(hosts[i])))
+                        return true;
+        return false;
+}
+
+static void free_list(struct curl_slist **list) {
+        curl_slist_free_all(*list);
+}
+
+static int add_header(struct curl_slist **list, const char *line) {
+        struct curl_slist *longer = curl_slist_append(*list, line);
+
+        if (!longer)
+                return error_origin(-ENOMEM, "writing the head of a request");
+        *list = longer;
+        return 0;
+}
+
+/* Two of libcurl's own headers are taken out: it would wait a second for "100 Continue" before a large body, and call
+ * every body a form. */
+static int make_headers(const struct http_request *request, struct curl_slist **list) {
+        static const char type[] = "content-type:";
+        bool has_type = false;
+        int r;
+
+        r = add_header(list, "Expect:");
+        for (size_t i = 0; i < request->n_headers && !r; i++) {
+                has_type |= !strncasecmp(request->headers[i], type, sizeof(type) - 1);
+                r = add_header(list, request->headers[i]);
+        }
+        if (!r && !has_type)
+                r = add_header(list, "Content-Type:");
+        return error_trace(r);
+}
+
+static CURLcode set_body(CURL *curl, const struct http_request *request) {
+        CURLcode code = CURLE_OK;
+        bool has_body = request->body || !strcmp(request->method, "POST") || !strcmp(request->method, "PUT");
+
+        if (!strcmp(request->method, "HEAD"))
+                return curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+        if (has_body)
+                code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->n_bytes);
+        if (!code && has_body)
+                code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+        return code;
+}
+
+static CURLcode set_options(struct call *call, struct curl_slist *headers) {
+        const struct http_request *request = call->request;
+        CURL *curl = call->http->curl;
+        const struct {
+                CURLoption option;
+                long value;
+        } numbers[] = {
+                { CURLOPT_NOSIGNAL, 1 },
+                { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+                { CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
+                { CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS },
+                { CURLOPT_TIMEOUT_MS, request->timeout_ms },
+                { CURLOPT_LOW_SPEED_LIMIT, request->silence_ms ? 1 : 0 },
+                { CURLOPT_LOW_SPEED_TIME, (request->silence_ms + 999) / 1000 },
+                { CURLOPT_PATH_AS_IS, 1 },
+        };
+        CURLcode code = CURLE_OK;
+
+        for (size_t i = 0; i < N_ELEMENTS(numbers) && !code; i++)
+                code = curl_easy_setopt(curl, numbers[i].option, numbers[i].value);
+        if (!code)
+                code = set_body(curl, request);
+        if (!code)
+                code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+        if (!code)
+                code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+        if (!code)
+                code = curl_easy_setopt(curl, CURLOPT_URL, request->url);
+        if (!code)
+                code = curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        if (!code)
+                code = curl_easy_setopt(curl, CURLOPT_USERAGENT, call->http->agent);
+        if (!code && is_local(request->url))
+                code = curl_easy_setopt(curl, CURLOPT_PROXY, "");
+        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, call->http->error);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, call);
+        curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+        curl_easy_setopt(curl, CURLOPT_HEADERDATA, call);
+        return code;
+}
+
+/* Whether the request can have reached anybody decides what the caller may do. */
+static int judge(const struct call *call, CURLcode code) {
+        const char *sentence = call->http->error[0] ? call->http->error : curl_easy_strerror(code);
+        struct http_response *response = call->response;
+
+        if (call->failure)
+                return error_trace(call->failure);
+        snprintf(response->sentence, sizeof(response->sentence), "%s", sentence);
+        if (call->condition)
+                return call->condition;
+        switch (code) {
+        case CURLE_OUT_OF_MEMORY:
+                return error_origin(-ENOMEM, "asking %s", call->request->url);
+        case CURLE_URL_MALFORMAT:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_COULDNT_RESOLVE_PROXY:
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_CONNECT:
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+                return HTTP_E_UNREACHABLE;
+        default:
+                return HTTP_E_BROKEN;
+        }
+}
+
+int http_call(struct http *http, const struct http_request *request, struct http_response *response) {
+        _cleanup_(free_list) struct curl_slist *headers = NULL;
+        struct call call = { .http = http, .request = request, .response = response };
+        CURLcode code;
+        long status = 0;
+        int r;
+
+        call.n_most = request->n_bytes_most ? request->n_bytes_most : HTTP_BODY_BYTES_MOST;
+        buffer_clear(&response->body);
+        buffer_clear(&response->headers);
+        response->status = 0;
+        response->sentence[0] = http->error[0] = 0;
+        curl_easy_reset(http->curl);
+        r = make_headers(request, &headers);
+        if (r)
+                return error_trace(r);
+        code = set_options(&call, headers);
+        if (code)
+                return error_origin(code == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL, "asking %s: %s", request->url,
+                                    curl_easy_strerror(code));
+        code = curl_easy_perform(http->curl);
+        if (code)
+                return judge(&call, code);
+        curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+        response->status = (int)status;
+        return 0;
+}
