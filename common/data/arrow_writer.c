@@ -1,7 +1,7 @@
 /*
  * Arrow writer
  *
- * The FlatBuffers are made here and the columns are written from where they lie: nothing is copied but their tails.
+ * The columns are written from where they lie: nothing is copied but their tails.
  * Every message starts, and every buffer lies, on a multiple of 64 bytes, by padding the metadata before it.
  */
 
@@ -17,7 +17,8 @@
 #include "common/base/buffer.h"
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
-#include "common/base/file.h"
+#include "common/base/parallel.h"
+#include "common/data/arrow_encode.h"
 #include "common/data/arrow_message.h"
 #include "common/data/flat.h"
 
@@ -27,36 +28,34 @@ enum {
         COLUMN_BUFFERS = 3,
         /* pieces of one writev(2): fewer than IOV_MAX */
         PIECES_MOST = 256,
+        /* so much is worth the start of a thread */
+        SIDE_BY_SIDE_BYTES = 512 * 1024,
 };
 
 static const uint8_t ZEROS[ALIGNMENT];
 
 struct arrow_writer {
         int fd;
-        size_t n_columns;
-        char (*names)[TABLE_NAME_BYTES];
-        enum column_type *types;
-        struct arrow_note *notes; /* borrowed until the schema is written, copied texts afterwards */
-        size_t n_notes;
+        struct arrow_shape shape;
         struct digest *digest;
         struct arrow_summary summary;
         struct flat_writer flat;
         struct buffer blocks; /* 3 words for each batch, as File.fbs has them */
         struct buffer tails;  /* rewritten validity and offsets of the batch in hand */
-        size_t n_pieces;
+        size_t n_pieces, n_pending;
         struct iovec pieces[PIECES_MOST];
 };
 
 struct arrow_writer *arrow_writer_destroy(struct arrow_writer *writer) {
         if (!writer)
                 return NULL;
-        for (size_t i = 0; i < writer->n_notes; i++) {
-                free((char *)writer->notes[i].key);
-                free((char *)writer->notes[i].value);
+        for (size_t i = 0; i < writer->shape.n_notes; i++) {
+                free((void *)(uintptr_t)writer->shape.notes[i].key);
+                free((void *)(uintptr_t)writer->shape.notes[i].value);
         }
-        free(writer->notes);
-        free(writer->names);
-        free(writer->types);
+        free(writer->shape.notes);
+        free(writer->shape.names);
+        free(writer->shape.types);
         digest_destroy(writer->digest);
         flat_writer_finish(&writer->flat);
         buffer_finish(&writer->blocks);
@@ -69,11 +68,11 @@ void arrow_writer_destroy_pointer(struct arrow_writer **writer) {
         arrow_writer_destroy(*writer);
 }
 
-/* Writes the pieces gathered so far; they may be gone afterwards. */
-static int flush(struct arrow_writer *writer) {
-        struct iovec *piece = writer->pieces;
+static int write_pieces(struct arrow_writer *writer) {
+        struct iovec pieces[PIECES_MOST], *piece = pieces;
         size_t n = writer->n_pieces;
 
+        memcpy(pieces, writer->pieces, n * sizeof(*pieces));
         while (n) {
                 ssize_t n_written = writev(writer->fd, piece, (int)n);
 
@@ -88,8 +87,36 @@ static int flush(struct arrow_writer *writer) {
                         piece->iov_len -= (size_t)n_written;
                 }
         }
-        writer->n_pieces = 0;
         return 0;
+}
+
+static int digest_pieces(struct arrow_writer *writer) {
+        int r = 0;
+
+        for (size_t i = 0; i < writer->n_pieces && !r; i++)
+                r = digest_update(writer->digest, writer->pieces[i].iov_base, writer->pieces[i].iov_len);
+        return error_trace(r);
+}
+
+static int write_or_digest(void *context, size_t unit, int worker) {
+        (void)worker;
+        return unit ? digest_pieces(context) : write_pieces(context);
+}
+
+/* Writes and digests the pieces gathered so far, side by side where that pays; they may be gone afterwards. */
+static int flush(struct arrow_writer *writer) {
+        int r;
+
+        if (writer->n_pending >= SIDE_BY_SIDE_BYTES) {
+                r = parallel_for(2, write_or_digest, writer);
+        } else {
+                r = write_pieces(writer);
+                if (!r)
+                        r = digest_pieces(writer);
+        }
+        writer->n_pieces = 0;
+        writer->n_pending = 0;
+        return error_trace(r);
 }
 
 /* Adds bytes to the file; they must stay until flush(). */
@@ -98,12 +125,13 @@ static int put(struct arrow_writer *writer, const void *bytes, size_t n_bytes) {
 
         if (!n_bytes)
                 return 0;
-        r = digest_update(writer->digest, bytes, n_bytes);
-        if (!r && writer->n_pieces == PIECES_MOST)
+        if (writer->n_pieces == PIECES_MOST) {
                 r = flush(writer);
-        if (r)
-                return error_trace(r);
-        writer->pieces[writer->n_pieces++] = (struct iovec){ (void *)bytes, n_bytes };
+                if (r)
+                        return error_trace(r);
+        }
+        writer->pieces[writer->n_pieces++] = (struct iovec){ (void *)(uintptr_t)bytes, n_bytes };
+        writer->n_pending += n_bytes;
         writer->summary.n_bytes += (int64_t)n_bytes;
         return 0;
 }
@@ -137,89 +165,27 @@ static int put_metadata(struct arrow_writer *writer, uint32_t prefix[2], int32_t
         return error_trace(r);
 }
 
-/* Message { version, header_type, header, bodyLength }; gives where to link the header. */
-static size_t start_message(struct flat_writer *flat, enum arrow_header kind, uint64_t n_body) {
-        const struct flat_value fields[] = {
-                { 2, ARROW_VERSION_5 }, { 1, kind }, { 4, 0 }, { n_body ? 8 : 0, n_body }
-        };
-        struct flat_place message;
-
-        flat_writer_clear(flat);
-        message = flat_write_table(flat, fields, N_ELEMENTS(fields));
-        flat_link(flat, 0, message.at);
-        return message.fields[2];
-}
-
-/* Int { bitWidth, is_signed }, FloatingPoint { precision } or Utf8 {}. */
-static size_t write_type(struct flat_writer *flat, enum column_type type) {
-        const struct flat_value int64[] = { { 4, 64 }, { 1, true } };
-        const struct flat_value floating[] = { { 2, type == COLUMN_FLOAT64 ? ARROW_PRECISION_DOUBLE
-                                                                           : ARROW_PRECISION_SINGLE } };
-
-        if (type == COLUMN_INT64)
-                return flat_write_table(flat, int64, 2).at;
-        return flat_write_table(flat, floating, type == COLUMN_UTF8 ? 0 : 1).at;
-}
-
-/* Field { name, nullable, type_type, type, dictionary, children }. */
-static size_t write_field(struct flat_writer *flat, const char *name, enum column_type type) {
-        uint64_t kind = type == COLUMN_INT64  ? ARROW_TYPE_INT
-                        : type == COLUMN_UTF8 ? ARROW_TYPE_UTF8
-                                              : ARROW_TYPE_FLOATING_POINT;
-        const struct flat_value fields[] = { { 4, 0 }, { 1, true }, { 1, kind }, { 4, 0 }, { 0, 0 }, { 4, 0 } };
-        struct flat_place field = flat_write_table(flat, fields, N_ELEMENTS(fields));
-
-        flat_link(flat, field.fields[0], flat_write_text(flat, name));
-        flat_link(flat, field.fields[3], write_type(flat, type));
-        flat_link(flat, field.fields[5], flat_write_links(flat, 0));
-        return field.at;
-}
-
-/* Schema { endianness, fields, custom_metadata }; links it from the place given. */
-static void write_schema(struct arrow_writer *writer, size_t from) {
-        const struct flat_value fields[] = { { 0, 0 }, { 4, 0 }, { writer->n_notes ? 4 : 0, 0 } };
-        const struct flat_value pair[] = { { 4, 0 }, { 4, 0 } };
-        struct flat_writer *flat = &writer->flat;
-        struct flat_place schema = flat_write_table(flat, fields, N_ELEMENTS(fields)), note;
-        size_t links;
-
-        flat_link(flat, from, schema.at);
-        links = flat_write_links(flat, writer->n_columns);
-        flat_link(flat, schema.fields[1], links);
-        for (size_t i = 0; i < writer->n_columns; i++)
-                flat_link(flat, links + 4 + 4 * i, write_field(flat, writer->names[i], writer->types[i]));
-        if (!writer->n_notes)
-                return;
-        links = flat_write_links(flat, writer->n_notes);
-        flat_link(flat, schema.fields[2], links);
-        for (size_t i = 0; i < writer->n_notes; i++) {
-                note = flat_write_table(flat, pair, 2);
-                flat_link(flat, links + 4 + 4 * i, note.at);
-                flat_link(flat, note.fields[0], flat_write_text(flat, writer->notes[i].key));
-                flat_link(flat, note.fields[1], flat_write_text(flat, writer->notes[i].value));
-        }
-}
-
 static int take_shape(struct arrow_writer *writer, const struct table *shape, const struct arrow_note *notes,
                       size_t n_notes) {
         assert(shape->n_columns <= TABLE_COLUMNS_MOST);
-        writer->names = calloc(shape->n_columns + 1, sizeof(*writer->names));
-        writer->types = calloc(shape->n_columns + 1, sizeof(*writer->types));
-        writer->notes = calloc(n_notes + 1, sizeof(*writer->notes));
-        if (!writer->names || !writer->types || !writer->notes)
+        writer->shape.names = calloc(shape->n_columns + 1, sizeof(*writer->shape.names));
+        writer->shape.types = calloc(shape->n_columns + 1, sizeof(*writer->shape.types));
+        writer->shape.notes = calloc(n_notes + 1, sizeof(*writer->shape.notes));
+        if (!writer->shape.names || !writer->shape.types || !writer->shape.notes)
                 return error_origin(-ENOMEM, "creating an Arrow writer");
-        for (; writer->n_columns < shape->n_columns; writer->n_columns++) {
-                const struct column *column = &shape->columns[writer->n_columns];
+        for (; writer->shape.n_columns < shape->n_columns; writer->shape.n_columns++) {
+                const struct column *column = &shape->columns[writer->shape.n_columns];
 
                 assert(strlen(column->name) < TABLE_NAME_BYTES);
-                memcpy(writer->names[writer->n_columns], column->name, strlen(column->name));
-                writer->types[writer->n_columns] = column->type;
+                memcpy(writer->shape.names[writer->shape.n_columns], column->name, strlen(column->name));
+                writer->shape.types[writer->shape.n_columns] = column->type;
         }
-        for (; writer->n_notes < n_notes; writer->n_notes++) {
-                writer->notes[writer->n_notes].key = strdup(notes[writer->n_notes].key);
-                writer->notes[writer->n_notes].value = strdup(notes[writer->n_notes].value);
-                if (!writer->notes[writer->n_notes].key || !writer->notes[writer->n_notes].value) {
-                        writer->n_notes++;
+        for (; writer->shape.n_notes < n_notes; writer->shape.n_notes++) {
+                writer->shape.notes[writer->shape.n_notes].key = strdup(notes[writer->shape.n_notes].key);
+                writer->shape.notes[writer->shape.n_notes].value = strdup(notes[writer->shape.n_notes].value);
+                if (!writer->shape.notes[writer->shape.n_notes].key ||
+                    !writer->shape.notes[writer->shape.n_notes].value) {
+                        writer->shape.n_notes++;
                         return error_origin(-ENOMEM, "creating an Arrow writer");
                 }
         }
@@ -243,7 +209,7 @@ int arrow_writer_create(int fd, const struct table *shape, const struct arrow_no
                 r = put(writer, ARROW_MAGIC "\0", ARROW_MAGIC_BYTES + 2);
         if (r)
                 return error_trace(r);
-        write_schema(writer, start_message(&writer->flat, ARROW_HEADER_SCHEMA, 0));
+        arrow_encode_schema(&writer->flat, &writer->shape);
         r = put_metadata(writer, prefix, &n_metadata);
         if (!r)
                 r = flush(writer);
@@ -253,35 +219,32 @@ int arrow_writer_create(int fd, const struct table *shape, const struct arrow_no
         return 0;
 }
 
-/* A batch's columns as buffers, in Arrow's order. */
+/* A batch's columns: what stands in its metadata, and where the bytes lie. */
 struct layout {
-        size_t n_buffers;
+        struct arrow_body body;
         struct arrow_bytes *buffers; /* COLUMN_BUFFERS for each column at most */
-        int64_t (*nodes)[2];         /* rows, missing rows */
-        int64_t (*places)[2];        /* offset and length in the body */
-        size_t n_body;
 };
 
 static void layout_finish(struct layout *layout) {
         free(layout->buffers);
-        free(layout->nodes);
-        free(layout->places);
+        free(layout->body.nodes);
+        free(layout->body.places);
 }
 
 static int layout_init(struct layout *layout, size_t n_columns) {
         layout->buffers = calloc(COLUMN_BUFFERS * n_columns + 1, sizeof(*layout->buffers));
-        layout->nodes = calloc(n_columns + 1, sizeof(*layout->nodes));
-        layout->places = calloc(COLUMN_BUFFERS * n_columns + 1, sizeof(*layout->places));
-        if (!layout->buffers || !layout->nodes || !layout->places)
+        layout->body.nodes = calloc(n_columns + 1, sizeof(*layout->body.nodes));
+        layout->body.places = calloc(COLUMN_BUFFERS * n_columns + 1, sizeof(*layout->body.places));
+        if (!layout->buffers || !layout->body.nodes || !layout->body.places)
                 return error_origin(-ENOMEM, "laying out an Arrow batch");
         return 0;
 }
 
 static void layout_add(struct layout *layout, const void *data, size_t n_bytes) {
-        layout->places[layout->n_buffers][0] = (int64_t)layout->n_body;
-        layout->places[layout->n_buffers][1] = (int64_t)n_bytes;
-        layout->buffers[layout->n_buffers++] = (struct arrow_bytes){ data, n_bytes };
-        layout->n_body += (n_bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+        layout->body.places[layout->body.n_buffers][0] = (int64_t)layout->body.n_bytes;
+        layout->body.places[layout->body.n_buffers][1] = (int64_t)n_bytes;
+        layout->buffers[layout->body.n_buffers++] = (struct arrow_bytes){ data, n_bytes };
+        layout->body.n_bytes += (n_bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
 /* Writes the bitmap without the bits behind the last row to the tails, and counts the zeros. tails has room. */
@@ -321,6 +284,8 @@ static int lay_out(struct arrow_writer *writer, const struct table *batch, struc
         const uint8_t *validity;
         int r;
 
+        layout->body.n_rows = n;
+        layout->body.n_columns = batch->n_columns;
         buffer_clear(&writer->tails);
         r = buffer_reserve(&writer->tails, batch->n_columns * ((n + 7) / 8 + (n + 1) * sizeof(int32_t) + 8));
         if (r)
@@ -328,12 +293,12 @@ static int lay_out(struct arrow_writer *writer, const struct table *batch, struc
         for (size_t k = 0; k < batch->n_columns; k++) {
                 const struct column *column = &batch->columns[k];
 
-                assert(column->type == writer->types[k] && !strcmp(column->name, writer->names[k]));
-                layout->nodes[k][0] = (int64_t)n;
+                assert(column->type == writer->shape.types[k] && !strcmp(column->name, writer->shape.names[k]));
+                layout->body.nodes[k][0] = (int64_t)n;
                 validity = column->validity;
                 if (validity)
-                        validity = trim_validity(&writer->tails, validity, n, &layout->nodes[k][1]);
-                layout_add(layout, validity, layout->nodes[k][1] ? (n + 7) / 8 : 0);
+                        validity = trim_validity(&writer->tails, validity, n, &layout->body.nodes[k][1]);
+                layout_add(layout, validity, layout->body.nodes[k][1] ? (n + 7) / 8 : 0);
                 writer->tails.n_bytes = (writer->tails.n_bytes + 7) & ~(size_t)7;
                 if (column->type == COLUMN_INT64)
                         layout_add(layout, column->int64, n * 8);
@@ -350,18 +315,6 @@ static int lay_out(struct arrow_writer *writer, const struct table *batch, struc
         return 0;
 }
 
-/* RecordBatch { length, nodes, buffers }. */
-static void write_batch(struct arrow_writer *writer, const struct table *batch, const struct layout *layout) {
-        const struct flat_value fields[] = { { 8, batch->n_rows }, { 4, 0 }, { 4, 0 } };
-        struct flat_writer *flat = &writer->flat;
-        size_t from = start_message(flat, ARROW_HEADER_RECORD_BATCH, layout->n_body);
-        struct flat_place place = flat_write_table(flat, fields, N_ELEMENTS(fields));
-
-        flat_link(flat, from, place.at);
-        flat_link(flat, place.fields[1], flat_write_structs(flat, layout->nodes, batch->n_columns, 16));
-        flat_link(flat, place.fields[2], flat_write_structs(flat, layout->places, layout->n_buffers, 16));
-}
-
 int arrow_writer_add(struct arrow_writer *writer, const struct table *batch) {
         _cleanup_(layout_finish) struct layout layout = { 0 };
         int64_t block[3] = { writer->summary.n_bytes };
@@ -369,7 +322,7 @@ int arrow_writer_add(struct arrow_writer *writer, const struct table *batch) {
         int32_t n_metadata;
         int r;
 
-        assert(batch->n_rows <= TABLE_BATCH_ROWS && batch->n_columns == writer->n_columns);
+        assert(batch->n_rows <= TABLE_BATCH_ROWS && batch->n_columns == writer->shape.n_columns);
         if (!batch->n_rows)
                 return 0;
         r = layout_init(&layout, batch->n_columns);
@@ -377,16 +330,16 @@ int arrow_writer_add(struct arrow_writer *writer, const struct table *batch) {
                 r = lay_out(writer, batch, &layout);
         if (r)
                 return error_trace(r);
-        write_batch(writer, batch, &layout);
+        arrow_encode_batch(&writer->flat, &layout.body);
         r = put_metadata(writer, prefix, &n_metadata);
-        for (size_t i = 0; i < layout.n_buffers && !r; i++)
+        for (size_t i = 0; i < layout.body.n_buffers && !r; i++)
                 r = put_padded(writer, layout.buffers[i].data, layout.buffers[i].n_bytes);
         if (!r)
                 r = flush(writer);
         if (r)
                 return error_trace(r);
         block[1] = n_metadata;
-        block[2] = (int64_t)layout.n_body;
+        block[2] = (int64_t)layout.body.n_bytes;
         /* a hint: where the file system cannot, nothing is lost */
         sync_file_range(writer->fd, block[0], writer->summary.n_bytes - block[0], SYNC_FILE_RANGE_WRITE);
         writer->summary.n_rows += (int64_t)batch->n_rows;
@@ -394,27 +347,13 @@ int arrow_writer_add(struct arrow_writer *writer, const struct table *batch) {
         return error_trace(buffer_append(&writer->blocks, block, sizeof(block)));
 }
 
-/* Footer { version, schema, dictionaries, recordBatches }. */
-static void write_footer(struct arrow_writer *writer) {
-        const struct flat_value fields[] = { { 2, ARROW_VERSION_5 }, { 4, 0 }, { 4, 0 }, { 4, 0 } };
-        struct flat_writer *flat = &writer->flat;
-        struct flat_place footer;
-
-        flat_writer_clear(flat);
-        footer = flat_write_table(flat, fields, N_ELEMENTS(fields));
-        flat_link(flat, 0, footer.at);
-        write_schema(writer, footer.fields[1]);
-        flat_link(flat, footer.fields[2], flat_write_structs(flat, NULL, 0, 24));
-        flat_link(flat, footer.fields[3],
-                  flat_write_structs(flat, writer->blocks.data, (size_t)writer->summary.n_batches, 24));
-}
-
 int arrow_writer_finish(struct arrow_writer *writer, struct arrow_summary *ret_summary) {
         const uint32_t end[2] = { UINT32_MAX, 0 };
         uint32_t n_footer;
         int r;
 
-        write_footer(writer);
+        arrow_encode_footer(&writer->flat, &writer->shape, (const void *)writer->blocks.data,
+                            (size_t)writer->summary.n_batches);
         if (writer->flat.error)
                 return error_trace(writer->flat.error);
         n_footer = (uint32_t)writer->flat.bytes.n_bytes;

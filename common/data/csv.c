@@ -1,28 +1,18 @@
-/*
- * CSV, read
- *
- * Bytes are looked at 64 at a time: one bit for each that means something outside quotes, so that a field costs a few
- * instructions whatever its length. Behind the data stand 64 zeros; the first of them stops every scan.
- */
+/* CSV, read: marks that csv_scanner finds, made into fields and records. */
 
 #include "common/data/csv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/base/utf8.h"
+#include "common/data/csv_scanner.h"
 
 enum {
-        BLOCK_BYTES = 64,
-        FIRST_BYTES = 1024 * 1024, /* of memory, and so of a read(2) */
-        MORE = CSV_E_RECORD + 1,   /* the record goes on behind the data in memory */
+        MORE = CSV_E_RECORD + 1, /* the record goes on behind the data in memory */
 };
 
 /* the first thing wrong with a record; it is read to its end all the same */
@@ -33,17 +23,8 @@ struct complaint {
 };
 
 struct csv_reader {
-        int fd;
-        char *name;
-        uint8_t *data; /* capacity + BLOCK_BYTES */
-        size_t capacity, n_data;
-        size_t at;   /* of the next record */
-        bool is_end; /* nothing is left behind the data */
-        int64_t n_read, line, n_records;
-        size_t block;  /* position of the block that mask describes */
-        uint64_t mask; /* its bytes of meaning that are not used up */
-        bool is_wide;  /* a byte above 127 in a block of the record */
-        bool is_block_wide;
+        struct csv_scanner scanner;
+        int64_t line, n_records;
         size_t n_columns;
         char (*names)[TABLE_NAME_BYTES];
         struct csv_field *fields; /* TABLE_COLUMNS_MOST */
@@ -53,8 +34,7 @@ struct csv_reader {
 struct csv_reader *csv_reader_destroy(struct csv_reader *reader) {
         if (!reader)
                 return NULL;
-        free(reader->name);
-        free(reader->data);
+        csv_scanner_finish(&reader->scanner);
         free(reader->names);
         free(reader->fields);
         buffer_finish(&reader->folded);
@@ -66,90 +46,6 @@ void csv_reader_destroy_pointer(struct csv_reader **reader) {
         csv_reader_destroy(*reader);
 }
 
-/* Bit i: byte i is a comma, a quote, a line end or NUL. */
-#ifdef __SSE2__
-static uint64_t block_mask(const uint8_t *bytes, bool *ret_is_wide) {
-        const __m128i comma = _mm_set1_epi8(','), quote = _mm_set1_epi8('"'), feed = _mm_set1_epi8('\n'),
-                      carriage = _mm_set1_epi8('\r'), zero = _mm_setzero_si128();
-        uint64_t mask = 0;
-        int wide = 0;
-
-        for (int i = 0; i < BLOCK_BYTES; i += 16) {
-                __m128i part = _mm_loadu_si128((const void *)(bytes + i));
-                __m128i line = _mm_or_si128(_mm_cmpeq_epi8(part, feed), _mm_cmpeq_epi8(part, carriage));
-                __m128i mark = _mm_or_si128(_mm_cmpeq_epi8(part, comma), _mm_cmpeq_epi8(part, quote));
-
-                mark = _mm_or_si128(_mm_or_si128(mark, line), _mm_cmpeq_epi8(part, zero));
-                mask |= (uint64_t)(unsigned)_mm_movemask_epi8(mark) << i;
-                wide |= _mm_movemask_epi8(part);
-        }
-        *ret_is_wide = wide;
-        return mask;
-}
-#else
-static uint64_t block_mask(const uint8_t *bytes, bool *ret_is_wide) {
-        uint64_t mask = 0;
-        uint8_t wide = 0;
-
-        for (int i = 0; i < BLOCK_BYTES; i++) {
-                uint8_t byte = bytes[i];
-
-                mask |= (uint64_t)(byte == ',' || byte == '"' || byte == '\n' || byte == '\r' || !byte) << i;
-                wide |= byte;
-        }
-        *ret_is_wide = wide & 0x80;
-        return mask;
-}
-#endif
-
-static void load_block(struct csv_reader *reader, size_t at) {
-        reader->block = at;
-        reader->mask = block_mask(reader->data + at, &reader->is_block_wide);
-        reader->is_wide |= reader->is_block_wide;
-}
-
-/* The first position of meaning not before `at`; n_data at the latest. */
-static inline size_t next_mark(struct csv_reader *reader, size_t at) {
-        if (at - reader->block < BLOCK_BYTES)
-                reader->mask &= UINT64_MAX << (at - reader->block);
-        else
-                load_block(reader, at);
-        while (!reader->mask)
-                load_block(reader, reader->block + BLOCK_BYTES);
-        return reader->block + (size_t)__builtin_ctzll(reader->mask);
-}
-
-/* Reads more behind the data, after moving the record in hand to the front or growing the memory. */
-static int fill(struct csv_reader *reader) {
-        size_t n_kept = reader->n_data - reader->at;
-        uint8_t *data;
-        ssize_t n;
-
-        if (reader->at) {
-                memmove(reader->data, reader->data + reader->at, n_kept);
-        } else if (reader->n_data == reader->capacity) {
-                data = realloc(reader->data, 2 * reader->capacity + BLOCK_BYTES);
-                if (!data)
-                        return error_origin(-ENOMEM, "reading %s", reader->name);
-                reader->data = data;
-                reader->capacity *= 2;
-        }
-        reader->at = 0;
-        reader->n_data = n_kept;
-        do
-                n = read(reader->fd, reader->data + n_kept, reader->capacity - n_kept);
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return error_origin(-errno, "reading %s", reader->name);
-        reader->n_data += (size_t)n;
-        reader->n_read += n;
-        reader->is_end = !n;
-        memset(reader->data + reader->n_data, 0, BLOCK_BYTES);
-        reader->is_wide = false;
-        load_block(reader, 0);
-        return 0;
-}
-
 static void complain(struct complaint *complaint, const char *code, const char *text, size_t at) {
         if (!complaint->code)
                 *complaint = (struct complaint){ code, text, at };
@@ -157,9 +53,9 @@ static void complain(struct complaint *complaint, const char *code, const char *
 
 /* Notes what stands at a mark that does not end a field. */
 static void check_mark(const struct csv_reader *reader, size_t at, struct complaint *complaint) {
-        if (!reader->data[at])
+        if (!reader->scanner.data[at])
                 complain(complaint, "CSV_NUL_BYTE", "a NUL byte (is this UTF-16?)", at);
-        else if (reader->data[at] == '\r')
+        else if (reader->scanner.data[at] == '\r')
                 complain(complaint, "CSV_BAD_LINE_END", "a carriage return without a line feed", at);
 }
 
@@ -169,14 +65,14 @@ static inline int end_plain(struct csv_reader *reader, size_t at, size_t *ret_en
         for (;; at++) {
                 const uint8_t *mark;
 
-                at = next_mark(reader, at);
-                mark = reader->data + at;
+                at = csv_scanner_next(&reader->scanner, at);
+                mark = reader->scanner.data + at;
                 if (*mark == ',' || *mark == '\n')
                         break;
-                if (at == reader->n_data || (*mark == '\r' && at + 1 == reader->n_data)) {
-                        if (!reader->is_end)
+                if (at == reader->scanner.n_data || (*mark == '\r' && at + 1 == reader->scanner.n_data)) {
+                        if (!reader->scanner.is_end)
                                 return MORE;
-                        if (at == reader->n_data)
+                        if (at == reader->scanner.n_data)
                                 break;
                 }
                 if (*mark == '\r' && mark[1] == '\n')
@@ -194,7 +90,7 @@ static int fold(struct csv_reader *reader, const uint8_t *text, size_t n_bytes, 
         int r;
 
         /* once for the record, so that the fields before stay where they are */
-        r = buffer_reserve(&reader->folded, start ? 0 : reader->n_data - reader->at);
+        r = buffer_reserve(&reader->folded, start ? 0 : reader->scanner.n_data - reader->scanner.at);
         while (!r && (quote = memchr(text, '"', n_bytes))) {
                 size_t n = (size_t)(quote - text) + 1;
 
@@ -219,45 +115,45 @@ static int end_quoted(struct csv_reader *reader, size_t at, struct csv_field *re
         int r;
 
         /* what is jumped over below is in no block */
-        reader->is_wide = true;
+        reader->scanner.is_wide = true;
         for (;;) {
-                quote = memchr(reader->data + from, '"', reader->n_data - from);
+                quote = memchr(reader->scanner.data + from, '"', reader->scanner.n_data - from);
                 if (!quote)
                         return MORE;
-                end = (size_t)(quote - reader->data);
-                if (end + 1 == reader->n_data && !reader->is_end)
+                end = (size_t)(quote - reader->scanner.data);
+                if (end + 1 == reader->scanner.n_data && !reader->scanner.is_end)
                         return MORE;
                 if (quote[1] != '"')
                         break;
                 is_doubled = true;
                 from = end + 2;
         }
-        quote = memchr(reader->data + start, 0, end - start);
+        quote = memchr(reader->scanner.data + start, 0, end - start);
         if (quote)
-                check_mark(reader, (size_t)(quote - reader->data), complaint);
+                check_mark(reader, (size_t)(quote - reader->scanner.data), complaint);
         r = end_plain(reader, end + 1, ret_end, complaint);
         if (r)
                 return r;
         if (*ret_end != end + 1)
                 complain(complaint, "CSV_BAD_QUOTE", "text behind a closing quote", end + 1);
         if (is_doubled)
-                return error_trace(fold(reader, reader->data + start, end - start, ret_field));
-        *ret_field = (struct csv_field){ (const char *)reader->data + start, end - start };
+                return error_trace(fold(reader, reader->scanner.data + start, end - start, ret_field));
+        *ret_field = (struct csv_field){ (const char *)reader->scanner.data + start, end - start };
         return 0;
 }
 
 /* Line and position of a byte of the record in hand. */
 static void place(const struct csv_reader *reader, size_t at, struct fault *fault) {
-        const uint8_t *from = reader->data + reader->at, *feed;
+        const uint8_t *from = reader->scanner.data + reader->scanner.at, *feed;
         int64_t line = reader->line;
-        size_t n = at - reader->at;
+        size_t n = at - reader->scanner.at;
 
         while ((feed = memchr(from, '\n', n))) {
                 n -= (size_t)(feed - from) + 1;
                 from = feed + 1;
                 line++;
         }
-        fault_at(fault, reader->name, line, (int64_t)n + 1);
+        fault_at(fault, reader->scanner.name, line, (int64_t)n + 1);
 }
 
 static const char *column_name(const struct csv_reader *reader, size_t field) {
@@ -268,43 +164,43 @@ static int refuse_length(const struct csv_reader *reader, size_t field, size_t a
         place(reader, at, fault);
         fault_in(fault, column_name(reader, field), reader->n_records);
         return fault_set(fault, "CSV_FIELD_TOO_LONG", "field %zu has more than %d bytes%s", field + 1, CSV_FIELD_BYTES,
-                         reader->data[at] == '"' ? " (is the quote that opens it closed?)" : "");
+                         reader->scanner.data[at] == '"' ? " (is the quote that opens it closed?)" : "");
 }
 
 /* Why the record cannot be ended although there is no more, or should not go on any longer. */
 static int refuse_more(const struct csv_reader *reader, size_t field, size_t at, struct fault *fault) {
-        bool is_quoted = reader->data[at] == '"';
+        bool is_quoted = reader->scanner.data[at] == '"';
 
-        if (reader->n_data - at > CSV_FIELD_BYTES)
+        if (reader->scanner.n_data - at > CSV_FIELD_BYTES)
                 return refuse_length(reader, field, at, fault);
-        if (reader->is_end && is_quoted) {
+        if (reader->scanner.is_end && is_quoted) {
                 place(reader, at, fault);
                 fault_in(fault, column_name(reader, field), reader->n_records);
                 return fault_set(fault, "CSV_UNCLOSED_QUOTE", "the quote that opens here is never closed");
         }
-        if (reader->n_data - reader->at > CSV_RECORD_BYTES) {
-                place(reader, reader->at, fault);
+        if (reader->scanner.n_data - reader->scanner.at > CSV_RECORD_BYTES) {
+                place(reader, reader->scanner.at, fault);
                 fault_in(fault, "", reader->n_records);
                 return fault_set(fault, "CSV_RECORD_TOO_LONG", "the record has more than %d bytes", CSV_RECORD_BYTES);
         }
         return MORE;
 }
 
-/* Splits the record at reader->at. Gives its end, before the line end, and the number of its fields. */
+/* Splits the record at reader->scanner.at. Gives its end, before the line end, and the number of its fields. */
 static int split(struct csv_reader *reader, size_t *ret_n_fields, size_t *ret_end, struct complaint *complaint,
                  struct fault *fault) {
-        size_t at = reader->at, n = 0, end;
+        size_t at = reader->scanner.at, n = 0, end;
         struct csv_field field;
         int r;
 
-        reader->is_wide = reader->is_block_wide;
+        reader->scanner.is_wide = reader->scanner.is_block_wide;
         reader->folded.n_bytes = 0;
         for (;; at = end + 1) {
-                if (reader->data[at] == '"' && at < reader->n_data) {
+                if (reader->scanner.data[at] == '"' && at < reader->scanner.n_data) {
                         r = end_quoted(reader, at, &field, &end, complaint);
                 } else {
                         r = end_plain(reader, at, &end, complaint);
-                        field = (struct csv_field){ (const char *)reader->data + at, end - at };
+                        field = (struct csv_field){ (const char *)reader->scanner.data + at, end - at };
                 }
                 if (r == MORE)
                         return refuse_more(reader, n, at, fault);
@@ -315,7 +211,7 @@ static int split(struct csv_reader *reader, size_t *ret_n_fields, size_t *ret_en
                 if (n < TABLE_COLUMNS_MOST)
                         reader->fields[n] = field;
                 n++;
-                if (end == reader->n_data || reader->data[end] != ',')
+                if (end == reader->scanner.n_data || reader->scanner.data[end] != ',')
                         break;
         }
         *ret_n_fields = n;
@@ -328,7 +224,7 @@ static size_t find_bad_byte(const struct csv_reader *reader, size_t from, size_t
         size_t n;
 
         for (; from < end; from += n) {
-                n = utf8_character_bytes(reader->data + from, end - from);
+                n = utf8_character_bytes(reader->scanner.data + from, end - from);
                 if (!n)
                         break;
         }
@@ -344,15 +240,16 @@ static int report(const struct csv_reader *reader, const struct complaint *compl
 
 /* Steps over empty lines; false at the end of the data in memory. */
 static bool skip_empty_lines(struct csv_reader *reader) {
-        for (; reader->at < reader->n_data; reader->line++) {
-                const uint8_t *byte = reader->data + reader->at;
+        for (; reader->scanner.at < reader->scanner.n_data; reader->line++) {
+                const uint8_t *byte = reader->scanner.data + reader->scanner.at;
 
                 if (*byte == '\r' && byte[1] == '\n')
-                        reader->at += 2;
+                        reader->scanner.at += 2;
                 else if (*byte == '\n')
-                        reader->at++;
+                        reader->scanner.at++;
                 else
-                        return *byte != '\r' || reader->at + 1 < reader->n_data || reader->is_end;
+                        return *byte != '\r' || reader->scanner.at + 1 < reader->scanner.n_data ||
+                               reader->scanner.is_end;
         }
         return false;
 }
@@ -374,36 +271,38 @@ static int read_any(struct csv_reader *reader, struct csv_record *ret_record, st
 
         do {
                 while (!skip_empty_lines(reader)) {
-                        if (reader->is_end && reader->at == reader->n_data) {
+                        if (reader->scanner.is_end && reader->scanner.at == reader->scanner.n_data) {
                                 *ret_record = (struct csv_record)CSV_RECORD_NULL;
                                 return 0;
                         }
-                        r = fill(reader);
+                        r = csv_scanner_fill(&reader->scanner);
                         if (r)
                                 return error_trace(r);
                 }
                 complaint = (struct complaint){ 0 };
                 r = split(reader, &n_fields, &end, &complaint, fault);
                 if (r == MORE) {
-                        r = fill(reader);
+                        r = csv_scanner_fill(&reader->scanner);
                         if (!r)
                                 r = MORE;
                 }
         } while (r == MORE);
         if (r)
                 return error_trace(r);
-        if (reader->is_wide && !utf8_is_valid(reader->data + reader->at, end - reader->at))
+        if (reader->scanner.is_wide &&
+            !utf8_is_valid(reader->scanner.data + reader->scanner.at, end - reader->scanner.at))
                 complain(&complaint, "CSV_NOT_UTF8", "a byte that is not UTF-8",
-                         find_bad_byte(reader, reader->at, end));
+                         find_bad_byte(reader, reader->scanner.at, end));
         *ret_record = (struct csv_record){ reader->fields, n_fields, reader->line,
-                                           (const char *)reader->data + reader->at, end - reader->at };
+                                           (const char *)reader->scanner.data + reader->scanner.at,
+                                           end - reader->scanner.at };
         if (complaint.code)
                 r = report(reader, &complaint, fault);
-        next = end + (reader->data[end] == '\r') + (end < reader->n_data);
-        if (next > reader->n_data)
-                next = reader->n_data;
-        reader->line += count_lines(reader->data + reader->at, next - reader->at);
-        reader->at = next;
+        next = end + (reader->scanner.data[end] == '\r') + (end < reader->scanner.n_data);
+        if (next > reader->scanner.n_data)
+                next = reader->scanner.n_data;
+        reader->line += count_lines(reader->scanner.data + reader->scanner.at, next - reader->scanner.at);
+        reader->scanner.at = next;
         return r;
 }
 
@@ -415,7 +314,7 @@ int csv_reader_read(struct csv_reader *reader, struct csv_record *ret_record, st
         if (r && r != CSV_E_RECORD)
                 return error_trace(r);
         if (!r && record.n_fields && record.n_fields != reader->n_columns) {
-                fault_at(fault, reader->name, record.line, 0);
+                fault_at(fault, reader->scanner.name, record.line, 0);
                 fault_in(fault, "", reader->n_records);
                 fault_set(fault, "CSV_WRONG_COLUMN_COUNT", "the header has %zu columns, this record has %zu",
                           reader->n_columns, record.n_fields);
@@ -429,7 +328,7 @@ int csv_reader_read(struct csv_reader *reader, struct csv_record *ret_record, st
 static int read_names(struct csv_reader *reader, const struct csv_record *header, struct fault *fault) {
         reader->names = calloc(header->n_fields, sizeof(*reader->names));
         if (!reader->names)
-                return error_origin(-ENOMEM, "reading %s", reader->name);
+                return error_origin(-ENOMEM, "reading %s", reader->scanner.name);
         for (size_t i = 0; i < header->n_fields; i++) {
                 const struct csv_field *field = &header->fields[i];
 
@@ -455,18 +354,18 @@ static int read_header(struct csv_reader *reader, struct fault *fault) {
         struct csv_record header;
         int r;
 
-        r = fill(reader);
+        r = csv_scanner_fill(&reader->scanner);
         if (r)
                 return error_trace(r);
-        if (reader->n_data >= sizeof(mark) && !memcmp(reader->data, mark, sizeof(mark)))
-                reader->at = sizeof(mark);
-        fault_at(fault, reader->name, 1, 0);
+        if (reader->scanner.n_data >= sizeof(mark) && !memcmp(reader->scanner.data, mark, sizeof(mark)))
+                reader->scanner.at = sizeof(mark);
+        fault_at(fault, reader->scanner.name, 1, 0);
         fault_in(fault, "", -1);
         r = read_any(reader, &header, fault);
         fault->row = -1;
         if (r)
                 return r == CSV_E_RECORD ? FAULT_E_INPUT : error_trace(r);
-        fault_at(fault, reader->name, header.line, 0);
+        fault_at(fault, reader->scanner.name, header.line, 0);
         if (!header.n_fields)
                 return fault_set(fault, "EMPTY_SOURCE", "the file is empty; its first line should name the columns");
         if (header.n_fields > TABLE_COLUMNS_MOST)
@@ -481,15 +380,13 @@ int csv_reader_create(int fd, const char *name, struct csv_reader **ret_reader, 
 
         if (!reader)
                 return error_origin(-ENOMEM, "opening %s", name);
-        reader->fd = fd;
         reader->line = 1;
-        reader->capacity = FIRST_BYTES;
-        reader->name = strdup(name);
-        reader->data = malloc(reader->capacity + BLOCK_BYTES);
         reader->fields = calloc(TABLE_COLUMNS_MOST, sizeof(*reader->fields));
-        if (!reader->name || !reader->data || !reader->fields)
+        if (!reader->fields)
                 return error_origin(-ENOMEM, "opening %s", name);
-        r = read_header(reader, fault);
+        r = csv_scanner_init(&reader->scanner, fd, name);
+        if (!r)
+                r = read_header(reader, fault);
         if (r)
                 return error_trace(r);
         *ret_reader = steal(reader);
@@ -505,5 +402,5 @@ const char *csv_reader_name(const struct csv_reader *reader, size_t column) {
 }
 
 int64_t csv_reader_n_bytes(const struct csv_reader *reader) {
-        return reader->n_read - (int64_t)(reader->n_data - reader->at);
+        return reader->scanner.n_read - (int64_t)(reader->scanner.n_data - reader->scanner.at);
 }

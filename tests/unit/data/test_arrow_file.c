@@ -136,14 +136,14 @@ static void test_shape_and_notes_come_back(void **state) {
 }
 
 static void test_summary_is_that_of_the_file(void **state) {
-        static const size_t sizes[] = { 70, 30 };
+        static const size_t sizes[] = { 70, 65536, 30 };
         const char *path = scratch_path(*state, "a.arrow");
         _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
         char sha256[DIGEST_SHA256_BYTES];
         struct arrow_summary summary;
 
-        write_file(path, sizes, 2, &summary);
-        assert_int_equal(file_read(path, 1 << 20, &content), 0);
+        write_file(path, sizes, 3, &summary);
+        assert_int_equal(file_read(path, 1 << 24, &content), 0);
         assert_int_equal(summary.n_bytes, content.n_bytes);
         assert_int_equal(digest_sha256(content.data, content.n_bytes, sha256), 0);
         assert_string_equal(summary.sha256, sha256);
