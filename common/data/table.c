@@ -107,7 +107,8 @@ static size_t measure_canonical(const struct table *table) {
         return n_most;
 }
 
-int table_add_content(const struct table *table, struct digest_content *content) {
+/* Adds the i-th row to sums[i], or every row to the one sum there is. */
+static int digest_rows(const struct table *table, bool is_one_sum, struct digest_content *sums) {
         _cleanup_(buffer_finish) struct buffer row = BUFFER_NULL;
         int r;
 
@@ -119,7 +120,16 @@ int table_add_content(const struct table *table, struct digest_content *content)
 
                 for (size_t k = 0; k < table->n_columns; k++)
                         at = put_canonical(at, &table->columns[k], i);
-                digest_content_add_row(content, row.data, (size_t)(at - row.data));
+                digest_content_add_row(&sums[is_one_sum ? 0 : i], row.data, (size_t)(at - row.data));
         }
         return 0;
+}
+
+int table_add_content(const struct table *table, struct digest_content *content) {
+        return error_trace(digest_rows(table, true, content));
+}
+
+int table_digest_rows(const struct table *table, struct digest_content *ret_rows) {
+        memset(ret_rows, 0, table->n_rows * sizeof(*ret_rows));
+        return error_trace(digest_rows(table, false, ret_rows));
 }

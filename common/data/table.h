@@ -91,6 +91,10 @@ struct table table_slice(const struct table *table, size_t first, size_t n_rows,
  */
 int table_add_content(const struct table *table, struct digest_content *content);
 
+/* The digest of each row by itself; ret_rows is n_rows long. Added up they are what table_add_content() adds. 0 or
+ * -ENOMEM. */
+int table_digest_rows(const struct table *table, struct digest_content *ret_rows);
+
 /*
  * A table being built: columns are declared once, then values are appended column by column or whole ranges are
  * reserved and written in place. Every column must have the same length when the table is viewed (asserted).

@@ -1,0 +1,324 @@
+/* Ingest: the caller's thread reads and deals, a thread for each dataset digests and writes. */
+
+#include "services/ingestor/ingest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buffer.h"
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/data/csv.h"
+#include "common/data/split.h"
+#include "common/source/source.h"
+#include "services/ingestor/dataset_writer.h"
+#include "services/ingestor/rejects.h"
+
+enum { N_SIDES = SPLIT_TEST + 1 };
+
+struct job {
+        const struct ingest_input *input;
+        const char *key;         /* the key's column; NULL: none */
+        struct rejects *rejects; /* NULL: the first bad row ends the run */
+        struct source *source;
+        struct dataset_writer *writers[N_SIDES];
+        uint8_t *sides; /* of the batch in hand */
+        uint32_t *rows[N_SIDES];
+        int64_t n_good;
+};
+
+static void job_finish(struct job *job) {
+        source_close(job->source);
+        rejects_destroy(job->rejects);
+        for (size_t i = 0; i < N_SIDES; i++) {
+                dataset_writer_destroy(job->writers[i]);
+                free(job->rows[i]);
+        }
+        free(job->sides);
+}
+
+/* Names the source as the place of a fault: a file by its path; of an address, which may hold a password, the scheme.
+ */
+static void place_at_source(const struct job *job, struct fault *fault) {
+        static const char file[] = "file://";
+        const char *uri = job->input->source_uri, *end = strstr(uri, "://");
+        char scheme[32];
+
+        if (!strncmp(uri, file, sizeof(file) - 1)) {
+                uri += sizeof(file) - 1;
+        } else if (end) {
+                (void)snprintf(scheme, sizeof(scheme), "%.*s", (int)(end - uri), uri);
+                uri = scheme;
+        }
+        fault_at(fault, uri, 0, 0);
+}
+
+static int on_reject(void *context, const struct fault *fault, const char *text, size_t n_bytes) {
+        return error_trace(rejects_add(context, fault, text, n_bytes));
+}
+
+static int open_source(struct job *job, struct fault *fault) {
+        const struct ingest_input *input = job->input;
+        struct source_options options = {
+                .uri = input->source_uri,
+                .pipeline_path = input->pipeline_folder,
+                .schema = input->schema,
+        };
+        int r = 0;
+
+        if (input->parameters->max_bad_fraction > 0.0) {
+                r = rejects_create(input->store, &job->rejects);
+                options.on_reject = on_reject;
+                options.on_reject_context = job->rejects;
+        }
+        if (!r)
+                r = source_open(&options, &job->source, fault);
+        return error_trace(r);
+}
+
+/* Notes in the files, for whoever finds one without its run. */
+static int create_writers(struct job *job) {
+        static const char *const parts[N_SIDES] = { [SPLIT_TRAIN] = "train", [SPLIT_TEST] = "test" };
+        const struct schema *schema = job->input->schema;
+        const struct split *split = &job->input->parameters->split;
+        _cleanup_(free_pointer) struct column *columns = calloc(schema->n_columns, sizeof(*columns));
+        struct table shape = { 0, schema->n_columns, columns };
+        char salt[24], share[24];
+        int r;
+
+        if (!columns)
+                return error_origin(-ENOMEM, "ingesting");
+        for (size_t k = 0; k < schema->n_columns; k++) {
+                columns[k].name = schema->columns[k].name;
+                columns[k].type = value_column_type(schema->columns[k].type);
+        }
+        (void)snprintf(salt, sizeof(salt), "%" PRIi64, split->salt);
+        (void)snprintf(share, sizeof(share), "%" PRIi64, split->test_ten_thousandths);
+        for (size_t i = 0; i < N_SIDES; i++) {
+                const struct arrow_note notes[] = {
+                        { "convoy.part", parts[i] },
+                        { "convoy.split.salt", salt },
+                        { "convoy.split.test_ten_thousandths", share },
+                        { "convoy.schema", schema->digest },
+                };
+
+                r = dataset_writer_create(job->input->store, &shape, notes, N_ELEMENTS(notes), &job->writers[i]);
+                if (r)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+static int job_init(struct job *job, const struct ingest_input *input, struct fault *fault) {
+        const struct schema *schema = input->schema;
+        int r;
+
+        job->input = input;
+        if (schema->key != SCHEMA_NO_VALUE)
+                job->key = schema->columns[schema->key].name;
+        job->sides = calloc(TABLE_BATCH_ROWS, sizeof(*job->sides));
+        if (!job->sides)
+                return error_origin(-ENOMEM, "ingesting");
+        for (size_t i = 0; i < N_SIDES; i++) {
+                job->rows[i] = calloc(TABLE_BATCH_ROWS, sizeof(*job->rows[i]));
+                if (!job->rows[i])
+                        return error_origin(-ENOMEM, "ingesting");
+        }
+        r = open_source(job, fault);
+        if (!r)
+                r = create_writers(job);
+        return error_trace(r);
+}
+
+/* The row as CSV has it. */
+static int show_row(const struct table *batch, uint32_t row, struct buffer *text) {
+        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = NULL;
+        struct table shown;
+        int r;
+
+        r = table_builder_create(&builder);
+        for (size_t k = 0; k < batch->n_columns && !r; k++)
+                r = table_builder_add_column(builder, batch->columns[k].name, batch->columns[k].type);
+        if (!r)
+                r = table_builder_add_rows(builder, batch, &row, 1);
+        if (r)
+                return error_trace(r);
+        shown = table_builder_view(builder);
+        return error_trace(csv_append_rows(&shown, text));
+}
+
+/* Refuses a row for want of a key, or sets it aside. number is that of the row in the source. */
+static int refuse_keyless(struct job *job, const struct table *batch, uint32_t row, int64_t number,
+                          struct fault *fault) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        int r;
+
+        place_at_source(job, fault);
+        fault_in(fault, job->key, number);
+        (void)fault_set(fault, "KEY_MISSING",
+                        "row %" PRIi64 " has no value for the key \"%s\", which decides whether a row trains or tests",
+                        number, job->key);
+        if (!job->rejects)
+                return FAULT_E_INPUT;
+        r = show_row(batch, row, &text);
+        if (!r)
+                r = rejects_add(job->rejects, fault, buffer_text(&text), text.n_bytes ? text.n_bytes - 1 : 0);
+        return error_trace(r);
+}
+
+/* Rows that the source has set aside stand between those of the batch. */
+static int refuse_all_keyless(struct job *job, const struct table *batch, int64_t n_before, struct fault *fault) {
+        _cleanup_(free_pointer) int64_t *aside = NULL;
+        size_t n_aside = 0, at = 0;
+        int64_t number = n_before;
+        int r;
+
+        if (job->rejects) {
+                const int64_t *rows = rejects_rows(job->rejects, &n_aside);
+
+                aside = malloc((n_aside + 1) * sizeof(*aside));
+                if (!aside)
+                        return error_origin(-ENOMEM, "ingesting");
+                if (n_aside)
+                        memcpy(aside, rows, n_aside * sizeof(*aside));
+        }
+        for (uint32_t i = 0; i < batch->n_rows; i++, number++) {
+                for (; at < n_aside && aside[at] == number; at++)
+                        number++;
+                if (job->sides[i] != SPLIT_NO_KEY)
+                        continue;
+                r = refuse_keyless(job, batch, i, number, fault);
+                if (r)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+/* Deals the rows of a batch. n_before rows of the source came before it and before what was set aside on the way. */
+static int deal(struct job *job, const struct table *batch, int64_t n_before, struct fault *fault) {
+        const struct split *split = &job->input->parameters->split;
+        size_t n_rows[N_SIDES] = { 0 };
+        int r;
+
+        r = split_table(batch, job->key, (uint64_t)split->salt, split->test_ten_thousandths, job->sides);
+        if (r)
+                return error_trace(r);
+        for (uint32_t i = 0; i < batch->n_rows; i++) {
+                uint8_t side = job->sides[i];
+
+                if (side != SPLIT_NO_KEY)
+                        job->rows[side][n_rows[side]++] = i;
+        }
+        if (n_rows[SPLIT_TRAIN] + n_rows[SPLIT_TEST] < batch->n_rows) {
+                r = refuse_all_keyless(job, batch, n_before, fault);
+                if (r)
+                        return error_trace(r);
+        }
+        for (size_t i = 0; i < N_SIDES; i++) {
+                r = dataset_writer_add(job->writers[i], batch, job->rows[i], n_rows[i]);
+                if (r)
+                        return error_trace(r);
+                job->n_good += (int64_t)n_rows[i];
+        }
+        return 0;
+}
+
+static int64_t count_bad(const struct job *job) {
+        return job->rejects ? rejects_n_rows(job->rejects) : 0;
+}
+
+static int read_all(struct job *job, struct fault *fault) {
+        const struct ingest_input *input = job->input;
+
+        for (;;) {
+                int64_t n_before = job->n_good + count_bad(job), n_done, n_total;
+                struct table batch;
+                int r;
+
+                if (input->is_canceled && input->is_canceled(input->context))
+                        return INGEST_E_CANCELED;
+                if (job->rejects)
+                        rejects_forget_rows(job->rejects);
+                r = source_read(job->source, &batch, fault);
+                if (!r && batch.n_rows)
+                        r = deal(job, &batch, n_before, fault);
+                if (r)
+                        return error_trace(r);
+                if (!batch.n_rows)
+                        return 0;
+                n_done = job->n_good + count_bad(job);
+                n_total = source_n_rows(job->source);
+                if (input->on_progress)
+                        input->on_progress(input->context, n_done, n_total >= 0 && n_total < n_done ? n_done : n_total);
+        }
+}
+
+/* Judges the rows that were set aside. The quotient is the double next to the share, as max_bad_fraction is that of the
+ * number written, so that a share of exactly that much passes. */
+static int judge_bad(const struct job *job, struct fault *fault) {
+        int64_t n_bad = count_bad(job), n_rows = job->n_good + n_bad;
+        double most = job->input->parameters->max_bad_fraction;
+        char message[sizeof(fault->message)];
+
+        if (!n_rows) {
+                *fault = (struct fault)FAULT_NULL;
+                place_at_source(job, fault);
+                return fault_set(fault, "EMPTY_SOURCE", "there are no rows");
+        }
+        if (n_bad && (double)n_bad / (double)n_rows > most) {
+                *fault = *rejects_first(job->rejects);
+                (void)snprintf(message, sizeof(message), "%s", fault->message);
+                return fault_set(fault, "BAD_ROWS_TOO_MANY",
+                                 "%" PRIi64 " of %" PRIi64 " rows cannot be read, and max_bad_fraction allows a share "
+                                 "of %g; the first, in row %" PRIi64 ": %.640s",
+                                 n_bad, n_rows, most, fault->row, message);
+        }
+        if (!job->n_good) {
+                *fault = *rejects_first(job->rejects);
+                (void)snprintf(message, sizeof(message), "%s", fault->message);
+                return fault_set(fault, "EMPTY_SOURCE", "none of the %" PRIi64 " rows can be read; the first: %.640s",
+                                 n_rows, message);
+        }
+        return 0;
+}
+
+static int finish_all(struct job *job, struct ingestion *ret_ingestion) {
+        struct ingestion ingestion = { .n_rows = job->n_good + count_bad(job), .n_bad = count_bad(job) };
+        int r = 0;
+
+        for (size_t i = 0; i < N_SIDES; i++)
+                dataset_writer_end(job->writers[i]);
+        if (ingestion.n_bad) {
+                ingestion.has_rejected = true;
+                r = rejects_finish(job->rejects, &ingestion.rejected);
+        }
+        if (!r)
+                r = dataset_writer_finish(job->writers[SPLIT_TRAIN], &ingestion.train);
+        if (!r)
+                r = dataset_writer_finish(job->writers[SPLIT_TEST], &ingestion.test);
+        if (r)
+                return error_trace(r);
+        *ret_ingestion = ingestion;
+        return 0;
+}
+
+int ingest(const struct ingest_input *input, struct ingestion *ret_ingestion, struct fault *fault) {
+        _cleanup_(job_finish) struct job job = { 0 };
+        int r;
+
+        r = job_init(&job, input, fault);
+        if (!r)
+                r = read_all(&job, fault);
+        if (!r)
+                r = judge_bad(&job, fault);
+        if (r)
+                return error_trace(r);
+        if (count_bad(&job))
+                log_warn("n_bad=%" PRIi64 " rows cannot be read, the first in row %" PRIi64 ": %s", count_bad(&job),
+                         rejects_first(job.rejects)->row, rejects_first(job.rejects)->message);
+        return error_trace(finish_all(&job, ret_ingestion));
+}
