@@ -189,7 +189,7 @@ static int refuse_more(const struct csv_reader *reader, size_t field, size_t at,
 /* Splits the record at reader->scanner.at. Gives its end, before the line end, and the number of its fields. */
 static int split(struct csv_reader *reader, size_t *ret_n_fields, size_t *ret_end, struct complaint *complaint,
                  struct fault *fault) {
-        size_t at = reader->scanner.at, n = 0, end;
+        size_t at = reader->scanner.at, n = 0, end = at;
         struct csv_field field;
         int r;
 
