@@ -29,7 +29,8 @@ static int describe_entry(int folder_fd, const struct dirent *entry, char ret_na
                 type = S_ISDIR(status.st_mode) ? DT_DIR : S_ISREG(status.st_mode) ? DT_REG : DT_UNKNOWN;
         }
         if (type == DT_DIR || type == DT_REG)
-                snprintf(ret_name, STORE_SEGMENT_MOST + 2, "%s%s", entry->d_name, type == DT_DIR ? "/" : "");
+                snprintf(ret_name, STORE_SEGMENT_MOST + 2, "%.*s%s", STORE_SEGMENT_MOST, entry->d_name,
+                         type == DT_DIR ? "/" : "");
         return 0;
 }
 
