@@ -48,7 +48,7 @@ static const struct record_field transform_fields[] = {
         RECORD_LIST(transform_parameters, columns, column_scaling),
 };
 
-static const struct record transform_parameters_record = RECORD(transform_parameters, transform_fields);
+const struct record transform_parameters_record = RECORD(transform_parameters, transform_fields);
 
 static const struct record_field train_fields[] = {
         RECORD_INT(train_parameters, seed, 0, INT32_MAX),
@@ -59,7 +59,7 @@ static const struct record_field train_fields[] = {
         RECORD_LIST(train_parameters, settings, setting),
 };
 
-static const struct record train_parameters_record = RECORD(train_parameters, train_fields);
+const struct record train_parameters_record = RECORD(train_parameters, train_fields);
 
 static const struct record_field evaluate_fields[] = {
         RECORD_CHOICE(evaluate_parameters, mode, modes, EVALUATE_MODE_N),

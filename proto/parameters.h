@@ -93,6 +93,8 @@ struct parameters {
         { 0 }
 
 extern const struct record parameters_record;
+extern const struct record transform_parameters_record;
+extern const struct record train_parameters_record;
 
 /* The defaults, for a pipeline of that name. */
 void parameters_init(struct parameters *parameters, const char *name);
