@@ -2,8 +2,10 @@
 
 #include "common/model/booster.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <link.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -81,6 +83,21 @@ void booster_version(char ret_text[32]) {
 
         XGBoostVersion(&major, &minor, &patch);
         snprintf(ret_text, 32, "%d.%d.%d", major, minor, patch);
+}
+
+int booster_library(char *ret_path, size_t n_bytes) {
+        void (*function)(int *, int *, int *) = XGBoostVersion;
+        struct link_map *map = NULL;
+        void *address;
+        Dl_info info;
+
+        memcpy(&address, &function, sizeof(address));
+        if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map || !*map->l_name)
+                return -ENOENT;
+        if (strlen(map->l_name) >= n_bytes)
+                return error_origin(-ENAMETOOLONG, "naming the file of libxgboost");
+        strcpy(ret_path, map->l_name);
+        return 0;
 }
 
 /* The sentence in a message of libxgboost: without "[time] file:line: " and without the stack trace. */

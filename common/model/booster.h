@@ -81,3 +81,6 @@ void booster_result_finish(struct booster_result *result);
 
 /* The version of the libxgboost that is loaded, "1.7.4". */
 void booster_version(char ret_text[32]);
+
+/* The path of the libxgboost that is loaded. 0; -ENOENT when it is part of the program itself; -ENAMETOOLONG. */
+int booster_library(char *ret_path, size_t n_bytes);

@@ -2,6 +2,7 @@
 
 #include "common/model/booster.h"
 
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/digest.h"
 #include "common/model/forest.h"
 #include "tests/unit/model/sample.h"
 
@@ -349,6 +351,18 @@ static void test_version(void **state) {
         assert_int_equal(strncmp(version, "1.7.", 4), 0);
 }
 
+/* whose digest is part of what decides a model */
+static void test_library(void **state) {
+        char path[4096] = "", digest[DIGEST_SHA256_BYTES];
+
+        (void)state;
+        assert_int_equal(booster_library(path, sizeof(path)), 0);
+        assert_int_equal(path[0], '/');
+        assert_non_null(strstr(path, "libxgboost.so"));
+        assert_int_equal(digest_sha256_file(path, digest), 0);
+        assert_int_equal(booster_library(path, 8), -ENAMETOOLONG);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_bytes_do_not_depend_on_threads),
@@ -362,6 +376,7 @@ int main(void) {
                 cmocka_unit_test(test_wrong_rows_are_refused),
                 cmocka_unit_test(test_infinite_values_are_refused),
                 cmocka_unit_test(test_version),
+                cmocka_unit_test(test_library),
         };
 
         return cmocka_run_group_tests_name("booster", tests, set_up, tear_down);
