@@ -1,0 +1,325 @@
+/* Transform: tables become pieces of the matrix on all cores, and are written in their order. */
+
+#include "services/transformer/transform.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/parallel.h"
+#include "common/data/split.h"
+#include "common/model/features.h"
+#include "common/model/labels.h"
+
+/* What one table becomes: columns one after the other, each with room for one value more than it has rows. */
+struct piece {
+        int64_t first_row;
+        size_t n_train, n_slice;
+        float *slice; /* kept until all rows to learn from are written */
+};
+
+struct job {
+        const struct transform_input *input;
+        const struct features *features;
+        uint64_t salt;
+        int64_t ten_thousandths;
+        int64_t n_rows;
+        size_t n_columns;
+        struct column *columns; /* names and types; the values are those of the batch being written */
+        struct piece *pieces;   /* one for each table */
+        struct arrow_writer *writer;
+        struct fault *fault;
+
+        pthread_mutex_t lock;
+        pthread_cond_t turned;
+        size_t turn;   /* the table whose piece may be written */
+        size_t failed; /* the first table that cannot be; n_tables: none */
+};
+
+static void job_finish(struct job *job) {
+        for (size_t t = 0; job->pieces && t < job->input->n_tables; t++)
+                free(job->pieces[t].slice);
+        free(job->pieces);
+        free(job->columns);
+        arrow_writer_destroy(job->writer);
+        pthread_mutex_destroy(&job->lock);
+        pthread_cond_destroy(&job->turned);
+}
+
+void transform_result_finish(struct transform_result *result) {
+        if (result)
+                buffer_finish(&result->transform);
+}
+
+/*
+ * Fitting
+ */
+
+/* Every number as `numbers` says, and then the columns that are named, which must be such numbers. */
+static int fit(const struct transform_input *input, struct features **ret_features, struct fault *fault) {
+        const struct transform_parameters *parameters = &input->parameters->transform;
+        struct features_choice choices[SCHEMA_COLUMNS_MAX + PARAMETERS_COLUMNS_MOST];
+        size_t n = 0;
+
+        for (size_t i = 0; i < input->schema->n_columns; i++) {
+                const struct schema_column *column = &input->schema->columns[i];
+
+                if (features_is_number(column) && parameters->numbers != SCALING_PASSTHROUGH)
+                        choices[n++] = (struct features_choice){ column->name,
+                                                                 (enum features_scaling)parameters->numbers };
+        }
+        for (size_t i = 0; i < parameters->n_columns; i++)
+                choices[n++] = (struct features_choice){ parameters->columns[i].name,
+                                                         (enum features_scaling)parameters->columns[i].scaling };
+        return error_trace(
+                features_fit(input->schema, choices, n, input->tables, input->n_tables, ret_features, fault));
+}
+
+/*
+ * A piece
+ */
+
+/* Marks the rows of the slice with 1, the others with 0. */
+static int deal(const struct job *job, const struct table *table, int64_t first_row, uint8_t *is_slice,
+                struct fault *fault) {
+        const struct schema *schema = job->input->schema;
+        const struct schema_column *key = schema->key == SCHEMA_NO_VALUE ? NULL : &schema->columns[schema->key];
+        const struct column *column = key ? table_find(table, key->name) : NULL;
+        struct value value = { .kind = VALUE_INT };
+        char scratch[VALUE_SCRATCH_BYTES];
+        enum anomaly anomaly;
+
+        if (key)
+                fault_in(fault, key->name, -1);
+        if (key && !column)
+                return fault_set(fault, anomaly_name(ANOMALY_SCHEMA_MISSING_COLUMN), "the key is not in the data");
+        for (size_t i = 0; i < table->n_rows; i++) {
+                value.integer = first_row + (int64_t)i;
+                if (key) {
+                        anomaly = value_from_column(key->type, column, i, scratch, &value);
+                        if (anomaly == ANOMALY_NONE && value.kind == VALUE_MISSING)
+                                anomaly = ANOMALY_FEATURE_TYPE_NOT_PRESENT;
+                        if (anomaly != ANOMALY_NONE)
+                                return schema_fault(key, anomaly, (int64_t)i, NULL, 0, fault);
+                }
+                is_slice[i] = split_is_test(&value, job->salt, job->ten_thousandths);
+        }
+        fault_in(fault, "", -1);
+        return 0;
+}
+
+/* Parts a column: the slice's rows go to slice, the others move together. Both have room for one value more. */
+static void part(float *column, const uint8_t *is_slice, size_t n_rows, float *slice) {
+        size_t n_train = 0, n_slice = 0;
+
+        for (size_t i = 0; i < n_rows; i++) {
+                float value = column[i];
+
+                column[n_train] = value;
+                slice[n_slice] = value;
+                n_train += !is_slice[i];
+                n_slice += is_slice[i];
+        }
+}
+
+/* Makes a table's piece: its rows to learn from in ret_train, columns at the distance of n_rows + 1. */
+static int make_piece(const struct job *job, size_t at, float **ret_train, struct fault *fault) {
+        const struct table *table = &job->input->tables[at];
+        size_t n = table->n_rows, distance = n + 1, n_features = job->n_columns - 1, n_slice = 0;
+        _cleanup_(free_pointer) float *train = malloc(job->n_columns * distance * sizeof(float));
+        _cleanup_(free_pointer) uint8_t *bytes = malloc(n + 1);
+        struct piece *piece = &job->pieces[at];
+        int r;
+
+        if (!train || !bytes)
+                return error_origin(-ENOMEM, "transforming %zu rows", n);
+        r = labels_read(job->input->schema, table, bytes, fault);
+        for (size_t i = 0; !r && i < n; i++)
+                train[n_features * distance + i] = bytes[i];
+        if (!r)
+                r = features_apply(job->features, table, train, distance, fault);
+        if (!r)
+                r = deal(job, table, piece->first_row, bytes, fault);
+        if (r)
+                return error_trace(r);
+
+        for (size_t i = 0; i < n; i++)
+                n_slice += bytes[i];
+        piece->slice = malloc(job->n_columns * (n_slice + 1) * sizeof(float));
+        if (!piece->slice)
+                return error_origin(-ENOMEM, "transforming %zu rows", n);
+        for (size_t k = 0; k < job->n_columns; k++)
+                part(train + k * distance, bytes, n, piece->slice + k * (n_slice + 1));
+        piece->n_slice = n_slice;
+        piece->n_train = n - n_slice;
+        *ret_train = steal(train);
+        return 0;
+}
+
+/*
+ * Writing
+ */
+
+static int write_batch(struct job *job, const float *values, size_t distance, size_t n_rows) {
+        struct table batch = { .n_rows = n_rows, .n_columns = job->n_columns, .columns = job->columns };
+
+        for (size_t k = 0; k < job->n_columns; k++)
+                job->columns[k].float32 = values + k * distance;
+        return error_trace(arrow_writer_add(job->writer, &batch));
+}
+
+/* Waits until all tables before this one are written; false when one of them cannot be. */
+static bool wait_for_turn(struct job *job, size_t table) {
+        bool is_mine;
+
+        pthread_mutex_lock(&job->lock);
+        while (job->turn != table && job->failed > table)
+                pthread_cond_wait(&job->turned, &job->lock);
+        is_mine = job->turn == table;
+        pthread_mutex_unlock(&job->lock);
+        return is_mine;
+}
+
+static void end_turn(struct job *job, size_t table, int result, const struct fault *fault) {
+        pthread_mutex_lock(&job->lock);
+        if (!result) {
+                job->turn = table + 1;
+        } else if (table < job->failed) {
+                job->failed = table;
+                *job->fault = *fault;
+                if (fault->row >= 0)
+                        job->fault->row += job->pieces[table].first_row;
+        }
+        pthread_cond_broadcast(&job->turned);
+        pthread_mutex_unlock(&job->lock);
+}
+
+static int transform_table(void *context, size_t at, int worker _unused_) {
+        struct job *job = context;
+        const struct table *table = &job->input->tables[at];
+        _cleanup_(free_pointer) float *train = NULL;
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        r = make_piece(job, at, &train, &fault);
+        if (!r && !wait_for_turn(job, at))
+                return -ECANCELED;
+        if (!r)
+                r = write_batch(job, train, table->n_rows + 1, job->pieces[at].n_train);
+        if (!r && job->input->on_rows &&
+            job->input->on_rows(job->input->context, job->pieces[at].first_row + (int64_t)table->n_rows, job->n_rows))
+                r = TRANSFORM_E_CANCELED;
+        end_turn(job, at, r, &fault);
+        return r;
+}
+
+/* The slices of all pieces, one after the other, in full batches. */
+static int write_slices(struct job *job) {
+        size_t distance = TABLE_BATCH_ROWS, n_held = 0, n_taken, n;
+        _cleanup_(free_pointer) float *batch = malloc(job->n_columns * distance * sizeof(float));
+        int r;
+
+        if (!batch)
+                return error_origin(-ENOMEM, "writing the slice");
+        for (size_t t = 0; t < job->input->n_tables; t++) {
+                const struct piece *piece = &job->pieces[t];
+
+                for (n_taken = 0; n_taken < piece->n_slice; n_taken += n) {
+                        n = piece->n_slice - n_taken;
+                        n = n < distance - n_held ? n : distance - n_held;
+                        for (size_t k = 0; k < job->n_columns; k++)
+                                memcpy(batch + k * distance + n_held, piece->slice + k * (piece->n_slice + 1) + n_taken,
+                                       n * sizeof(float));
+                        n_held += n;
+                        if (n_held < distance)
+                                continue;
+                        r = write_batch(job, batch, distance, n_held);
+                        if (r)
+                                return error_trace(r);
+                        n_held = 0;
+                }
+        }
+        return error_trace(write_batch(job, batch, distance, n_held));
+}
+
+/*
+ * All of it
+ */
+
+static int job_init(struct job *job) {
+        const struct transform_input *input = job->input;
+        struct table shape;
+        int r;
+
+        job->columns = calloc(job->n_columns, sizeof(*job->columns));
+        job->pieces = calloc(input->n_tables + 1, sizeof(*job->pieces));
+        if (!job->columns || !job->pieces)
+                return error_origin(-ENOMEM, "transforming");
+        for (size_t k = 0; k < job->n_columns; k++) {
+                job->columns[k].type = COLUMN_FLOAT32;
+                job->columns[k].name = k < job->n_columns - 1 ? features_output_name(job->features, k)
+                                                              : input->schema->columns[input->schema->label].name;
+        }
+        for (size_t t = 0; t < input->n_tables; t++) {
+                job->pieces[t].first_row = job->n_rows;
+                job->n_rows += (int64_t)input->tables[t].n_rows;
+        }
+        shape = (struct table){ .n_columns = job->n_columns, .columns = job->columns };
+        r = arrow_writer_create(input->matrix_fd, &shape, NULL, 0, &job->writer);
+        return error_trace(r);
+}
+
+static int write_matrix(struct job *job, struct transform_result *result) {
+        int r;
+
+        r = parallel_for(job->input->n_tables, transform_table, job);
+        if (r)
+                return error_trace(r);
+        for (size_t t = 0; t < job->input->n_tables; t++) {
+                result->n_train_rows += (int64_t)job->pieces[t].n_train;
+                result->n_slice_rows += (int64_t)job->pieces[t].n_slice;
+        }
+        if (!result->n_train_rows)
+                return fault_set(job->fault, "TRAIN_ROWS_TOO_FEW", "of %lld train rows none is left to learn from",
+                                 (long long)job->n_rows);
+        r = write_slices(job);
+        if (!r)
+                r = arrow_writer_finish(job->writer, &result->matrix);
+        return error_trace(r);
+}
+
+int transform(const struct transform_input *input, struct transform_result *ret_result, struct fault *fault) {
+        _cleanup_(transform_result_finish) struct transform_result result = TRANSFORM_RESULT_NULL;
+        _cleanup_(features_destroy_pointer) struct features *features = NULL;
+        const struct train_parameters *train = &input->parameters->train;
+        _cleanup_(job_finish) struct job job = { .input = input,
+                                                 .salt = split_stopping_salt(train->seed),
+                                                 .ten_thousandths = llround(train->stopping_fraction * SPLIT_PARTS),
+                                                 .fault = fault,
+                                                 .lock = PTHREAD_MUTEX_INITIALIZER,
+                                                 .turned = PTHREAD_COND_INITIALIZER,
+                                                 .failed = input->n_tables };
+        int r;
+
+        if (input->schema->n_outputs >= TABLE_COLUMNS_MOST)
+                return fault_set(fault, "TRANSFORM_TOO_WIDE", "the features make %zu matrix columns, at most %d fit",
+                                 input->schema->n_outputs, TABLE_COLUMNS_MOST - 1);
+        r = fit(input, &features, fault);
+        if (r)
+                return error_trace(r);
+        job.features = features;
+        job.n_columns = features_n_outputs(features) + 1;
+        r = job_init(&job);
+        if (!r)
+                r = features_save(features, &result.transform);
+        if (!r)
+                r = write_matrix(&job, &result);
+        if (r)
+                return error_trace(r);
+        result.n_features = (int64_t)features_n_outputs(features);
+        *ret_result = result;
+        result = (struct transform_result)TRANSFORM_RESULT_NULL;
+        return 0;
+}
