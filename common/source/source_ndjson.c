@@ -234,8 +234,8 @@ static int append_line(struct source_ndjson *source, const char *text, size_t n_
 static int source_ndjson_read(struct source *super, struct table *ret_batch, struct fault *fault) {
         struct source_ndjson *source = (struct source_ndjson *)super;
         int64_t n_start = source->n_done;
-        const char *text;
-        size_t n_bytes;
+        const char *text = NULL;
+        size_t n_bytes = 0;
         int r;
 
         source_rows_clear(&source->rows);
