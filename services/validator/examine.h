@@ -1,0 +1,55 @@
+#pragma once
+
+/*
+ * Examine
+ *
+ * The validator's heart: holds train and test against the schema's rules for TRAINING (validate.h), train also against
+ * the champion's training data, and writes down what both are like. Pure: structs in, structs out; the same rows give
+ * the same bytes, whatever the number of threads.
+ *
+ * Keys are dealt to train or test by their hash, so two rows of one key are always in the same set, and looking in each
+ * is looking in both.
+ *
+ * The report:
+ *      {"report":1,"schema":"<sha256>","valid":false,"errors":2,"warnings":1,"champion":3,
+ *       "train":{"validation": as validate_put_json(),"statistics": as validate_put_statistics()},
+ *       "test":{…}}
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/fault.h"
+#include "common/data/baseline.h"
+#include "common/data/schema.h"
+#include "common/data/table.h"
+
+/* All borrowed for the call. */
+struct examine_input {
+        const struct schema *schema;
+        const struct table *train;
+        size_t n_train;
+        const struct table *test;
+        size_t n_test;
+        int64_t champion;                /* its version, 0: none */
+        const struct baseline *baseline; /* of the champion; NULL: drift is not looked for */
+};
+
+struct examination {
+        bool is_valid;
+        struct fault fault; /* the first error, when not valid: its file is "train.arrow" or "test.arrow" */
+        int64_t n_errors;
+        int64_t n_warnings;
+        int64_t n_drifted;      /* features that moved away from the baseline */
+        struct buffer report;   /* JSON */
+        struct buffer baseline; /* baseline.json of train */
+};
+
+#define EXAMINATION_NULL \
+        { .fault = FAULT_NULL }
+
+/* 0, valid or not, or a negative errno. */
+int examine(const struct examine_input *input, struct examination *ret_examination);
+void examination_finish(struct examination *examination);
