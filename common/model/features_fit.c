@@ -74,8 +74,11 @@ static void fit_one(struct feature *feature, enum features_scaling scaling, cons
                 shift = spread.mean;
                 unit = sqrt(spread.squares / (double)spread.n);
         }
-        feature->shift = isfinite(shift) ? shift : 0;
-        feature->unit = unit > 0 && isfinite(unit) ? unit : 1;
+        /* values so far apart that no double spans them are left as they are */
+        if (!isfinite(shift) || !isfinite(unit))
+                return;
+        feature->shift = shift;
+        feature->unit = unit > 0 ? unit : 1;
 }
 
 static int find_choice(struct features *features, const char *name, struct feature **ret_feature, struct fault *fault) {
