@@ -140,9 +140,9 @@ static int need_bytes(const struct arrow_batch *batch, size_t buffer, size_t n_l
 
 static int read_column(const struct arrow_batch *batch, const struct arrow_place *place, const char *name,
                        enum column_type type, struct column *ret_column, size_t *ret_n_text, struct fault *fault) {
-        size_t n = (size_t)batch->n_rows, width = type == COLUMN_INT64 || type == COLUMN_FLOAT64 ? 8 : 4, n_bytes;
+        size_t n = (size_t)batch->n_rows, width = type == COLUMN_INT64 || type == COLUMN_FLOAT64 ? 8 : 4, n_bytes = 0;
         struct column column = { .name = name, .type = type };
-        const void *data;
+        const void *data = NULL;
         int64_t n_missing;
         int r;
 

@@ -230,8 +230,7 @@ int arrow_schema_read(const struct flat_table *table, int version, struct arrow_
         schema.notes = flat_get_vector(table, 2, 4);
         if (table->reader->is_broken)
                 return arrow_damaged(fault, "its schema cannot be read");
-        *ret_schema = schema;
-        schema = (struct arrow_schema)ARROW_SCHEMA_NULL;
+        *ret_schema = (struct arrow_schema){ schema.n_fields, steal(schema.fields), schema.notes };
         return 0;
 }
 

@@ -26,6 +26,12 @@ struct guess {
         size_t column;
 };
 
+/* The value of a schema column, in the row that had it last. */
+struct cell {
+        int64_t row; /* 1-based */
+        const struct json_value *json;
+};
+
 struct source_ndjson {
         struct source super;
         struct source_rows rows;
@@ -35,10 +41,9 @@ struct source_ndjson {
         size_t at;              /* of the next line in data */
         bool is_end;
         int64_t line;
-        struct buffer memory;             /* for the document of one line */
-        struct guess *guesses;            /* TABLE_COLUMNS_MOST */
-        int64_t *seen;                    /* the row that had the schema column last, 1-based */
-        const struct json_value **values; /* of each schema column in this row */
+        struct buffer memory;  /* for the document of one line */
+        struct guess *guesses; /* TABLE_COLUMNS_MOST */
+        struct cell *cells;    /* of each schema column */
         size_t n_unknown;
         char (*unknown)[TABLE_NAME_BYTES];
 };
@@ -51,8 +56,7 @@ static void source_ndjson_destroy(struct source *super) {
         buffer_finish(&source->data);
         buffer_finish(&source->memory);
         free(source->guesses);
-        free(source->seen);
-        free(source->values);
+        free(source->cells);
         free(source->unknown);
         free(source);
 }
@@ -159,12 +163,11 @@ static int collect_members(struct source_ndjson *source, const struct json_value
                 k = find_column(source, i, name, n_name);
                 if (k == SCHEMA_NO_VALUE)
                         continue;
-                if (source->seen[k] == row) {
+                if (source->cells[k].row == row) {
                         fault_in(fault, source->rows.schema->columns[k].name, row - 1);
                         return fault_set(fault, "JSON_DUPLICATE_FIELD", "the object has this field twice");
                 }
-                source->seen[k] = row;
-                source->values[k] = value;
+                source->cells[k] = (struct cell){ row, value };
         }
         return 0;
 }
@@ -195,7 +198,8 @@ static int append_object(struct source_ndjson *source, const struct json_value *
         r = collect_members(source, object, fault);
         for (size_t k = 0; k < schema->n_columns && !r; k++) {
                 const struct schema_column *column = &schema->columns[k];
-                const struct json_value *json = source->seen[k] == source->rows.n_read + 1 ? source->values[k] : NULL;
+                const struct cell *cell = &source->cells[k];
+                const struct json_value *json = cell->row == source->rows.n_read + 1 ? cell->json : NULL;
                 enum anomaly anomaly = value_from_json(column->type, json, scratch, &value);
 
                 r = anomaly ? refuse_value(source, column, anomaly, json, fault)
@@ -282,10 +286,9 @@ int source_ndjson_open(const struct source_options *options, const char *path, i
                 return error_origin(-errno, "asking for the size of %s", path);
         source->n_file = status.st_size;
         source->guesses = calloc(TABLE_COLUMNS_MOST, sizeof(*source->guesses));
-        source->seen = calloc(n_columns + 1, sizeof(*source->seen));
-        source->values = calloc(n_columns + 1, sizeof(*source->values));
+        source->cells = calloc(n_columns + 1, sizeof(*source->cells));
         source->unknown = calloc(UNKNOWN_MOST, sizeof(*source->unknown));
-        if (!source->guesses || !source->seen || !source->values || !source->unknown)
+        if (!source->guesses || !source->cells || !source->unknown)
                 return error_origin(-ENOMEM, "opening %s", path);
         r = source_rows_init(&source->rows, options, path);
         if (!r)
