@@ -1,5 +1,7 @@
 #include "common/source/source.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/cleanup.h"
@@ -7,25 +9,60 @@
 #include "common/source/source_file.h"
 #include "common/source/source_generate.h"
 
-static const struct {
-        const char *scheme;
+static int check_file(const char *uri, struct fault *fault) {
+        if (uri[strlen(SOURCE_FILE_SCHEME)])
+                return 0;
+        fault_at(fault, uri, 0, 0);
+        return fault_set(fault, "SOURCE_URI_INVALID", "a path must follow " SOURCE_FILE_SCHEME);
+}
+
+static int check_generate(const char *uri, struct fault *fault) {
+        struct source_generate_request request;
+
+        return error_trace(source_generate_parse(uri, &request, fault));
+}
+
+static const struct scheme {
+        const char *name;
+        int (*check)(const char *uri, struct fault *fault);
         int (*open)(const struct source_options *options, struct source **ret_source, struct fault *fault);
 } schemes[] = {
-        { SOURCE_FILE_SCHEME, source_file_open },
-        { SOURCE_GENERATE_SCHEME, source_generate_open },
+        { SOURCE_FILE_SCHEME, check_file, source_file_open },
+        { SOURCE_GENERATE_SCHEME, check_generate, source_generate_open },
 };
 
-int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {
-        char known[256] = "";
+/* The rest of a URI may hold a password, so a complaint shows the scheme alone. */
+static int find_scheme(const char *uri, const struct scheme **ret_scheme, struct fault *fault) {
+        size_t n_scheme = strcspn(uri, ":") + 1;
+        char known[256] = "", name[64];
 
         for (size_t i = 0; i < N_ELEMENTS(schemes); i++) {
-                if (strncmp(options->uri, schemes[i].scheme, strlen(schemes[i].scheme)) == 0)
-                        return error_trace(schemes[i].open(options, ret_source, fault));
+                if (strncmp(uri, schemes[i].name, strlen(schemes[i].name)) == 0) {
+                        *ret_scheme = &schemes[i];
+                        return 0;
+                }
                 strncat(known, i > 0 ? ", " : "", sizeof(known) - strlen(known) - 1);
-                strncat(known, schemes[i].scheme, sizeof(known) - strlen(known) - 1);
+                strncat(known, schemes[i].name, sizeof(known) - strlen(known) - 1);
         }
-        fault_at(fault, options->uri, 0, 0);
+        snprintf(name, sizeof(name), "%.*s", n_scheme < sizeof(name) ? (int)n_scheme : (int)sizeof(name) - 1, uri);
+        fault_at(fault, name, 0, 0);
         return fault_set(fault, "SOURCE_SCHEME_UNKNOWN", "rows cannot be read from here; known are %s", known);
+}
+
+int source_check(const char *uri, struct fault *fault) {
+        const struct scheme *scheme;
+        int r;
+
+        r = find_scheme(uri, &scheme, fault);
+        return error_trace(r ? r : scheme->check(uri, fault));
+}
+
+int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {
+        const struct scheme *scheme;
+        int r;
+
+        r = find_scheme(options->uri, &scheme, fault);
+        return error_trace(r ? r : scheme->open(options, ret_source, fault));
 }
 
 struct source *source_close(struct source *source) {
@@ -44,4 +81,13 @@ int source_read(struct source *source, struct table *ret_batch, struct fault *fa
 
 int64_t source_n_rows(const struct source *source) {
         return source->n_rows;
+}
+
+size_t source_n_unknown(const struct source *source) {
+        return source->n_unknown;
+}
+
+const char *source_unknown(const struct source *source, size_t i) {
+        assert(i < source->n_unknown);
+        return source->unknown[i];
 }

@@ -20,6 +20,9 @@
 #include "common/data/schema.h"
 #include "common/data/table.h"
 
+/* unknown columns that are remembered by name, at most */
+#define SOURCE_UNKNOWN_MOST 64
+
 struct source;
 
 /* Why a row was set aside: what was wrong, where, and the row's own text (cut at 4 KiB). */
@@ -42,7 +45,13 @@ struct source_kind {
 struct source {
         const struct source_kind *kind;
         int64_t n_rows; /* as of source_n_rows(); set by the kind when it opens */
+        size_t n_unknown;
+        const char (*unknown)[TABLE_NAME_BYTES]; /* as of source_unknown() */
 };
+
+/* Looks at the URI alone, so that a wrong one is told before anything starts. 0 or FAULT_E_INPUT
+ * (SOURCE_SCHEME_UNKNOWN, SOURCE_URI_INVALID). */
+int source_check(const char *uri, struct fault *fault);
 
 /* 0, FAULT_E_INPUT (unknown scheme, no such file, bad header, …), or a negative errno. */
 int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault);
@@ -55,3 +64,8 @@ int source_read(struct source *source, struct table *ret_batch, struct fault *fa
 
 /* Rows the source expects to hand out in all, for progress; -1 when unknown. */
 int64_t source_n_rows(const struct source *source);
+
+/* Columns that the input has and the schema does not, met so far; SOURCE_UNKNOWN_MOST are remembered. Borrowed from the
+ * source. */
+size_t source_n_unknown(const struct source *source);
+const char *source_unknown(const struct source *source, size_t i);

@@ -270,13 +270,14 @@ int source_arrow_open(const struct source_options *options, const char *path, st
 
         if (!source)
                 return error_origin(-ENOMEM, "opening %s", path);
+        source->super.kind = &kind;
         source->names = calloc(schema->n_columns + 1, sizeof(*source->names));
         source->kinds = calloc(schema->n_columns + 1, sizeof(*source->kinds));
         source->picks = calloc(TABLE_BATCH_ROWS, sizeof(*source->picks));
         source->bad = calloc(TABLE_BATCH_ROWS, sizeof(*source->bad));
         if (!source->names || !source->kinds || !source->picks || !source->bad)
                 return error_origin(-ENOMEM, "opening %s", path);
-        r = source_rows_init(&source->rows, options, path);
+        r = source_rows_init(&source->rows, &source->super, options, path);
         if (!r)
                 r = table_builder_create(&source->good);
         for (size_t k = 0; k < schema->n_columns && !r; k++)
@@ -288,7 +289,7 @@ int source_arrow_open(const struct source_options *options, const char *path, st
                 r = choose(source, fault);
         if (r)
                 return error_trace(r);
-        source->super = (struct source){ &kind, arrow_input_n_rows(source->input) };
+        source->super.n_rows = arrow_input_n_rows(source->input);
         *ret_source = &steal(source)->super;
         return 0;
 }

@@ -128,12 +128,12 @@ int source_csv_open(const struct source_options *options, const char *path, int 
                 close(fd);
                 return error_origin(-ENOMEM, "opening %s", path);
         }
-        source->super = (struct source){ &kind, -1 };
+        source->super = (struct source){ .kind = &kind, .n_rows = -1 };
         source->fd = fd;
         if (fstat(fd, &status))
                 return error_origin(-errno, "asking for the size of %s", path);
         source->n_file = status.st_size;
-        r = source_rows_init(&source->rows, options, path);
+        r = source_rows_init(&source->rows, &source->super, options, path);
         if (!r)
                 r = csv_reader_create(fd, path, &source->reader, fault);
         if (r)

@@ -15,8 +15,6 @@
 
 enum {
         READ_BYTES = 1024 * 1024,
-        /* names without a column that are remembered as told */
-        UNKNOWN_MOST = 256,
 };
 
 /* What the member at this place of the last row was: rows mostly have the same members in the same order. */
@@ -44,8 +42,6 @@ struct source_ndjson {
         struct buffer memory;  /* for the document of one line */
         struct guess *guesses; /* TABLE_COLUMNS_MOST */
         struct cell *cells;    /* of each schema column */
-        size_t n_unknown;
-        char (*unknown)[TABLE_NAME_BYTES];
 };
 
 static void source_ndjson_destroy(struct source *super) {
@@ -57,7 +53,6 @@ static void source_ndjson_destroy(struct source *super) {
         buffer_finish(&source->memory);
         free(source->guesses);
         free(source->cells);
-        free(source->unknown);
         free(source);
 }
 
@@ -119,19 +114,6 @@ static int next_line(struct source_ndjson *source, const char **ret_text, size_t
         return 0;
 }
 
-/* Says once of each name that it is not known. */
-static void tell_unknown(struct source_ndjson *source, const char *name, size_t n_name) {
-        if (n_name >= TABLE_NAME_BYTES)
-                n_name = TABLE_NAME_BYTES - 1;
-        for (size_t i = 0; i < source->n_unknown; i++)
-                if (strlen(source->unknown[i]) == n_name && !memcmp(source->unknown[i], name, n_name))
-                        return;
-        if (source->n_unknown == UNKNOWN_MOST)
-                return;
-        memcpy(source->unknown[source->n_unknown++], name, n_name);
-        source_rows_tell_unknown(&source->rows, name, n_name);
-}
-
 /* The schema column of the member at place i, or SCHEMA_NO_VALUE. */
 static size_t find_column(struct source_ndjson *source, size_t i, const char *name, size_t n_name) {
         struct guess *guess = &source->guesses[i < TABLE_COLUMNS_MOST ? i : TABLE_COLUMNS_MOST - 1];
@@ -143,7 +125,7 @@ static size_t find_column(struct source_ndjson *source, size_t i, const char *na
         column = schema_find(source->rows.schema, name, n_name);
         place = column ? (size_t)(column - source->rows.schema->columns) : SCHEMA_NO_VALUE;
         if (!column)
-                tell_unknown(source, name, n_name);
+                source_rows_add_unknown(&source->rows, name, n_name);
         if (n_name < TABLE_NAME_BYTES) {
                 memcpy(guess->name, name, n_name);
                 guess->n_name = n_name;
@@ -280,17 +262,16 @@ int source_ndjson_open(const struct source_options *options, const char *path, i
                 close(fd);
                 return error_origin(-ENOMEM, "opening %s", path);
         }
-        source->super = (struct source){ &kind, -1 };
+        source->super = (struct source){ .kind = &kind, .n_rows = -1 };
         source->fd = fd;
         if (fstat(fd, &status))
                 return error_origin(-errno, "asking for the size of %s", path);
         source->n_file = status.st_size;
         source->guesses = calloc(TABLE_COLUMNS_MOST, sizeof(*source->guesses));
         source->cells = calloc(n_columns + 1, sizeof(*source->cells));
-        source->unknown = calloc(UNKNOWN_MOST, sizeof(*source->unknown));
-        if (!source->guesses || !source->cells || !source->unknown)
+        if (!source->guesses || !source->cells)
                 return error_origin(-ENOMEM, "opening %s", path);
-        r = source_rows_init(&source->rows, options, path);
+        r = source_rows_init(&source->rows, &source->super, options, path);
         if (!r)
                 r = buffer_reserve(&source->data, READ_BYTES);
         if (r)

@@ -10,16 +10,19 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
-int source_rows_init(struct source_rows *rows, const struct source_options *options, const char *path) {
+int source_rows_init(struct source_rows *rows, struct source *super, const struct source_options *options,
+                     const char *path) {
         int r;
 
         *rows = (struct source_rows){
+                .super = super,
                 .schema = options->schema,
                 .on_reject = options->on_reject,
                 .on_reject_context = options->on_reject_context,
                 .path = strdup(path),
+                .unknown = calloc(SOURCE_UNKNOWN_MOST, sizeof(*rows->unknown)),
         };
-        if (!rows->path)
+        if (!rows->path || !rows->unknown)
                 return error_origin(-ENOMEM, "opening %s", path);
         r = table_builder_create(&rows->builder);
         for (size_t i = 0; i < rows->schema->n_columns && !r; i++)
@@ -30,6 +33,7 @@ int source_rows_init(struct source_rows *rows, const struct source_options *opti
 
 void source_rows_finish(struct source_rows *rows) {
         free(rows->path);
+        free(rows->unknown);
         table_builder_destroy(rows->builder);
         *rows = (struct source_rows){ 0 };
 }
@@ -39,9 +43,19 @@ void source_rows_clear(struct source_rows *rows) {
         rows->n_batch = 0;
 }
 
-void source_rows_tell_unknown(const struct source_rows *rows, const char *name, size_t n_name) {
-        log_warn("file=%s column=%.*s is not in the schema, ignoring it", rows->path,
-                 n_name > TABLE_NAME_BYTES ? TABLE_NAME_BYTES : (int)n_name, name);
+void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t n_name) {
+        struct source *super = rows->super;
+
+        if (n_name >= TABLE_NAME_BYTES)
+                n_name = TABLE_NAME_BYTES - 1;
+        for (size_t i = 0; i < super->n_unknown; i++)
+                if (strlen(rows->unknown[i]) == n_name && !memcmp(rows->unknown[i], name, n_name))
+                        return;
+        if (super->n_unknown == SOURCE_UNKNOWN_MOST)
+                return;
+        memcpy(rows->unknown[super->n_unknown++], name, n_name);
+        super->unknown = (const char(*)[TABLE_NAME_BYTES])rows->unknown;
+        log_warn("file=%s column=%.*s is not in the schema, ignoring it", rows->path, (int)n_name, name);
 }
 
 int source_rows_match(struct source_rows *rows, const char *(*name)(const void *context, size_t i), const void *context,
@@ -57,7 +71,7 @@ int source_rows_match(struct source_rows *rows, const char *(*name)(const void *
 
                 column = schema_find(rows->schema, text, strlen(text));
                 if (!column) {
-                        source_rows_tell_unknown(rows, text, strlen(text));
+                        source_rows_add_unknown(rows, text, strlen(text));
                         continue;
                 }
                 k = (size_t)(column - rows->schema->columns);

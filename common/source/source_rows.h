@@ -22,17 +22,20 @@
 #define SOURCE_REJECT_BYTES 4096
 
 struct source_rows {
+        struct source *super;        /* borrowed: learns of unknown columns */
         const struct schema *schema; /* borrowed */
         char *path;
         source_on_reject *on_reject;
         void *on_reject_context;
         struct table_builder *builder;
-        size_t n_batch; /* rows of the batch in hand */
-        int64_t n_read; /* rows met so far, the rejected ones too */
+        size_t n_batch;                    /* rows of the batch in hand */
+        int64_t n_read;                    /* rows met so far, the rejected ones too */
+        char (*unknown)[TABLE_NAME_BYTES]; /* SOURCE_UNKNOWN_MOST */
 };
 
 /* Takes what it needs from options. 0 or -ENOMEM; finish undoes half of it too. */
-int source_rows_init(struct source_rows *rows, const struct source_options *options, const char *path);
+int source_rows_init(struct source_rows *rows, struct source *super, const struct source_options *options,
+                     const char *path);
 void source_rows_finish(struct source_rows *rows);
 
 /* Starts a batch. */
@@ -46,8 +49,8 @@ void source_rows_clear(struct source_rows *rows);
 int source_rows_match(struct source_rows *rows, const char *(*name)(const void *context, size_t i), const void *context,
                       size_t n_names, size_t *ret_names, struct fault *fault);
 
-/* Logs the name of a column that the schema does not know. */
-void source_rows_tell_unknown(const struct source_rows *rows, const char *name, size_t n_name);
+/* Remembers and logs the name of a column that the schema does not know, once. */
+void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t n_name);
 
 /* Ends the row in hand, which has a value in every column. */
 void source_rows_end(struct source_rows *rows);

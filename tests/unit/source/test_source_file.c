@@ -378,6 +378,31 @@ static void test_many_rows_come_in_batches(void **state) {
         assert_non_null(strstr(buffer_text(&from_csv), "\n132071 132072 red - -\n"));
 }
 
+static void test_unknown_columns_are_named_once(void **state) {
+        static const char *const inputs[] = { "x,id,y\n1,2,3\n4,5,6\n",
+                                              "{\"x\":1,\"id\":2}\n{\"y\":1,\"id\":2,\"x\":[]}\n" };
+        const char *path = scratch_path(*state, "in");
+
+        for (size_t i = 0; i < N_ELEMENTS(inputs); i++) {
+                _cleanup_(schema_destroy_pointer) struct schema *schema = load_schema();
+                _cleanup_(source_close_pointer) struct source *source = NULL;
+                struct source_options options = { .pipeline_path = ".", .schema = schema };
+                struct fault fault = FAULT_NULL;
+                struct table batch;
+                char uri[2048];
+
+                write_bytes(path, inputs[i], strlen(inputs[i]));
+                snprintf(uri, sizeof(uri), SOURCE_FILE_SCHEME "%s", path);
+                options.uri = uri;
+                assert_int_equal(source_open(&options, &source, &fault), 0);
+                assert_int_equal(source_read(source, &batch, &fault), 0);
+                assert_int_equal(batch.n_rows, 2);
+                assert_int_equal(source_n_unknown(source), 2);
+                assert_string_equal(source_unknown(source, 0), "x");
+                assert_string_equal(source_unknown(source, 1), "y");
+        }
+}
+
 static void test_a_line_without_end_is_refused(void **state) {
         _cleanup_(buffer_finish) struct buffer bytes = BUFFER_NULL;
 
@@ -409,6 +434,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_all_rows_rejected_is_an_end_not_an_emptiness, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_many_rows_come_in_batches, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_unknown_columns_are_named_once, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_a_line_without_end_is_refused, scratch_setup, scratch_teardown),
         };
 
