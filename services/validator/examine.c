@@ -37,9 +37,12 @@ static uint64_t count_rows(const struct table *tables, size_t n_tables) {
 
 static int validate_parts(const struct examine_input *input, struct part parts[N_PARTS]) {
         struct validate_options options = { .schema = input->schema, .environment = SCHEMA_TRAINING };
+        int64_t n_done = 0, n_total = (int64_t)(parts[TRAIN].n_rows + parts[TEST].n_rows);
         int r;
 
         for (size_t i = 0; i < N_PARTS; i++) {
+                if (input->on_rows && input->on_rows(input->context, n_done, n_total))
+                        return EXAMINE_E_CANCELED;
                 options.is_holdout = i == TEST;
                 options.baseline = i == TRAIN ? input->baseline : NULL;
                 /* where all rows fell to test there is nothing to learn from, however many they are */
@@ -47,8 +50,9 @@ static int validate_parts(const struct examine_input *input, struct part parts[N
                 r = validate_dataset(&options, parts[i].tables, parts[i].n_tables, &parts[i].report);
                 if (r)
                         return error_trace(r);
+                n_done += (int64_t)parts[i].n_rows;
         }
-        return 0;
+        return input->on_rows && input->on_rows(input->context, n_done, n_total) ? EXAMINE_E_CANCELED : 0;
 }
 
 static void count_findings(const struct part *part, struct examination *examination) {
@@ -121,8 +125,8 @@ static int write_report(const struct examine_input *input, const struct part par
         json_key_bool(&json, "valid", examination->is_valid);
         json_key_int64(&json, "errors", examination->n_errors);
         json_key_int64(&json, "warnings", examination->n_warnings);
-        if (input->champion)
-                json_key_int64(&json, "champion", input->champion);
+        if (input->baseline_digest)
+                json_key_text(&json, "baseline", input->baseline_digest);
         for (size_t i = 0; i < N_PARTS && !r; i++) {
                 json_key(&json, parts[i].name);
                 json_begin_object(&json);

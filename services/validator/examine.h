@@ -11,7 +11,7 @@
  * is looking in both.
  *
  * The report:
- *      {"report":1,"schema":"<sha256>","valid":false,"errors":2,"warnings":1,"champion":3,
+ *      {"report":1,"schema":"<sha256>","valid":false,"errors":2,"warnings":1,"baseline":"<sha256>",
  *       "train":{"validation": as validate_put_json(),"statistics": as validate_put_statistics()},
  *       "test":{…}}
  */
@@ -26,6 +26,10 @@
 #include "common/data/schema.h"
 #include "common/data/table.h"
 
+enum {
+        EXAMINE_E_CANCELED = FAULT_E_INPUT + 1,
+};
+
 /* All borrowed for the call. */
 struct examine_input {
         const struct schema *schema;
@@ -33,8 +37,12 @@ struct examine_input {
         size_t n_train;
         const struct table *test;
         size_t n_test;
-        int64_t champion;                /* its version, 0: none */
         const struct baseline *baseline; /* of the champion; NULL: drift is not looked for */
+        const char *baseline_digest;     /* its file's SHA-256, for the report; NULL: none */
+
+        /* Called now and then; anything but 0 ends it with EXAMINE_E_CANCELED. May be NULL. */
+        int (*on_rows)(void *context, int64_t n_done, int64_t n_total);
+        void *context;
 };
 
 struct examination {
@@ -50,6 +58,6 @@ struct examination {
 #define EXAMINATION_NULL \
         { .fault = FAULT_NULL }
 
-/* 0, valid or not, or a negative errno. */
+/* 0, valid or not; EXAMINE_E_CANCELED; or a negative errno. */
 int examine(const struct examine_input *input, struct examination *ret_examination);
 void examination_finish(struct examination *examination);

@@ -180,6 +180,24 @@ static void test_faults_of_the_file_are_passed_on(void **state) {
         assert_null(source);
 }
 
+static void test_an_address_is_checked_without_its_password(void **state) {
+        struct fault fault = FAULT_NULL;
+
+        (void)state;
+        assert_int_equal(source_check("generate:rows=7,seed=2", &fault), 0);
+        assert_int_equal(source_check("file:///nowhere/at-all.csv", &fault), 0);
+        assert_int_equal(source_check("file://", &fault), FAULT_E_INPUT);
+        assert_string_equal(fault.code, "SOURCE_URI_INVALID");
+        assert_int_equal(source_check("generate:rows=x", &fault), FAULT_E_INPUT);
+        assert_string_equal(fault.code, "SOURCE_URI_INVALID");
+        assert_int_equal(source_check("mongo://user:secret@host/", &fault), FAULT_E_INPUT);
+        assert_string_equal(fault.code, "SOURCE_SCHEME_UNKNOWN");
+        assert_string_equal(fault.file, "mongo:");
+        assert_null(strstr(fault.message, "secret"));
+        assert_int_equal(source_check("secret", &fault), FAULT_E_INPUT);
+        assert_string_equal(fault.code, "SOURCE_SCHEME_UNKNOWN");
+}
+
 #define test(function) cmocka_unit_test_setup_teardown(function, scratch_setup, scratch_teardown)
 
 int main(void) {
@@ -188,6 +206,7 @@ int main(void) {
                 test(test_columns_are_the_schemas),
                 test(test_more_rows_begin_with_fewer),
                 cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_an_address_is_checked_without_its_password),
                 cmocka_unit_test(test_bad_addresses_are_refused),
                 test(test_faults_of_the_file_are_passed_on),
         };

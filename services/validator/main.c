@@ -1,0 +1,215 @@
+/*
+ * NAME
+ *      convoy-validator - lets only rows pass that keep the schema
+ *
+ * SUMMARY
+ *      Holds the train and test rows against every rule of schema.yaml and, where a model answered when the run began,
+ *      against the rows that it was trained on. Writes a report of statistics and anomalies, and the baseline against
+ *      which later rows will be held.
+ *
+ * RECEIVES
+ *      ingestor_to_validator     raw train and test datasets
+ *
+ * EMITS
+ *      validator_to_transformer  the same, and report and baseline; nothing when a rule is broken
+ *
+ * STORES
+ *      blobs   the report (JSON), baseline.json
+ *      runs/<run>/validator.json, cache/<key>.json
+ *
+ * CONFIG
+ *      pipeline.yaml for store and registry; schema and champion are ordered with the run.
+ *
+ * DIAGNOSTICS
+ *      One line per message; exit codes 0 stopped, 1 failed, 2 misconfigured. A run FAILED here bears the first
+ * anomaly, by the codes of TensorFlow Data Validation; its manifest names the report, which has them all.
+ *      CHAMPION_UNREADABLE: the registry does not hold what the order names.
+ *
+ * BUGS
+ *      Row numbers in the report are those of the dataset, not of the source.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+#include "common/base/parallel.h"
+#include "common/data/arrow.h"
+#include "proto/validator_to_transformer.h"
+#include "services/stage.h"
+#include "services/validator/examine.h"
+#include "services/validator/reference.h"
+
+enum { TRAIN, TEST, N_PARTS };
+
+/* A dataset, mapped. */
+struct part {
+        const struct dataset *dataset;
+        const char *what;
+        char path[STORE_PATH_BYTES];
+        int result; /* of fetching it */
+        struct arrow_file *file;
+        struct table *tables;
+};
+
+struct job {
+        struct stage_work *work;
+        struct part parts[N_PARTS];
+        struct schema *schema;
+        struct baseline *baseline;
+        char baseline_digest[DIGEST_SHA256_BYTES];
+        struct examination examination;
+};
+
+static void job_destroy(struct job **job) {
+        if (!*job)
+                return;
+        for (size_t i = 0; i < N_PARTS; i++) {
+                free((*job)->parts[i].tables);
+                arrow_file_close((*job)->parts[i].file);
+        }
+        examination_finish(&(*job)->examination);
+        baseline_destroy((*job)->baseline);
+        schema_destroy((*job)->schema);
+        free(*job);
+}
+
+/* Verifying is reading all bytes, so both are read side by side. */
+static int fetch_part(void *context, size_t part, int worker _unused_) {
+        struct job *job = context;
+        struct part *it = &job->parts[part];
+
+        it->result = store_fetch_blob(job->work->store, it->dataset->sha256, it->path);
+        return 0;
+}
+
+static int open_part(struct stage_work *work, struct part *part) {
+        size_t n_batches;
+        int r;
+
+        r = stage_store_result(work, part->result, part->what);
+        if (!r)
+                r = arrow_file_open(part->path, &part->file, &work->fault);
+        if (r)
+                return error_trace(r);
+        n_batches = arrow_file_n_batches(part->file);
+        part->tables = calloc(n_batches + 1, sizeof(*part->tables));
+        if (!part->tables)
+                return error_origin(-ENOMEM, "reading %s", part->what);
+        for (size_t i = 0; i < n_batches; i++) {
+                r = arrow_file_batch(part->file, i, &part->tables[i], &work->fault);
+                if (r)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+static int open_all(struct job *job) {
+        struct stage_work *work = job->work;
+        const struct ingestor_to_validator *message = work->input;
+        int r;
+
+        job->parts[TRAIN].dataset = &message->ingestion.train;
+        job->parts[TRAIN].what = "the train rows";
+        job->parts[TEST].dataset = &message->ingestion.test;
+        job->parts[TEST].what = "the test rows";
+        r = stage_fetch_schema(work, &message->order, &job->schema);
+        if (!r)
+                r = parallel_for(N_PARTS, fetch_part, job);
+        for (size_t i = 0; i < N_PARTS && !r; i++)
+                r = open_part(work, &job->parts[i]);
+        if (!r)
+                r = reference_read(work->registry_store, &message->order, &job->baseline, job->baseline_digest,
+                                   &work->fault);
+        return error_trace(r);
+}
+
+static int on_rows(void *context, int64_t n_done, int64_t n_total) {
+        stage_progress(context, n_done, n_total, "rows");
+        return stage_is_canceled(context);
+}
+
+static int examine_all(struct job *job) {
+        const struct part *parts = job->parts;
+        struct examine_input input = {
+                .schema = job->schema,
+                .train = parts[TRAIN].tables,
+                .n_train = arrow_file_n_batches(parts[TRAIN].file),
+                .test = parts[TEST].tables,
+                .n_test = arrow_file_n_batches(parts[TEST].file),
+                .baseline = job->baseline,
+                .baseline_digest = job->baseline ? job->baseline_digest : NULL,
+                .on_rows = on_rows,
+                .context = job->work,
+        };
+        int r;
+
+        r = examine(&input, &job->examination);
+        return r == EXAMINE_E_CANCELED ? STAGE_E_CANCELED : error_trace(r);
+}
+
+static int store_text(struct stage_work *work, const struct buffer *text, struct blob *ret_blob) {
+        ret_blob->n_bytes = (int64_t)text->n_bytes;
+        return error_trace(store_put_blob(work->store, text->data, text->n_bytes, ret_blob->sha256));
+}
+
+static int work(struct stage_work *work) {
+        struct validation *output = &((struct validator_to_transformer *)work->output)->validation;
+        _cleanup_(job_destroy) struct job *job = calloc(1, sizeof(*job));
+        int r;
+
+        if (!job)
+                return error_origin(-ENOMEM, "validating");
+        job->work = work;
+        job->examination = (struct examination)EXAMINATION_NULL;
+        r = open_all(job);
+        if (!r)
+                r = examine_all(job);
+        if (!r)
+                r = store_text(work, &job->examination.report, &output->report);
+        if (!r)
+                r = store_text(work, &job->examination.baseline, &output->baseline);
+        if (r)
+                return error_trace(r);
+        output->n_warnings = job->examination.n_warnings;
+        stage_count(work, "n_rows", job->parts[TRAIN].dataset->n_rows + job->parts[TEST].dataset->n_rows);
+        stage_count(work, "n_errors", job->examination.n_errors);
+        stage_count(work, "n_warnings", job->examination.n_warnings);
+        stage_count(work, "n_drifted", job->examination.n_drifted);
+        if (job->examination.is_valid)
+                return 0;
+        work->fault = job->examination.fault;
+        return FAULT_E_INPUT;
+}
+
+static int cache_key(struct stage_work *work, struct buffer *key) {
+        const struct ingestor_to_validator *message = work->input;
+        char baseline[DIGEST_SHA256_BYTES] = "";
+        bool has_baseline;
+        int r;
+
+        r = reference_find(work->registry_store, &message->order, &has_baseline, baseline, &work->fault);
+        if (!r)
+                r = stage_key_text(key, "train", message->ingestion.train.sha256);
+        if (!r)
+                r = stage_key_text(key, "test", message->ingestion.test.sha256);
+        if (!r)
+                r = stage_key_text(key, "schema", message->order.schema.sha256);
+        if (!r)
+                r = stage_key_text(key, "baseline", baseline);
+        return error_trace(r);
+}
+
+static const struct stage_service SERVICE = {
+        .stage = STAGE_VALIDATOR,
+        .summary = "lets only rows pass that keep the schema",
+        .uses_registry = true,
+        .work = work,
+        .cache_key = cache_key,
+};
+
+int main(int argc, char **argv) {
+        return stage_main(&SERVICE, argc, argv);
+}
