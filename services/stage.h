@@ -44,6 +44,9 @@ struct stage_service {
         size_t n_options;
         bool uses_registry; /* opens pipeline->registry_uri as work->registry_store */
 
+        /* May be NULL: the very first thing in main(), for a process that must be started in another way. */
+        void (*before)(char **argv);
+
         /* May be NULL: looks at what only this stage uses of the configuration, such as the source's URI, without
          * touching anything outside; also called by --check. 0, FAULT_E_INPUT (exit 2), or a negative errno. */
         int (*check)(const struct pipeline *pipeline, const struct options *options, struct fault *fault);

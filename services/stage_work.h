@@ -4,8 +4,8 @@
  * Stage work
  *
  * One run in the hands of one stage: what the skeleton gives to a stage's `work`, what `work` fills in, and what it may
- * ask and tell while it goes on. It runs on the worker thread and may start threads of its own (parallel_for); all
- * functions here may be called from any of them.
+ * ask and tell while it goes on. It runs on the worker thread and may start threads of its own (parallel_for), which
+ * may call stage_progress() and stage_is_canceled(); the rest is for the thread that `work` was called on.
  */
 
 #include <stdbool.h>

@@ -1,0 +1,102 @@
+/* Stage loop: what becomes of a job that has come back from the worker. */
+
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "services/stage_loop_internal.h"
+#include "services/stage_retry.h"
+
+void stage_loop_log(const struct stage_loop *loop, const struct stage_job *job, const char *outcome) {
+        enum stage stage = loop->options.service->stage;
+        bool has_error = job->end.has_error;
+
+        log_info("stage=%s run=%s attempt=%lld seq=%lld in=%s out=%s rows=%lld ms=%lld outcome=%s%s%s%s%s",
+                 stage_name(stage), job->envelope.run, (long long)job->envelope.attempt,
+                 (long long)job->envelope.sequence, message_name(job->envelope.type),
+                 job->has_output ? message_name(stage_emits(stage)) : "-", (long long)stage_job_count(job, "n_rows"),
+                 (long long)job->end.work_ms, outcome, has_error ? " code=" : "", has_error ? job->end.error.code : "",
+                 has_error ? " " : "", has_error ? job->end.error.message : "");
+}
+
+static void set_aside(struct stage_loop *loop) {
+        loop->spare = loop->ending;
+        loop->ending = NULL;
+        loop->must_scan = true;
+}
+
+/* The daemon is to stop: the message begins again when it does. */
+static int release(struct stage_loop *loop, const struct stage_job *job) {
+        int r;
+
+        r = spool_begin(loop->spool);
+        if (!r)
+                r = spool_inbox_release(loop->spool, job->message.number);
+        if (!r)
+                r = spool_commit(loop->spool);
+        spool_rollback(loop->spool);
+        if (r)
+                return error_trace(r);
+        stage_loop_log(loop, job, "stopped");
+        set_aside(loop);
+        return 0;
+}
+
+/* Something is away: again later, unless that has lasted too long. */
+static int defer(struct stage_loop *loop, struct stage_job *job) {
+        int64_t now = clock_realtime_ms(), pause = stage_retry_pause_ms(job->message.n_deferrals);
+        int r;
+
+        if (now - job->message.received_ms >= STAGE_RETRY_LIMIT_MS) {
+                stage_job_end(job, loop->options.service->stage, RUN_STATE_FAILED, "STORE_UNAVAILABLE",
+                              "store or network could not be reached for a day; the stage's log says more");
+                loop->ending = NULL;
+                stage_loop_give(loop, job);
+                return 0;
+        }
+        r = spool_begin(loop->spool);
+        if (!r)
+                r = spool_inbox_defer(loop->spool, job->message.number, now + pause);
+        if (!r)
+                r = spool_commit(loop->spool);
+        spool_rollback(loop->spool);
+        if (r)
+                return error_trace(r);
+        log_warn("stage=%s run=%s attempt=%lld errno=%d %s; retrying in %lld ms",
+                 stage_name(loop->options.service->stage), job->envelope.run, (long long)job->envelope.attempt,
+                 -job->error, strerror(-job->error), (long long)pause);
+        set_aside(loop);
+        return 0;
+}
+
+/* The gateway hears the last of the progress before the end. */
+static int finish(struct stage_loop *loop, struct stage_job *job) {
+        bool may_cancel = job->end.state != RUN_STATE_CANCELED &&
+                          atomic_load(&loop->shared.cancel) != STAGE_CANCEL_PASSED;
+        int r;
+
+        r = stage_ends_write(&loop->ends, job, may_cancel);
+        if (r < 0)
+                return error_trace(r);
+        if (r == STAGE_ENDS_E_CANCELED) {
+                stage_job_end(job, loop->options.service->stage, RUN_STATE_CANCELED, NULL, NULL);
+                loop->ending = NULL;
+                stage_loop_give(loop, job);
+                return 0;
+        }
+        stage_loop_log(loop, job, run_state_name(job->end.state));
+        loop->n_handled++;
+        set_aside(loop);
+        return 0;
+}
+
+int stage_loop_finish(struct stage_loop *loop) {
+        struct stage_job *job = loop->ending;
+
+        if (job->result == STAGE_JOB_STOPPED)
+                return error_trace(release(loop, job));
+        if (job->result == STAGE_JOB_AWAY)
+                return error_trace(defer(loop, job));
+        return error_trace(finish(loop, job));
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+/* Stage loop: what its files share. */
+
+#include "services/stage_ends.h"
+#include "services/stage_loop.h"
+
+struct stage_loop {
+        struct stage_loop_options options;
+        struct socket_context *sockets;
+        struct spool *spool;
+        struct courier *courier;
+        struct stage_shared shared;
+        struct stage_worker *worker; /* borrowed */
+        struct stage_ends ends;
+        char endpoint[SOCKET_ENDPOINT_BYTES];
+
+        struct stage_job *spare;         /* between messages */
+        struct stage_job *ending;        /* back from the worker, not ended in the spool yet */
+        const struct stage_job *working; /* at the worker; only its message and envelope may be read */
+        struct spool_message message;
+        void *checked;             /* room for any message of the type that the stage receives */
+        struct envelope refusable; /* of the message that is being checked, when the run could be told; else run "" */
+        struct buffer frame;       /* of a lossy message */
+
+        int64_t started_at;
+        int64_t n_handled;
+        int64_t beat_ms;  /* monotonic, of the next heartbeat */
+        int64_t due_ms;   /* wall, of the first message that rests; INT64_MAX: none does */
+        int64_t pause_ms; /* monotonic, until when the spool is left alone; 0: it works */
+        bool must_scan;   /* the inbox may hold something to begin */
+        bool is_stopping;
+};
+
+/* stage_receive.c: the courier's hooks. */
+int stage_loop_check(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault);
+int stage_loop_on_reject(void *context, const char *id, const char *key, const struct fault *fault);
+
+/* stage_inbox.c: handles what is due in the inbox: commands, and the next message when the worker is free. */
+int stage_loop_scan(struct stage_loop *loop);
+
+/* stage_finish.c: ends what has come back from the worker. */
+int stage_loop_finish(struct stage_loop *loop);
+
+/* Hands loop->spare, or the job that was to end, to the worker. */
+void stage_loop_give(struct stage_loop *loop, struct stage_job *job);
+
+/* The one line about a message that has ended. */
+void stage_loop_log(const struct stage_loop *loop, const struct stage_job *job, const char *outcome);
