@@ -82,31 +82,24 @@ static int fit(const struct transform_input *input, struct features **ret_featur
  */
 
 /* Marks the rows of the slice with 1, the others with 0. */
-static int deal(const struct job *job, const struct table *table, int64_t first_row, uint8_t *is_slice,
-                struct fault *fault) {
+static int deal(const struct job *job, const struct table *table, uint8_t *ret_is_slice, struct fault *fault) {
         const struct schema *schema = job->input->schema;
         const struct schema_column *key = schema->key == SCHEMA_NO_VALUE ? NULL : &schema->columns[schema->key];
         const struct column *column = key ? table_find(table, key->name) : NULL;
-        struct value value = { .kind = VALUE_INT };
-        char scratch[VALUE_SCRATCH_BYTES];
-        enum anomaly anomaly;
+        int r;
 
-        if (key)
+        if (key && (!column || column->type != value_column_type(key->type))) {
                 fault_in(fault, key->name, -1);
-        if (key && !column)
                 return fault_set(fault, anomaly_name(ANOMALY_SCHEMA_MISSING_COLUMN), "the key is not in the data");
-        for (size_t i = 0; i < table->n_rows; i++) {
-                value.integer = first_row + (int64_t)i;
-                if (key) {
-                        anomaly = value_from_column(key->type, column, i, scratch, &value);
-                        if (anomaly == ANOMALY_NONE && value.kind == VALUE_MISSING)
-                                anomaly = ANOMALY_FEATURE_TYPE_NOT_PRESENT;
-                        if (anomaly != ANOMALY_NONE)
-                                return schema_fault(key, anomaly, (int64_t)i, NULL, 0, fault);
-                }
-                is_slice[i] = split_is_test(&value, job->salt, job->ten_thousandths);
         }
-        fault_in(fault, "", -1);
+        r = split_table(table, key ? key->name : NULL, job->salt, job->ten_thousandths, ret_is_slice);
+        if (r)
+                return error_trace(r);
+        for (size_t i = 0; i < table->n_rows; i++) {
+                if (ret_is_slice[i] == SPLIT_NO_KEY)
+                        return schema_fault(key, ANOMALY_FEATURE_TYPE_NOT_PRESENT, (int64_t)i, NULL, 0, fault);
+                ret_is_slice[i] = ret_is_slice[i] == SPLIT_TEST;
+        }
         return 0;
 }
 
@@ -141,7 +134,7 @@ static int make_piece(const struct job *job, size_t at, float **ret_train, struc
         if (!r)
                 r = features_apply(job->features, table, train, distance, fault);
         if (!r)
-                r = deal(job, table, piece->first_row, bytes, fault);
+                r = deal(job, table, bytes, fault);
         if (r)
                 return error_trace(r);
 

@@ -9,8 +9,8 @@
  * matrix for table_as_matrix() and the label lies beside them.
  *
  * The rows to learn from come first; the slice, kept from learning for early stopping and the threshold, comes last, in
- * batches of its own. Which rows it is, is decided by the row key and train.seed (common/data/split.h), or by the row's
- * number where the schema has no key. Within either part rows keep their order.
+ * batches of its own. Which rows it is, is decided by their keys, or their content where the schema has no key, and by
+ * train.seed (common/data/split.h). Within either part rows keep their order.
  *
  * Structs in, structs and a file out: no store, no clock. The work is fanned over all cores, and the bytes do not
  * depend on how many there are.

@@ -22,7 +22,7 @@
 
 enum {
         N_ROWS = 5000,
-        N_TABLES = 8,
+        N_TABLES = 8, /* for N_ROWS */
         N_OUTPUTS = 11,
         TABLE_ROWS = 800,
 };
@@ -250,6 +250,33 @@ static void test_bytes_do_not_depend_on_threads(void **state) {
         }
 }
 
+/* equal rows without a key are on one side, and any number of others does not move them */
+static void test_without_a_key_content_decides(void **state) {
+        static const char *const key = "  - {name: id, role: key, type: int}\n";
+        struct fixture *fixture = *state;
+        int64_t n_slice_rows;
+        char text[4096];
+
+        snprintf(text, sizeof(text), "%.*s%s", (int)(strstr(world_schema_text, key) - world_schema_text),
+                 world_schema_text, strstr(world_schema_text, key) + strlen(key));
+        schema_destroy(fixture->schema);
+        fixture->schema = world_schema(text);
+        for (size_t t = 0; t < fixture->n_tables; t++) {
+                table_builder_destroy(fixture->builders[t]);
+                fixture->builders[t] = world_rows(fixture->schema, t * TABLE_ROWS, TABLE_ROWS);
+                fixture->tables[t] = table_builder_view(fixture->builders[t]);
+        }
+        fixture->n_tables -= 4;
+        assert_int_equal(run(fixture), 0);
+        n_slice_rows = fixture->result.n_slice_rows;
+        assert_in_range(n_slice_rows, 4 * TABLE_ROWS / 10 - 100, 4 * TABLE_ROWS / 10 + 100);
+        fixture->n_tables += 4;
+        for (size_t t = 4; t < fixture->n_tables; t++)
+                fixture->tables[t] = fixture->tables[t - 4];
+        assert_int_equal(run(fixture), 0);
+        assert_int_equal(fixture->result.n_slice_rows, 2 * n_slice_rows);
+}
+
 /* more of them than a batch holds */
 static void test_large_slices_are_written_in_batches(void **state) {
         struct fixture *fixture = fixture_create(world_schema_text, 140000, 50000);
@@ -418,6 +445,7 @@ int main(void) {
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_seed_and_fraction_choose_the_slice, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_bytes_do_not_depend_on_threads, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_without_a_key_content_decides, set_up, tear_down),
                 cmocka_unit_test(test_large_slices_are_written_in_batches),
                 cmocka_unit_test_setup_teardown(test_numbers_are_scaled_as_ordered, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_scaling_of_what_is_no_number_is_refused, set_up, tear_down),
