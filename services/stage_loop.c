@@ -15,6 +15,8 @@
 
 enum {
         BEAT_MS = 1000,
+        /* so soon again when the gateway was not there to hear it */
+        BEAT_AGAIN_MS = 50,
         /* after the spool could not be written it is left alone for so long */
         PAUSE_MS = 1000,
         /* how long a stop waits for the work at hand */
@@ -151,12 +153,12 @@ static void beat(struct stage_loop *loop) {
                                        .n_handled = loop->n_handled,
                                        .n_rejected = (int64_t)courier_counts(loop->courier)->n_rejected };
         struct envelope envelope = ENVELOPE_NULL;
+        uint64_t n_dropped = courier_counts(loop->courier)->n_dropped;
         int64_t now = clock_monotonic_ms();
         int r;
 
         if (now < loop->beat_ms)
                 return;
-        loop->beat_ms = now + BEAT_MS;
         r = spool_dead_count(loop->spool, &heartbeat.n_dead);
         if (!r)
                 r = spool_inbox_count(loop->spool, &heartbeat.n_inbox);
@@ -166,6 +168,7 @@ static void beat(struct stage_loop *loop) {
         if (!r)
                 r = heartbeat_pack(&heartbeat, &envelope, &loop->frame);
         send_lossy(loop, envelope.run, r);
+        loop->beat_ms = now + (courier_counts(loop->courier)->n_dropped == n_dropped ? BEAT_MS : BEAT_AGAIN_MS);
 }
 
 /* Takes over a failure of the spool that passes: what could not be done is done after a pause. */
