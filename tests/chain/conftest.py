@@ -1,0 +1,61 @@
+"""What the tests of the whole line share: small data, few rounds, and the digests of a run that nothing disturbed.
+
+CONVOY_COMMANDS names the build whose daemons run (meson.build sets it). Tests marked `once` say nothing about memory or
+undefined behaviour that others do not, and are left out of the sanitized build; those marked `crash_points` need a build
+that has them.
+"""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from line import Line  # noqa: E402
+
+# a few hundred milliseconds of work
+SOURCE = "generate:rows=4000,seed=1"
+TRAIN = {"num_boost_round": 10, "max_depth": 3}
+EVALUATE = {"min_test_positives": 30, "min_score": 0.2, "bootstrap": 200}
+# so that a second model, about as good, is accepted too
+ALWAYS = EVALUATE | {"mode": "refresh", "margin": 1}
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "once: not under the sanitizers")
+    config.addinivalue_line("markers", "crash_points: needs a build with crash points")
+
+
+def pytest_collection_modifyitems(config, items):
+    def is_wanted(item):
+        if item.get_closest_marker("once") and os.environ.get("SANITIZED"):
+            return False
+        return not item.get_closest_marker("crash_points") or os.environ.get("CRASH_POINTS")
+    left_out = [item for item in items if not is_wanted(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if is_wanted(item)]
+
+
+@pytest.fixture(scope="session")
+def parameters():
+    """Of POST /training, for runs that take no time and are accepted."""
+    return {"train": TRAIN, "evaluate": EVALUATE}
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, parameters):
+    """The digests of a run on a fresh store that nothing disturbed."""
+    with Line(tmp_path_factory.mktemp("undisturbed") / "home", source=SOURCE) as line:
+        run = line.train(**parameters)
+        assert line.ended(run)["version"] == 1
+        line.check_files()
+        return line.digests(run)
+
+
+@pytest.fixture
+def line(tmp_path):
+    """A line of the test's own, on a fresh home."""
+    with Line(tmp_path / "home", source=SOURCE) as line:
+        yield line

@@ -1,0 +1,151 @@
+"""kill -9 of any daemon at any moment loses no accepted run, registers no version twice and leaves no torn artifact."""
+
+import random
+import time
+
+import pytest
+import requests
+from line import GATEWAY, STAGES, WORKERS, Line, until
+
+from conftest import ALWAYS, SOURCE, TRAIN
+
+POINTS = ["accepted", "working", "stored", "committed"]
+
+
+def read_manifests(line, run):
+    """The manifests of the stages that have ended by now, byte by byte."""
+    return {stage: (line.home / "store" / "runs" / run / f"{stage}.json").read_bytes()
+            for stage in WORKERS if line.has_manifest(run, stage)}
+
+
+def check_whole(line, run, undisturbed):
+    """The run ended well and made one version, and its files are those of a run that nothing disturbed."""
+    view = line.ended(run)
+    assert view["accepted"] and view["promoted"] and view["version"] == 1 and view["attempt"] == 1
+    # a cached stage whose daemon died between cache entry and spool finds its own entry
+    assert set(line.stages(view).values()) <= {"SUCCEEDED", "SKIPPED"}
+    assert line.versions() == [1] and len(line.history()) == 1
+    assert len(list((line.home / "registry" / "vehicle-insurance" / "versions").iterdir())) == 1
+    assert line.models()["aliases"] == {"champion": 1}
+    line.check_files()
+    assert line.digests(run) == undisturbed
+
+
+@pytest.mark.crash_points
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("stage", WORKERS)
+def test_a_stage_killed_at_a_crash_point(tmp_path, parameters, undisturbed, stage, point):
+    with Line(tmp_path / "home", source=SOURCE, CONVOY_CRASH=f"{stage}:{point}:1") as line:
+        run = line.train(**parameters)
+        line.crashed(stage)
+        before = read_manifests(line, run)
+        assert (stage in before) == (point in ("stored", "committed"))
+        line.start(stage)
+        check_whole(line, run, undisturbed)
+        after = read_manifests(line, run)
+        if point == "stored":
+            del before[stage]  # its daemon could not know, and did it again
+        assert {name: after[name] for name in before} == before
+        for name in WORKERS:
+            assert len(line.outcomes(name, run)) <= 1
+            assert line.rows(name, "SELECT count(*) AS n FROM inbox") == [{"n": 0}]
+            assert line.rows(name, "SELECT count(*) AS n FROM dead") == [{"n": 0}]
+
+
+@pytest.mark.crash_points
+def test_a_message_that_always_crashes_its_daemon(tmp_path, parameters):
+    with Line(tmp_path / "home", source=SOURCE, CONVOY_CRASH="transformer:working") as line:
+        run = line.train(**parameters)
+        view = line.ended(run, "FAILED", revive=["transformer"])
+        assert view["error"]["stage"] == "transformer" and view["error"]["code"] == "STAGE_CRASHED"
+        assert line.stages(view) == {"ingestor": "SUCCEEDED", "validator": "SUCCEEDED", "transformer": "FAILED",
+                                     "trainer": "PENDING", "evaluator": "PENDING", "pusher": "PENDING"}
+        assert line.log("transformer").count("crashing, as CONVOY_CRASH says") == 32
+        assert [row["key"] for row in line.rows("transformer", "SELECT key FROM dead")] == [run]
+        assert line.versions() == []
+        # the daemon lives on, and without the cause the run can be had
+        line.stop("transformer")
+        line.start("transformer", CONVOY_CRASH="")
+        assert line.post(f"/runs/{run}:retry").status_code == 202
+        view = line.ended(run)
+        assert view["attempt"] == 2 and view["version"] == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_daemons_killed_at_random_moments(tmp_path, parameters, undisturbed, seed):
+    chance = random.Random(seed)
+    with Line(tmp_path / "home", source=SOURCE) as line:
+        run = line.train(**parameters)
+        for _ in range(chance.randint(2, 5)):
+            time.sleep(chance.uniform(0, 0.15))  # the moment, nothing is waited for
+            victims = chance.sample(STAGES, chance.randint(1, 3))
+            line.kill(*victims)
+            line.start(*victims)
+        line.ready()
+        check_whole(line, run, undisturbed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_seven_killed_at_once(tmp_path, parameters, undisturbed, seed):
+    chance = random.Random(seed)
+    with Line(tmp_path / "home", source=SOURCE) as line:
+        run = line.train(**parameters)
+        time.sleep(chance.uniform(0, 0.5))  # the moment, nothing is waited for
+        line.kill()
+        line.start(*chance.sample(STAGES, len(STAGES)))
+        line.ready()
+        check_whole(line, run, undisturbed)
+
+
+@pytest.mark.once
+def test_many_runs_under_many_kills(tmp_path):
+    """Eight queued runs, each of another model, while daemons die all the time; no run is lost, none published twice."""
+    chance = random.Random(1)
+    with Line(tmp_path / "home", source=SOURCE) as line:
+        runs = [line.train(train=TRAIN | {"seed": seed, "max_depth": 2 + seed % 3}, evaluate=ALWAYS)
+                for seed in range(8)]
+
+        def states():
+            try:
+                return [line.run(run)["state"] for run in runs]
+            except requests.ConnectionError:
+                return []
+
+        n_kills = 0
+        while set(states()) != {"SUCCEEDED"}:
+            assert "FAILED" not in states() and n_kills < 400, line.tails()
+            victims = chance.sample(STAGES, chance.randint(1, 2))
+            line.kill(*victims)
+            line.start(*victims)
+            n_kills += 1
+            time.sleep(chance.uniform(0, 0.3))  # the moment, nothing is waited for
+        assert n_kills > 5
+        line.ready()
+        views = [line.run(run) for run in runs]
+        assert all(view["accepted"] and view["attempt"] == 1 for view in views)
+        assert [view["version"] for view in views] == list(range(1, 9))
+        assert line.versions() == list(range(1, 9))
+        assert [version["run_id"] for version in reversed(line.models()["versions"])] == runs
+        assert [move["run"] for move in line.history()] == runs
+        line.check_files()
+
+
+@pytest.mark.parametrize("moment", ["run", "release"])
+def test_the_gateway_killed(tmp_path, parameters, undisturbed, moment):
+    with Line(tmp_path / "home", source=SOURCE) as line:
+        last = "transformer" if moment == "run" else "pusher"
+        line.stop(last)
+        run = line.train(**parameters)
+        until(lambda: line.run(run)["stages"][WORKERS.index(last)]["state"] == "RUNNING", f"{last} has its turn")
+        if moment == "run":
+            line.kill(GATEWAY)
+            line.start(last)
+            until(lambda: line.has_manifest(run, "pusher"), "the line goes on without its gateway")
+        else:
+            line.start(last)
+            until(lambda: line.versions() == [1], "the version is published")
+            line.kill(GATEWAY)
+        line.start(GATEWAY)
+        line.ready()
+        check_whole(line, run, undisturbed)
+        until(lambda: line.models()["aliases"] == {"champion": 1}, "the champion")
