@@ -65,7 +65,8 @@ int features_load(const struct schema *schema, const void *json, size_t n_bytes,
 struct features *features_destroy(struct features *features);
 void features_destroy_pointer(struct features **features);
 
-/* Appends transform.json; the same features give the same bytes. */
+/* Appends transform.json; the same features give the same bytes. Everything that is needed to repeat the transform
+ * elsewhere is in it: for each matrix column its operation, what the values stand for, and the outcomes. */
 int features_save(const struct features *features, struct buffer *json);
 
 size_t features_n_outputs(const struct features *features);

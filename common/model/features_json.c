@@ -16,6 +16,45 @@ static const char *const operations[] = {
         [SCHEMA_ENCODING_ONE_HOT] = "one_hot",
 };
 
+static void put_value(const struct value *value, struct json_builder *json) {
+        if (value->kind == VALUE_TEXT)
+                json_put_text_n(json, value->text, value->n_bytes);
+        else if (value->kind == VALUE_FLOAT)
+                json_put_double(json, value->number);
+        else
+                json_put_int64(json, value->integer);
+}
+
+/* An outcome in the words of the schema: "reject", the word, or {"fill": V}. */
+static void save_outcome(const char *key, enum schema_outcome outcome, const char *word, const char *filled,
+                         const struct value *value, struct json_builder *json) {
+        json_key(json, key);
+        if (outcome != SCHEMA_FILL) {
+                json_put_text(json, outcome == SCHEMA_REJECT ? "reject" : word);
+                return;
+        }
+        json_begin_object(json);
+        json_key(json, filled);
+        put_value(value, json);
+        json_end_object(json);
+}
+
+static void save_map(const struct schema_column *column, struct json_builder *json) {
+        json_key(json, "map");
+        json_begin_object(json);
+        for (size_t i = 0; i < column->n_values; i++)
+                json_key_double(json, column->values[i].text, column->encoding.numbers[i]);
+        json_end_object(json);
+}
+
+static void save_values(const struct schema_column *column, struct json_builder *json) {
+        json_key(json, "values");
+        json_begin_array(json);
+        for (size_t i = 0; i < column->n_values; i++)
+                json_put_text_n(json, column->values[i].text, column->values[i].n_bytes);
+        json_end_array(json);
+}
+
 static void save_output(const struct feature *feature, size_t k, struct json_builder *json) {
         const struct schema_column *column = feature->column;
         const struct schema_encoding *encoding = &column->encoding;
@@ -24,15 +63,15 @@ static void save_output(const struct feature *feature, size_t k, struct json_bui
         json_key_text(json, "name", encoding->outputs[k].name);
         json_key_text(json, "column", column->name);
         json_key_text(json, "operation", operations[encoding->kind]);
-        if (encoding->kind == SCHEMA_ENCODING_ONE_HOT)
+        if (encoding->kind == SCHEMA_ENCODING_ONE_HOT) {
                 json_key_text(json, "value", column->values[encoding->outputs[k].value].text);
-        if (encoding->kind == SCHEMA_ENCODING_MAP) {
-                json_key(json, "map");
-                json_begin_object(json);
-                for (size_t i = 0; i < column->n_values; i++)
-                        json_key_double(json, column->values[i].text, encoding->numbers[i]);
-                json_end_object(json);
+                save_values(column, json);
         }
+        if (encoding->kind == SCHEMA_ENCODING_MAP)
+                save_map(column, json);
+        save_outcome("missing", column->missing, "keep", "fill", &column->missing_value, json);
+        if (encoding->kind != SCHEMA_ENCODING_PASS)
+                save_outcome("unknown", column->unknown, "missing", "as", &column->unknown_value, json);
         if (feature->scaling != FEATURES_SCALING_PASSTHROUGH) {
                 json_key_text(json, "scaling", features_scaling_name(feature->scaling));
                 json_key_double(json, "shift", feature->shift);

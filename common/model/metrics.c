@@ -93,9 +93,9 @@ static void count_row(struct metrics *metrics, float margin, bool is_positive, f
 static void add_probability(struct metrics *metrics, float margin, bool is_positive) {
         double p = metrics_probability(margin), against = is_positive ? -(double)margin : (double)margin;
         struct calibration_bin *bin;
-        size_t at = (size_t)(p * METRICS_CALIBRATION_BINS);
+        int at = (int)ceil(p * METRICS_CALIBRATION_BINS) - 1;
 
-        bin = &metrics->calibration[at < METRICS_CALIBRATION_BINS ? at : METRICS_CALIBRATION_BINS - 1];
+        bin = &metrics->calibration[at > 0 ? at : 0];
         bin->n_rows++;
         bin->mean_probability += p;
         bin->positive_rate += is_positive;

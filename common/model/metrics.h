@@ -22,7 +22,7 @@ struct confusion {
         int64_t true_negatives;
 };
 
-/* Rows whose probability lies in one tenth of [0, 1]; the last bin takes 1. */
+/* Rows whose probability lies in one tenth of [0, 1], its upper end included; the first bin takes 0. */
 struct calibration_bin {
         int64_t n_rows;
         double mean_probability; /* NaN when empty */

@@ -199,7 +199,7 @@ static void test_calibration_bins(void **state) {
                 for (size_t i = 0; i < N_MOST; i++) {
                         double p = metrics_probability(margins[i]);
 
-                        if (p < bin / 10.0 || p >= (bin + 1) / 10.0)
+                        if (p <= bin / 10.0 || p > (bin + 1) / 10.0)
                                 continue;
                         sum += p;
                         positives += labels[i];
@@ -211,6 +211,16 @@ static void test_calibration_bins(void **state) {
                 n_rows += got->n_rows;
         }
         assert_int_equal(n_rows, N_MOST);
+}
+
+static void test_a_bin_takes_its_upper_end(void **state) {
+        static const float margin = 0; /* probability 0.5 */
+        static const uint8_t label = 1;
+        struct metrics metrics;
+
+        (void)state;
+        assert_int_equal(metrics_compute(&margin, &label, 1, 0, &metrics), 0);
+        assert_int_equal(metrics.calibration[4].n_rows, 1);
 }
 
 static void test_empty_bins_have_no_means(void **state) {
@@ -279,6 +289,7 @@ int main(void) {
                 cmocka_unit_test(test_large_margins_do_not_overflow),
                 cmocka_unit_test(test_one_class_and_no_rows),
                 cmocka_unit_test(test_calibration_bins),
+                cmocka_unit_test(test_a_bin_takes_its_upper_end),
                 cmocka_unit_test(test_empty_bins_have_no_means),
                 cmocka_unit_test(test_f1_is_an_exact_fraction),
                 cmocka_unit_test(test_json_says_every_figure),
