@@ -1,8 +1,6 @@
 #include "services/stage_cache.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/error.h"
@@ -57,21 +55,17 @@ static int read_entry(struct store *store, enum stage stage, const char *key, st
 }
 
 int stage_cache_find(struct store *store, enum stage stage, const char *key, const void *input, void *ret_output,
-                     struct stage_to_gateway *ret_end) {
+                     struct stage_manifest *ret_manifest) {
         const struct record *receives = message_record(stage_receives(stage));
         const struct record *emits = message_record(stage_emits(stage));
-        _cleanup_(free_pointer) struct stage_manifest *manifest = calloc(1, sizeof(*manifest));
         int r;
 
-        if (!manifest)
-                return error_origin(-ENOMEM, "reading the cache");
-        r = read_entry(store, stage, key, manifest, ret_output);
+        r = read_entry(store, stage, key, ret_manifest, ret_output);
         if (r)
                 return error_trace(r);
         r = stage_carry_own_blobs(receives, emits, ret_output, check_blob, store);
         if (r)
                 return error_trace(r);
         stage_carry(receives, input, emits, ret_output);
-        *ret_end = manifest->end;
         return 0;
 }

@@ -22,7 +22,7 @@ int stage_cache_key(enum stage stage, const char *build, const struct buffer *pa
 void stage_cache_name(const char *key, char ret_name[STORE_NAME_BYTES]);
 
 /* The output for this input, from the cache: what both messages have in common is the input's. ret_output has room for
- * the message that the stage emits, ret_end is the end of the earlier run's stage. 0, STAGE_CACHE_E_NONE, or a negative
- * errno of the store; on failure the outputs are undefined. */
+ * the message that the stage emits, ret_manifest is that of the run that did the work. 0, STAGE_CACHE_E_NONE, or a
+ * negative errno of the store; on failure the outputs are undefined. */
 int stage_cache_find(struct store *store, enum stage stage, const char *key, const void *input, void *ret_output,
-                     struct stage_to_gateway *ret_end);
+                     struct stage_manifest *ret_manifest);

@@ -78,7 +78,7 @@ static void prepare(struct stage_worker *worker, struct stage_job *job) {
 
 /* From cache, or STAGE_CACHE_E_NONE. What `cache_key` returns is returned through ret_result. */
 static int find_in_cache(struct stage_worker *worker, struct stage_job *job, int *ret_result) {
-        _cleanup_(free_pointer) struct stage_to_gateway *before = calloc(1, sizeof(*before));
+        _cleanup_(free_pointer) struct stage_manifest *before = calloc(1, sizeof(*before));
         _cleanup_(buffer_finish) struct buffer parts = BUFFER_NULL;
         const struct stage_service *service = worker->options.service;
         int r;
@@ -94,9 +94,14 @@ static int find_in_cache(struct stage_worker *worker, struct stage_job *job, int
                                      job->output, before);
         if (r)
                 return error_trace(r);
-        worker->work->n_counts = before->n_counts;
-        memcpy(worker->work->counts, before->counts, sizeof(before->counts));
+        worker->work->n_counts = before->end.n_counts;
+        memcpy(worker->work->counts, before->end.counts, sizeof(before->end.counts));
         job->end.state = RUN_STATE_SKIPPED;
+        if (strcmp(before->run, job->envelope.run) != 0)
+                return 0;
+        /* this run's own work, after which the daemon died before it was said: it ended as it did */
+        job->end = before->end;
+        worker->work->booster_ms = before->end.booster_ms;
         return 0;
 }
 
@@ -174,10 +179,12 @@ static void do_work(struct stage_worker *worker, struct stage_job *job) {
                                               .state = RUN_STATE_SUCCEEDED,
                                               .started_at = started_at };
         r = call_work(worker, job);
-        job->end.finished_at = clock_realtime_ms();
-        if (job->end.finished_at < started_at)
-                job->end.finished_at = started_at;
-        job->end.work_ms = (clock_monotonic_ns() - started_ns) / 1000000;
+        if (!job->end.finished_at) {
+                job->end.finished_at = clock_realtime_ms();
+                if (job->end.finished_at < started_at)
+                        job->end.finished_at = started_at;
+                job->end.work_ms = (clock_monotonic_ns() - started_ns) / 1000000;
+        }
         judge(worker, job, r);
 }
 

@@ -1,0 +1,205 @@
+/* A stage's binary between two neighbours of the test. */
+
+#include "tests/stage/stage_fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "proto/gateway_to_stage.h"
+
+#define PIPELINE \
+        "name: flowers\nschema: schema.yaml\nsource: {uri: 'generate:rows=10,seed=1'}\n" \
+        "store: {uri: '${FIXTURE_STORE:-file://store}'}\n"
+
+static void on_lossy(void *context, const char *key, const uint8_t *body, size_t n_bytes) {
+        struct envelope envelope = ENVELOPE_NULL;
+        struct fixture *fixture = context;
+        struct fault fault = FAULT_NULL;
+
+        assert_int_equal(envelope_unpack(body, n_bytes, &envelope, &fault), 0);
+        assert_string_equal(key, envelope.run);
+        if (envelope.type == MESSAGE_HEARTBEAT) {
+                assert_int_equal(heartbeat_unpack(&envelope, &fixture->heartbeat, &fault), 0);
+                fixture->n_heartbeats++;
+        } else {
+                assert_int_equal(progress_unpack(&envelope, &fixture->progress, &fault), 0);
+                fixture->about = envelope;
+                fixture->n_progress++;
+        }
+}
+
+int fixture_setup(void **state) {
+        struct fixture *fixture = calloc(1, sizeof(*fixture));
+        void *scratch = NULL;
+
+        assert_non_null(fixture);
+        assert_int_equal(scratch_setup(&scratch), 0);
+        fixture->scratch = scratch;
+        fixture->binary = getenv("FAKE_STAGE");
+        fixture->stage = STAGE_VALIDATOR;
+        snprintf(fixture->home, sizeof(fixture->home), "%s/home", fixture->scratch->folder);
+        snprintf(fixture->log, sizeof(fixture->log), "%s/log", fixture->scratch->folder);
+        snprintf(fixture->endpoint, sizeof(fixture->endpoint), "ipc://%.100s/stage", fixture->scratch->folder);
+        assert_int_equal(file_replace(scratch_path(fixture->scratch, "pipeline.yaml"), PIPELINE, strlen(PIPELINE)), 0);
+        assert_int_equal(file_make_folders(fixture->home), 0);
+        station_name(&fixture->gateway, fixture->scratch, "gateway");
+        station_name(&fixture->next, fixture->scratch, "next");
+        fixture->gateway.hooks = (struct courier_hooks){ .context = fixture, .on_lossy = on_lossy };
+        station_open(&fixture->gateway);
+        station_open(&fixture->next);
+        *state = fixture;
+        return 0;
+}
+
+int fixture_teardown(void **state) {
+        struct fixture *fixture = *state;
+        void *scratch = fixture->scratch;
+        int r;
+
+        if (fixture->pid > 0) {
+                kill(fixture->pid, SIGKILL);
+                waitpid(fixture->pid, NULL, 0);
+        }
+        station_close(&fixture->gateway);
+        station_close(&fixture->next);
+        r = scratch_teardown(&scratch);
+        free(fixture);
+        return r;
+}
+
+void fixture_environment(struct fixture *fixture, ...) {
+        va_list pairs;
+        const char *name;
+
+        fixture->n_variables = 0;
+        va_start(pairs, fixture);
+        while ((name = va_arg(pairs, const char *))) {
+                assert_true(fixture->n_variables < FIXTURE_VARIABLES_MOST);
+                fixture->variables[fixture->n_variables][0] = name;
+                fixture->variables[fixture->n_variables++][1] = va_arg(pairs, const char *);
+        }
+        va_end(pairs);
+}
+
+static void become_stage(const struct fixture *fixture) {
+        int log = open(fixture->log, O_WRONLY | O_APPEND | O_CREAT, 0600);
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(log, STDERR_FILENO);
+        setenv("CONVOY_HOME", fixture->home, 1);
+        setenv("CONVOY_PIPELINE", fixture->scratch->folder, 1);
+        setenv("CONVOY_LOG", "debug", 1);
+        setenv(stage_endpoint_variable(fixture->stage), fixture->endpoint, 1);
+        setenv(stage_endpoint_variable(stage_next(fixture->stage)), fixture->next.endpoint, 1);
+        setenv(stage_endpoint_variable(STAGE_GATEWAY), fixture->gateway.endpoint, 1);
+        for (size_t i = 0; i < fixture->n_variables; i++)
+                setenv(fixture->variables[i][0], fixture->variables[i][1], 1);
+        execl(fixture->binary, fixture->binary, (char *)NULL);
+        _exit(127);
+}
+
+void fixture_start(struct fixture *fixture) {
+        assert_int_equal(fixture->pid, 0);
+        fixture->pid = fork();
+        if (!fixture->pid)
+                become_stage(fixture);
+        assert_true(fixture->pid > 0);
+}
+
+static bool has_ended(struct fixture *fixture, int *ret_status) {
+        if (waitpid(fixture->pid, ret_status, WNOHANG) != fixture->pid)
+                return false;
+        fixture->pid = 0;
+        return true;
+}
+
+int fixture_await_end(struct fixture *fixture) {
+        int status = -1;
+
+        FIXTURE_AWAIT(fixture, has_ended(fixture, &status));
+        return status;
+}
+
+int fixture_end(struct fixture *fixture, int signal) {
+        assert_int_equal(kill(fixture->pid, signal), 0);
+        return fixture_await_end(fixture);
+}
+
+void fixture_post_bytes(struct fixture *fixture, const char *key, const void *bytes, size_t n_bytes) {
+        struct station *station = &fixture->gateway;
+
+        assert_int_equal(spool_begin(station->spool), 0);
+        assert_int_equal(courier_post(station->courier, fixture->endpoint, key, bytes, n_bytes), 0);
+        assert_int_equal(spool_commit(station->spool), 0);
+        assert_int_equal(courier_flush(station->courier), 0);
+}
+
+void fixture_post(struct fixture *fixture, enum message_type type, const char *run, int64_t attempt,
+                  const void *message) {
+        _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL;
+        struct envelope envelope = ENVELOPE_NULL;
+
+        envelope_init(&envelope, run, attempt, 5, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        assert_int_equal(envelope_pack(&envelope, type, message_record(type), message, &frame), 0);
+        fixture_post_bytes(fixture, run, frame.data, frame.n_bytes);
+}
+
+void fixture_cancel(struct fixture *fixture, const char *run, int64_t attempt) {
+        const struct gateway_to_stage cancel = { .command = STAGE_COMMAND_CANCEL };
+
+        fixture_post(fixture, MESSAGE_GATEWAY_TO_STAGE, run, attempt, &cancel);
+}
+
+void fixture_read(struct station *station, int64_t index, enum message_type type, struct envelope *ret_envelope,
+                  void *ret_message) {
+        struct spool_message message = SPOOL_MESSAGE_NULL;
+        struct fault fault = FAULT_NULL;
+
+        for (int64_t i = 0; i <= index; i++)
+                assert_int_equal(spool_inbox_next(station->spool, message.number, &message), 0);
+        assert_int_equal(envelope_unpack(message.body.data, message.body.n_bytes, ret_envelope, &fault), 0);
+        assert_int_equal(envelope_unpack_body(ret_envelope, type, message_record(type), ret_message, &fault), 0);
+        assert_string_equal(message.key, ret_envelope->run);
+        spool_message_finish(&message);
+        ret_envelope->body = NULL;
+}
+
+void fixture_await_notice(struct fixture *fixture, int64_t n_notices, struct envelope *ret_envelope,
+                          struct stage_to_gateway *ret_notice) {
+        FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->gateway) >= n_notices);
+        assert_int_equal(station_n_inbox(&fixture->gateway), n_notices);
+        fixture_read(&fixture->gateway, n_notices - 1, MESSAGE_STAGE_TO_GATEWAY, ret_envelope, ret_notice);
+}
+
+void fixture_path(const struct fixture *fixture, const char *name, char ret_path[700]) {
+        snprintf(ret_path, 700, "%.590s/%.100s", fixture->home, name);
+}
+
+int64_t fixture_n_bytes(const struct fixture *fixture, const char *name) {
+        struct stat status;
+        char path[700];
+
+        fixture_path(fixture, name, path);
+        return stat(path, &status) ? 0 : status.st_size;
+}
+
+void fixture_touch(const struct fixture *fixture, const char *name) {
+        char path[700];
+
+        fixture_path(fixture, name, path);
+        assert_int_equal(file_replace(path, "", 0), 0);
+}
+
+bool fixture_log_has(const struct fixture *fixture, const char *text) {
+        _cleanup_(buffer_finish) struct buffer log = BUFFER_NULL;
+
+        if (file_read(fixture->log, (size_t)16 << 20, &log))
+                return false;
+        return memmem(log.data, log.n_bytes, text, strlen(text));
+}

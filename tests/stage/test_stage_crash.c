@@ -1,0 +1,159 @@
+/* A stage killed at each point, or away from its store: every run it accepted ends, and is told once. */
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+#include "proto/stage_manifest.h"
+#include "tests/stage/stage_samples.h"
+
+static struct validator_to_transformer output, undisturbed;
+static struct stage_to_gateway notice;
+static struct envelope envelope;
+
+static void expect_kill(struct fixture *fixture) {
+        int status = fixture_await_end(fixture);
+
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* RUN_A works undisturbed, RUN_B with the same input and without cache is killed once and begun again. */
+static void survives(struct fixture *fixture, const char *point, int64_t n_works) {
+        char crash[64], path[700];
+
+        snprintf(crash, sizeof(crash), "validator:%s:1", point);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 1);
+        fixture_read(&fixture->next, 0, MESSAGE_VALIDATOR_TO_TRANSFORMER, &envelope, &undisturbed);
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        fixture_path(fixture, "works", path);
+        assert_int_equal(remove(path), 0);
+
+        fixture_environment(fixture, "CONVOY_CRASH", crash, "FIXTURE_STORE", "file://another", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_B, 1, 10);
+        expect_kill(fixture);
+        fixture_start(fixture);
+        fixture_await_notice(fixture, 2, &envelope, &notice);
+        assert_string_equal(envelope.run, RUN_B);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 2 && station_n_outbox(&fixture->gateway) == 0);
+        fixture_read(&fixture->next, 1, MESSAGE_VALIDATOR_TO_TRANSFORMER, &envelope, &output);
+        assert_memory_equal(&output, &undisturbed, sizeof(output));
+        assert_int_equal(fixture_n_bytes(fixture, "works"), n_works);
+
+        /* nothing more is to come */
+        FIXTURE_AWAIT(fixture, fixture->heartbeat.pid == fixture->pid && fixture->heartbeat.n_outbox == 0);
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        assert_int_equal(station_n_inbox(&fixture->next), 2);
+        assert_int_equal(station_n_inbox(&fixture->gateway), 2);
+}
+
+static void killed_when_the_message_was_accepted(void **state) {
+        survives(*state, "accepted", 1);
+}
+
+static void killed_at_work(void **state) {
+        survives(*state, "working", 2);
+}
+
+static void killed_when_the_result_was_stored(void **state) {
+        survives(*state, "stored", 1);
+}
+
+static void killed_when_the_end_was_committed(void **state) {
+        survives(*state, "committed", 1);
+}
+
+/* Without a cache the work is done again, to the same bytes. */
+static void killed_when_the_result_was_stored_without_a_cache(void **state) {
+        struct fixture *fixture = *state;
+
+        fixture_environment(fixture, "CONVOY_CRASH", "stored:1", "FAKE_DECIDES", "1", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        expect_kill(fixture);
+        fixture_start(fixture);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        assert_int_equal(fixture_n_bytes(fixture, "works"), 2);
+}
+
+static void a_message_that_kills_each_time_is_given_up(void **state) {
+        struct fixture *fixture = *state;
+
+        fixture_environment(fixture, "CONVOY_CRASH", "validator:working", NULL);
+        sample_post(fixture, RUN_A, 1, 10);
+        for (int i = 0; i < SPOOL_STARTS_MAX; i++) {
+                fixture_start(fixture);
+                expect_kill(fixture);
+        }
+        fixture_start(fixture);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_FAILED);
+        assert_string_equal(notice.error.code, "STAGE_CRASHED");
+        assert_int_equal(fixture_n_bytes(fixture, "works"), SPOOL_STARTS_MAX);
+        FIXTURE_AWAIT(fixture, fixture->heartbeat.n_dead == 1);
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        assert_int_equal(station_n_inbox(&fixture->next), 0);
+}
+
+static void a_store_that_is_away_is_waited_for(void **state) {
+        struct fixture *fixture = *state;
+        char path[700];
+
+        fixture_touch(fixture, "file");
+        fixture_path(fixture, "file", path);
+        fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(station_n_inbox(&fixture->gateway), 0);
+        assert_int_equal(remove(path), 0);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 1);
+}
+
+static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
+        struct fixture *fixture = *state;
+        struct station stage = { 0 };
+        char path[700];
+
+        fixture_touch(fixture, "file");
+        fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+
+        fixture_path(fixture, "spool/validator.db", path);
+        assert_int_equal(spool_open(path, &stage.spool), 0);
+        assert_int_equal(db_exec(spool_db(stage.spool), "UPDATE inbox SET received_ms = received_ms - 86400000"), 0);
+        stage.spool = spool_destroy(stage.spool);
+        fixture_start(fixture);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_FAILED);
+        assert_string_equal(notice.error.code, "STORE_UNAVAILABLE");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(killed_when_the_message_was_accepted, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(killed_at_work, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(killed_when_the_result_was_stored, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(killed_when_the_end_was_committed, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(killed_when_the_result_was_stored_without_a_cache, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_message_that_kills_each_time_is_given_up, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_store_that_is_away_is_waited_for, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_store_that_stays_away_for_a_day_fails_the_run, fixture_setup,
+                                                fixture_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
