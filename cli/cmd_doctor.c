@@ -1,0 +1,368 @@
+/* convoy doctor: each part looked at, each trouble with what to do. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/place.h"
+#include "cli/version.h"
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/base/json_builder.h"
+#include "common/data/schema.h"
+
+enum {
+        CHECKS_MOST = 32,
+        SENTENCE_BYTES = 1024,
+        FAULT_BYTES = 2048,
+        ASK_MS = 3000,
+        CHECK_SECONDS = 20, /* that a daemon's --check may take */
+        EXIT_NOT_STARTED = 127,
+};
+
+#define FREE_BYTES_LEAST (UINT64_C(1) << 30)
+
+static const struct option_row OPTIONS[] = {
+        COMMAND_OPTIONS_GATEWAY,
+        COMMAND_OPTION_HOME,
+        COMMAND_OPTION_PIPELINE,
+        { "rebuild", NULL, NULL, OPTION_FLAG, 0, 0, NULL, NULL,
+          "make the gateway's list of runs anew from the manifests in the store; the gateway must not run" },
+        COMMAND_OPTION_JSON("the findings"),
+};
+
+static const struct option_table TABLE = {
+        .program = "convoy doctor",
+        .summary = "Looks at pipeline, programs, home, store, registry, gateway and stages, and says what to do",
+        .rows = OPTIONS,
+        .n_rows = N_ELEMENTS(OPTIONS),
+        .sections = "Exit codes: 0 all is well, 1 something is not.\n",
+};
+
+enum outcome {
+        WELL,
+        DOUBTFUL,
+        WRONG,
+};
+
+static const char *const outcome_names[] = { "ok", "warning", "wrong" };
+
+struct check {
+        const char *name;
+        enum outcome outcome;
+        char sentence[SENTENCE_BYTES];
+};
+
+struct doctor {
+        const struct options *options;
+        struct pipeline *pipeline; /* NULL when it cannot be read */
+        struct check checks[CHECKS_MOST];
+        size_t n_checks;
+};
+
+static void doctor_finish(struct doctor *doctor) {
+        free(doctor->pipeline);
+}
+
+static void note(struct doctor *doctor, const char *name, enum outcome outcome, const char *format, ...) _printf_(4, 5);
+
+static void note(struct doctor *doctor, const char *name, enum outcome outcome, const char *format, ...) {
+        struct check *check;
+        va_list arguments;
+
+        if (doctor->n_checks == CHECKS_MOST)
+                return;
+        check = &doctor->checks[doctor->n_checks++];
+        check->name = name;
+        check->outcome = outcome;
+        va_start(arguments, format);
+        vsnprintf(check->sentence, sizeof(check->sentence), format, arguments);
+        va_end(arguments);
+}
+
+static void note_result(struct doctor *doctor, const char *name, int result, const struct fault *fault) {
+        char text[FAULT_BYTES];
+
+        if (result == FAULT_E_INPUT)
+                note(doctor, name, WRONG, "%s", fault_format(fault, text, sizeof(text)));
+        else
+                note(doctor, name, WRONG, "%s", result < 0 ? strerror(-result) : "cannot be read; the log says why");
+}
+
+static void check_pipeline(struct doctor *doctor) {
+        _cleanup_(schema_destroy_pointer) struct schema *schema = NULL;
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        r = place_load_pipeline(doctor->options, &doctor->pipeline, &fault);
+        if (!r)
+                r = schema_load(doctor->pipeline->schema, &fault, &schema);
+        if (r)
+                note_result(doctor, "pipeline", r, &fault);
+        else
+                note(doctor, "pipeline", WELL, "%s in %s", doctor->pipeline->parameters.name, doctor->pipeline->folder);
+}
+
+/* The exit code of `program --check`, its words thrown away; -1 when it was killed or took too long. */
+static int run_check(const char *program) {
+        const char *const argv[] = { program, "--check", NULL };
+        pid_t pid = fork();
+        int status;
+
+        if (!pid) {
+                /* survives exec, so a program that hangs is ended */
+                alarm(CHECK_SECONDS);
+                if (!freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "w", stdout))
+                        _exit(EXIT_NOT_STARTED);
+                execv(program, (char *const *)(uintptr_t)argv);
+                _exit(EXIT_NOT_STARTED);
+        }
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+                return -1;
+        return WEXITSTATUS(status);
+}
+
+static void check_programs(struct doctor *doctor) {
+        char path[PLACE_BYTES], folder[PLACE_BYTES];
+        struct fault fault = FAULT_NULL;
+        int r, n_well = 0;
+
+        if (doctor->pipeline)
+                setenv("CONVOY_PIPELINE", doctor->pipeline->folder, 1);
+        if (!place_absolute(options_text(doctor->options, "home"), folder))
+                setenv("CONVOY_HOME", folder, 1);
+        for (int i = 0; i < STAGE_N; i++) {
+                r = place_daemon((enum stage)i, path, &fault);
+                if (r) {
+                        note_result(doctor, "programs", r, &fault);
+                        continue;
+                }
+                r = run_check(path);
+                if (r)
+                        note(doctor, "programs", WRONG, "%s --check ends with %d; run it to see why", path, r);
+                else
+                        n_well++;
+        }
+        if (n_well == STAGE_N)
+                note(doctor, "programs", WELL, "all %d are there and accept the configuration", n_well);
+}
+
+static void check_home(struct doctor *doctor) {
+        const char *home = options_text(doctor->options, "home");
+        struct statvfs disk;
+        uint64_t n_free;
+
+        if (!file_exists(home)) {
+                note(doctor, "home", DOUBTFUL, "%s is not there yet; `convoy up` makes it", home);
+                return;
+        }
+        if (access(home, R_OK | W_OK | X_OK)) {
+                note(doctor, "home", WRONG, "%s cannot be used: %s; choose another with --home or CONVOY_HOME", home,
+                     strerror(errno));
+                return;
+        }
+        if (statvfs(home, &disk)) {
+                note(doctor, "home", WRONG, "%s: %s", home, strerror(errno));
+                return;
+        }
+        n_free = (uint64_t)disk.f_bavail * disk.f_frsize;
+        if (n_free < FREE_BYTES_LEAST)
+                note(doctor, "home", DOUBTFUL, "%s has only %llu MiB left on its disk; make room", home,
+                     (unsigned long long)(n_free >> 20));
+        else
+                note(doctor, "home", WELL, "%s, %llu MiB free", home, (unsigned long long)(n_free >> 20));
+}
+
+/* Writes, reads and removes an object of its own. */
+static int probe(struct store *store) {
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+        static const char text[] = "convoy doctor was here";
+        char name[64];
+        int r;
+
+        snprintf(name, sizeof(name), "doctor-%d", (int)getpid());
+        r = store_put(store, name, text, sizeof(text));
+        if (!r)
+                r = store_get(store, name, &content, NULL);
+        if (!r)
+                r = store_remove(store, name);
+        return r;
+}
+
+static void check_store(struct doctor *doctor) {
+        _cleanup_(store_close_pointer) struct store *store = NULL;
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        if (!file_exists(options_text(doctor->options, "home")))
+                return;
+        r = place_open_store(options_text(doctor->options, "home"), doctor->pipeline->store_uri, &store, &fault);
+        if (!r)
+                r = probe(store);
+        if (r)
+                note_result(doctor, "store", r, &fault);
+        else
+                note(doctor, "store", WELL, "%s can be written and read", doctor->pipeline->store_uri);
+}
+
+static void check_registry(struct doctor *doctor) {
+        _cleanup_(store_close_pointer) struct store *store = NULL;
+        _cleanup_(version_finish) struct version version = VERSION_NULL;
+        _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        const struct pipeline *pipeline = doctor->pipeline;
+        struct registry registry;
+        struct fault fault = FAULT_NULL;
+        int64_t champion = ALIASES_NONE;
+        int r;
+
+        if (!aliases || !file_exists(options_text(doctor->options, "home")))
+                return;
+        r = place_open_store(options_text(doctor->options, "home"), pipeline->registry_uri, &store, &fault);
+        if (!r)
+                r = registry_init(&registry, store, pipeline->parameters.name);
+        if (!r)
+                r = registry_read_aliases(&registry, aliases);
+        if (!r)
+                champion = aliases_find(aliases, ALIASES_CHAMPION);
+        if (!r && champion != ALIASES_NONE)
+                r = version_load(&registry, champion, &version, &fault);
+        if (r)
+                note_result(doctor, "registry", r, &fault);
+        else if (champion == ALIASES_NONE)
+                note(doctor, "registry", WELL, "no version yet; `convoy train` makes one");
+        else
+                note(doctor, "registry", WELL, "version %lld of %s is the champion and sound", (long long)champion,
+                     pipeline->parameters.name);
+}
+
+static void check_stages(struct doctor *doctor, const struct json_value *ready) {
+        struct json_object_iterator iterator = json_iterate_object(json_get(ready, "stages"));
+        const char *name, *model = json_text(json_get(ready, "model"));
+        const struct json_value *value;
+        size_t n_name, n_dead = 0;
+        bool is_alive;
+
+        while (json_next_member(&iterator, &name, &n_name, &value)) {
+                if (json_as_bool(value, &is_alive) && is_alive)
+                        continue;
+                note(doctor, "stages", WRONG, "the %s is not heard from; is convoy-%s running with this home?", name,
+                     name);
+                n_dead++;
+        }
+        if (!n_dead)
+                note(doctor, "stages", WELL, "all are alive");
+        if (model && !strcmp(model, "unusable"))
+                note(doctor, "model", WRONG,
+                     "the champion cannot be loaded; the gateway's log says why, and `convoy "
+                     "models rollback` goes back to another");
+}
+
+static void check_gateway(struct doctor *doctor) {
+        _cleanup_(client_destroy_pointer) struct client *client = NULL;
+        _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;
+        _cleanup_(json_destroy_pointer) struct json *json = NULL;
+        struct client_request request = { .method = "GET", .path = "/readyz?line=1", .timeout_ms = ASK_MS };
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        r = client_create(doctor->options, &client);
+        if (!r)
+                r = client_ask(client, &request, &response);
+        if (r < 0) {
+                note_result(doctor, "gateway", r, &fault);
+                return;
+        }
+        if (r == HTTP_E_UNREACHABLE) {
+                note(doctor, "gateway", WRONG,
+                     "nobody answers at %s; start the line with `convoy up`, or say where it "
+                     "is with --url or CONVOY_URL",
+                     client_url(client));
+                return;
+        }
+        if (r || json_parse(buffer_text(&response.body), response.body.n_bytes, &fault, &json) ||
+            !json_is_object(json_get(json_root(json), "stages"))) {
+                note(doctor, "gateway", WRONG,
+                     "what answers at %s is no gateway%s%s; choose another port with --port of `convoy up`",
+                     client_url(client), r ? ": " : "", r ? response.sentence : "");
+                return;
+        }
+        note(doctor, "gateway", WELL, "answers at %s", client_url(client));
+        check_stages(doctor, json_root(json));
+}
+
+static int conclude(const struct doctor *doctor) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct json_builder json = json_begin(&text, JSON_PRETTY);
+        bool is_well = true;
+
+        for (size_t i = 0; i < doctor->n_checks; i++)
+                is_well &= doctor->checks[i].outcome != WRONG;
+        json_begin_object(&json);
+        json_key_bool(&json, "well", is_well);
+        json_key(&json, "checks");
+        json_begin_array(&json);
+        for (size_t i = 0; i < doctor->n_checks; i++) {
+                const struct check *check = &doctor->checks[i];
+
+                json_begin_object(&json);
+                json_key_text(&json, "name", check->name);
+                json_key_text(&json, "outcome", outcome_names[check->outcome]);
+                json_key_text(&json, "message", check->sentence);
+                json_end_object(&json);
+                if (!options_flag(doctor->options, "json"))
+                        printf("%-8s %-9s %s\n", outcome_names[check->outcome], check->name, check->sentence);
+        }
+        json_end_array(&json);
+        json_end_object(&json);
+        if (json_end(&json))
+                return command_fail("out of memory");
+        if (options_flag(doctor->options, "json"))
+                fputs(buffer_text(&text), stdout);
+        return is_well ? COMMAND_DONE : COMMAND_FAILED;
+}
+
+/* Becomes the gateway, which alone knows its ledger. */
+static int rebuild(const struct options *options) {
+        char program[PLACE_BYTES], pipeline[PLACE_BYTES], home[PLACE_BYTES];
+        const char *const argv[] = { program, "--rebuild", "--home", home, "--pipeline", pipeline, NULL };
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        r = place_daemon(STAGE_GATEWAY, program, &fault);
+        if (!r)
+                r = place_pipeline(options_text(options, "pipeline"), pipeline, &fault);
+        if (!r)
+                r = place_absolute(options_text(options, "home"), home);
+        if (r)
+                return command_end(r, &fault, COMMAND_MISCONFIGURED);
+        execv(program, (char *const *)(uintptr_t)argv);
+        return command_fail("%s cannot be started: %s", program, strerror(errno));
+}
+
+int cmd_doctor(int argc, char **argv) {
+        _cleanup_(options_destroy_pointer) struct options *options = NULL;
+        _cleanup_(doctor_finish) struct doctor doctor = { 0 };
+        int exit_code;
+
+        if (!command_options(&TABLE, argc, argv, &options, &exit_code))
+                return exit_code;
+        if (options_flag(options, "rebuild"))
+                return rebuild(options);
+        doctor.options = options;
+        check_pipeline(&doctor);
+        check_programs(&doctor);
+        check_home(&doctor);
+        if (doctor.pipeline) {
+                check_store(&doctor);
+                check_registry(&doctor);
+        }
+        check_gateway(&doctor);
+        return conclude(&doctor);
+}

@@ -1,0 +1,301 @@
+/* convoy models: versions and aliases. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/client.h"
+#include "cli/command.h"
+#include "cli/place.h"
+#include "cli/reference.h"
+#include "cli/version.h"
+#include "common/base/error.h"
+#include "common/base/nearest.h"
+
+enum {
+        PATH_BYTES = 512,
+        ALIASES_TEXT_BYTES = 256,
+};
+
+static const struct option_row OPTIONS[] = {
+        COMMAND_OPTIONS_GATEWAY,
+        { "out", NULL, NULL, OPTION_TEXT, 0, 0, NULL, "DIR", "pull: the folder to make" },
+        { "to", NULL, NULL, OPTION_INT, 1, 1e15, NULL, "VERSION",
+          "rollback: to which version; else an earlier champion" },
+        { "reason", NULL, "", OPTION_TEXT, 0, 0, NULL, "TEXT", "why, kept in the history" },
+        COMMAND_OPTION_HOME,
+        COMMAND_OPTION_PIPELINE,
+        COMMAND_OPTION_JSON("the answer"),
+};
+
+static const char SECTIONS[] =
+        "convoy models                         list the versions\n"
+        "convoy models pull [NAME@champion|N] --out DIR\n"
+        "                                      copy a version, verified, from the registry to a folder\n"
+        "convoy models promote VERSION         make it the champion, which also releases a pin\n"
+        "convoy models rollback [--to N]       back to an earlier champion, and pin it\n"
+        "convoy models pin | unpin             while pinned, accepted models become challengers\n";
+
+static const struct option_table TABLE = {
+        .program = "convoy models",
+        .summary = "Lists the versions of the model, copies one, or moves its aliases",
+        .operands = "[pull | promote | rollback | pin | unpin] [VERSION]",
+        .n_operands_max = 2,
+        .rows = OPTIONS,
+        .n_rows = N_ELEMENTS(OPTIONS),
+        .sections = SECTIONS,
+};
+
+/* The one model that the gateway serves, as GET /models tells it. */
+struct served {
+        struct client *client;
+        struct json *document;
+        const struct json_value *model;
+        const char *name;
+};
+
+static void served_finish(struct served *served) {
+        json_destroy(served->document);
+        client_destroy(served->client);
+}
+
+static int served_get(const struct options *options, struct served *served) {
+        const struct json_value *model = NULL;
+        struct json_array_iterator iterator;
+        int r;
+
+        r = client_create(options, &served->client);
+        if (r)
+                return command_end(r, NULL, COMMAND_FAILED);
+        r = client_get(served->client, "/models", &served->document);
+        if (r)
+                return r;
+        iterator = json_iterate_array(json_get(json_root(served->document), "models"));
+        json_next_element(&iterator, &model);
+        served->model = model;
+        served->name = json_text(json_get(model, "name"));
+        if (!served->name || !registry_model_is_valid(served->name))
+                return command_fail("what answers at %s names no model; check --url or CONVOY_URL",
+                                    client_url(served->client));
+        return COMMAND_DONE;
+}
+
+static int64_t alias_of(const struct served *served, const char *alias) {
+        int64_t version = 0;
+
+        json_as_int64(json_get(json_get(served->model, "aliases"), alias), &version);
+        return version;
+}
+
+/* "champion, previous" */
+static void aliases_of(const struct served *served, int64_t version, char text[ALIASES_TEXT_BYTES]) {
+        struct json_object_iterator iterator = json_iterate_object(json_get(served->model, "aliases"));
+        const struct json_value *value;
+        const char *name;
+        size_t n_name, n = 0;
+        int64_t number;
+
+        text[0] = 0;
+        while (json_next_member(&iterator, &name, &n_name, &value))
+                if (json_as_int64(value, &number) && number == version && n < ALIASES_TEXT_BYTES)
+                        n += (size_t)snprintf(text + n, ALIASES_TEXT_BYTES - n, "%s%s", n ? ", " : "", name);
+}
+
+static void print_version(const struct served *served, const struct json_value *version) {
+        const struct json_value *metrics = json_get(version, "metrics");
+        const char *run = json_text(json_get(version, "run_id")), *at = json_text(json_get(version, "created_at"));
+        char aliases[ALIASES_TEXT_BYTES], f1[32] = "", auc[32] = "";
+        int64_t number = 0;
+        double value;
+
+        json_as_int64(json_get(version, "version"), &number);
+        aliases_of(served, number, aliases);
+        if (json_as_double(json_get(metrics, "f1"), &value))
+                snprintf(f1, sizeof(f1), "%.4f", value);
+        if (json_as_double(json_get(metrics, "auc"), &value))
+                snprintf(auc, sizeof(auc), "%.4f", value);
+        printf("%7" PRId64 "  %-24s  %6s  %6s  %-36s  %s\n", number, at ? at : "", f1, auc, run ? run : "", aliases);
+}
+
+static int list(const struct options *options) {
+        _cleanup_(served_finish) struct served served = { 0 };
+        struct json_array_iterator iterator;
+        const struct json_value *version;
+        bool is_pinned = false;
+        int r;
+
+        r = served_get(options, &served);
+        if (r)
+                return r;
+        if (options_flag(options, "json"))
+                return command_print_json(json_root(served.document));
+        printf("%s\n%7s  %-24s  %6s  %6s  %-36s  %s\n", served.name, "VERSION", "CREATED", "F1", "AUC", "RUN",
+               "ALIASES");
+        iterator = json_iterate_array(json_get(served.model, "versions"));
+        while (json_next_element(&iterator, &version))
+                print_version(&served, version);
+        if (json_as_bool(json_get(served.model, "pinned"), &is_pinned) && is_pinned)
+                printf("the champion is pinned: accepted models become challengers until `convoy models unpin`\n");
+        return COMMAND_DONE;
+}
+
+/* Posts and prints where the aliases stand now. */
+static int move(const struct options *options, struct served *served, const char *path, const struct buffer *body) {
+        _cleanup_(json_destroy_pointer) struct json *answer = NULL;
+        int64_t champion = 0;
+        bool is_pinned = false;
+        int r;
+
+        r = client_post(served->client, path, body, &answer);
+        if (r)
+                return r;
+        if (options_flag(options, "json"))
+                return command_print_json(json_root(answer));
+        json_as_int64(json_get(json_get(json_root(answer), "aliases"), ALIASES_CHAMPION), &champion);
+        json_as_bool(json_get(json_root(answer), "pinned"), &is_pinned);
+        printf("%s: version %" PRId64 " is the champion%s\n", served->name, champion, is_pinned ? ", pinned" : "");
+        return COMMAND_DONE;
+}
+
+/* The number meant by the operand, from what the gateway has told. */
+static int number_of(const struct served *served, const char *text, int64_t *ret_number) {
+        struct reference reference;
+        struct fault fault = FAULT_NULL;
+        int64_t number;
+
+        if (reference_parse(text, served->name, &reference, &fault)) {
+                command_end(FAULT_E_INPUT, &fault, COMMAND_MISCONFIGURED);
+                return COMMAND_MISCONFIGURED;
+        }
+        if (strcmp(reference.model, served->name) != 0)
+                return command_fail("this gateway serves %s, not %s", served->name, reference.model);
+        number = reference.version ? reference.version : alias_of(served, reference.alias);
+        if (!number)
+                return command_fail("%s has no alias %s; `convoy models` lists them", served->name, reference.alias);
+        *ret_number = number;
+        return COMMAND_DONE;
+}
+
+static int promote(const struct options *options, const char *operand) {
+        _cleanup_(served_finish) struct served served = { 0 };
+        _cleanup_(buffer_finish) struct buffer body = BUFFER_NULL;
+        struct json_builder json = json_begin(&body, JSON_COMPACT);
+        char path[PATH_BYTES];
+        int64_t number = 0;
+        int r;
+
+        if (!operand) {
+                command_fail("say which version: convoy models promote VERSION");
+                return COMMAND_MISCONFIGURED;
+        }
+        r = served_get(options, &served);
+        if (!r)
+                r = number_of(&served, operand, &number);
+        if (r)
+                return r;
+        json_begin_object(&json);
+        json_key_int64(&json, "version", number);
+        json_key_int64(&json, "expect", alias_of(&served, ALIASES_CHAMPION));
+        json_key_text(&json, "reason", options_text(options, "reason"));
+        json_end_object(&json);
+        if (json_end(&json))
+                return command_fail("out of memory");
+        snprintf(path, sizeof(path), "/models/%s/aliases/" ALIASES_CHAMPION, served.name);
+        return move(options, &served, path, &body);
+}
+
+static int roll_back(const struct options *options) {
+        _cleanup_(served_finish) struct served served = { 0 };
+        _cleanup_(buffer_finish) struct buffer body = BUFFER_NULL;
+        struct json_builder json = json_begin(&body, JSON_COMPACT);
+        char path[PATH_BYTES];
+        int r;
+
+        r = served_get(options, &served);
+        if (r)
+                return r;
+        if (!alias_of(&served, ALIASES_CHAMPION))
+                return command_fail("%s has no champion to roll back from", served.name);
+        json_begin_object(&json);
+        json_key_int64(&json, "from", alias_of(&served, ALIASES_CHAMPION));
+        if (options_is_given(options, "to"))
+                json_key_int64(&json, "to", options_int(options, "to"));
+        json_key_text(&json, "reason", options_text(options, "reason"));
+        json_end_object(&json);
+        if (json_end(&json))
+                return command_fail("out of memory");
+        snprintf(path, sizeof(path), "/models/%s:rollback", served.name);
+        return move(options, &served, path, &body);
+}
+
+static int pin(const struct options *options, const char *action) {
+        _cleanup_(served_finish) struct served served = { 0 };
+        _cleanup_(buffer_finish) struct buffer body = BUFFER_NULL;
+        struct json_builder json = json_begin(&body, JSON_COMPACT);
+        char path[PATH_BYTES];
+        int r;
+
+        r = served_get(options, &served);
+        if (r)
+                return r;
+        json_begin_object(&json);
+        json_key_text(&json, "reason", options_text(options, "reason"));
+        json_end_object(&json);
+        if (json_end(&json))
+                return command_fail("out of memory");
+        snprintf(path, sizeof(path), "/models/%s:%s", served.name, action);
+        return move(options, &served, path, &body);
+}
+
+static int pull(const struct options *options, const char *operand, struct fault *fault) {
+        _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
+        _cleanup_(store_close_pointer) struct store *store = NULL;
+        const char *out = options_text(options, "out");
+        struct registry registry;
+        int64_t number;
+        int r;
+
+        if (!out)
+                return fault_set(fault, "OPTION_OPERANDS", "say where to: convoy models pull %s --out DIR",
+                                 operand ? operand : ALIASES_CHAMPION);
+        r = place_load_pipeline(options, &pipeline, fault);
+        if (!r)
+                r = version_find(pipeline, options_text(options, "home"), operand, &store, &registry, &number, fault);
+        if (!r)
+                r = version_pull(&registry, number, out, fault);
+        if (r)
+                return r;
+        if (options_flag(options, "json"))
+                printf("{\"name\":\"%s\",\"version\":%" PRId64 "}\n", registry.model, number);
+        else
+                printf("version %" PRId64 " of %s is in %s\n", number, registry.model, out);
+        return 0;
+}
+
+int cmd_models(int argc, char **argv) {
+        static const char *const actions[] = { "pull", "promote", "rollback", "pin", "unpin" };
+        _cleanup_(options_destroy_pointer) struct options *options = NULL;
+        struct fault fault = FAULT_NULL;
+        const char *action, *operand;
+        char known[256] = "";
+        int exit_code;
+
+        if (!command_options(&TABLE, argc, argv, &options, &exit_code))
+                return exit_code;
+        action = options_operand(options, 0);
+        operand = options_operand(options, 1);
+        if (!action)
+                return list(options);
+        if (!strcmp(action, "pull"))
+                return command_end(pull(options, operand, &fault), &fault, COMMAND_FAILED);
+        if (!strcmp(action, "promote"))
+                return promote(options, operand);
+        if (!strcmp(action, "rollback"))
+                return roll_back(options);
+        if (!strcmp(action, "pin") || !strcmp(action, "unpin"))
+                return pin(options, action);
+        nearest_explain(action, actions, N_ELEMENTS(actions), known, sizeof(known));
+        command_fail("models cannot %.64s%s", action, known);
+        return COMMAND_MISCONFIGURED;
+}

@@ -1,0 +1,265 @@
+/* Progress: bars, lines and the outcome. */
+
+#include "cli/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/utf8.h"
+
+enum {
+        NAME_COLUMNS = 11,
+        CHARACTER_BYTES_MOST = 4,
+};
+
+static const char *text_of(const struct json_value *object, const char *name) {
+        const char *text = json_text(json_get(object, name));
+
+        return text ? text : "";
+}
+
+int progress_put_number(int64_t number, struct buffer *text) {
+        char digits[32];
+        size_t n;
+        int r = 0;
+
+        snprintf(digits, sizeof(digits), "%" PRId64, number);
+        n = strlen(digits);
+        for (size_t i = 0; i < n && !r; i++) {
+                if (i && (n - i) % 3 == 0 && digits[i - 1] != '-')
+                        r = buffer_append(text, ",", 1);
+                if (!r)
+                        r = buffer_append(text, &digits[i], 1);
+        }
+        return error_trace(r);
+}
+
+/* "45,000 of 100,000 rows" or "45,000 rows"; nothing without progress. */
+static int put_counts(const struct json_value *stage, const char *before, struct buffer *text) {
+        const struct json_value *progress = json_get(stage, "progress");
+        int64_t done, total = -1;
+        int r;
+
+        if (!json_as_int64(json_get(progress, "done"), &done))
+                return 0;
+        r = buffer_append_text(text, before);
+        if (!r)
+                r = progress_put_number(done, text);
+        if (!r && json_as_int64(json_get(progress, "total"), &total) && total != done) {
+                r = buffer_append_text(text, " of ");
+                if (!r)
+                        r = progress_put_number(total, text);
+        }
+        return error_trace(r ? r : buffer_printf(text, " %s", text_of(progress, "unit")));
+}
+
+static int put_time(const struct json_value *stage, const char *before, struct buffer *text) {
+        int64_t ms;
+
+        if (!json_as_int64(json_get(stage, "ms"), &ms))
+                return 0;
+        return error_trace(buffer_printf(text, "%s%.2f s", before, (double)ms / 1000));
+}
+
+/* How much of the bar is full. An unknown total fills half: it is at work, and nobody knows how far. */
+static int bar_of(const struct json_value *stage) {
+        const struct json_value *progress = json_get(stage, "progress");
+        const char *state = text_of(stage, "state");
+        int64_t done = 0, total = 0;
+
+        if (!strcmp(state, "SUCCEEDED") || !strcmp(state, "SKIPPED"))
+                return PROGRESS_BAR_COLUMNS;
+        if (!json_as_int64(json_get(progress, "done"), &done) || done < 0)
+                return 0;
+        if (!json_as_int64(json_get(progress, "total"), &total) || total <= 0)
+                return PROGRESS_BAR_COLUMNS / 2;
+        if (done > total)
+                done = total;
+        return (int)((double)done / (double)total * PROGRESS_BAR_COLUMNS);
+}
+
+/* Cuts what was appended since `from` to so many characters. */
+static void cut_line(struct buffer *text, size_t from, size_t n_columns) {
+        size_t at = from, n;
+
+        for (size_t i = 0; i < n_columns && at < text->n_bytes; i++) {
+                n = utf8_character_bytes(text->data + at, text->n_bytes - at);
+                at += n ? n : 1;
+        }
+        if (at >= text->n_bytes)
+                return;
+        text->n_bytes = at;
+        text->data[at] = 0;
+}
+
+static int put_bar(const struct json_value *stage, size_t n_columns, struct buffer *text) {
+        const char *state = text_of(stage, "state");
+        int n_full = bar_of(stage), r;
+        size_t from = text->n_bytes;
+
+        r = buffer_printf(text, "%-*s [", NAME_COLUMNS, text_of(stage, "name"));
+        for (int i = 0; i < PROGRESS_BAR_COLUMNS && !r; i++)
+                r = buffer_append(text, i < n_full ? "=" : " ", 1);
+        if (!r)
+                r = buffer_append_text(text, "]");
+        if (!r && strcmp(state, "RUNNING") != 0 && strcmp(state, "SUCCEEDED") != 0 && strcmp(state, "PENDING") != 0)
+                r = buffer_printf(text, " %s", state);
+        if (!r)
+                r = put_time(stage, " ", text);
+        if (!r)
+                r = put_counts(stage, json_get(stage, "ms") ? ", " : " ", text);
+        if (r)
+                return error_trace(r);
+        cut_line(text, from, n_columns);
+        return error_trace(buffer_append(text, "\n", 1));
+}
+
+int progress_put_bars(const struct json_value *run, size_t n_columns, struct buffer *text) {
+        struct json_array_iterator iterator = json_iterate_array(json_get(run, "stages"));
+        const struct json_value *stage;
+        int r = 0;
+
+        while (!r && json_next_element(&iterator, &stage))
+                r = put_bar(stage, n_columns, text);
+        return error_trace(r);
+}
+
+static int put_change(const struct json_value *stage, const char *state, struct buffer *text) {
+        int r;
+
+        r = buffer_printf(text, "%-*s ", NAME_COLUMNS, text_of(stage, "name"));
+        for (const char *at = state; *at && !r; at++) {
+                char lower = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+
+                r = buffer_append(text, &lower, 1);
+        }
+        if (!r)
+                r = put_time(stage, " in ", text);
+        if (!r && strcmp(state, "RUNNING") != 0)
+                r = put_counts(stage, ", ", text);
+        return error_trace(r ? r : buffer_append(text, "\n", 1));
+}
+
+int progress_put_changes(const struct json_value *run, char (*states)[PROGRESS_STATE_BYTES], size_t n_states,
+                         struct buffer *text) {
+        struct json_array_iterator iterator = json_iterate_array(json_get(run, "stages"));
+        const struct json_value *stage;
+        int r = 0;
+
+        for (size_t i = 0; i < n_states && !r && json_next_element(&iterator, &stage); i++) {
+                const char *state = text_of(stage, "state");
+
+                if (!strcmp(state, states[i]))
+                        continue;
+                snprintf(states[i], sizeof(states[i]), "%s", state);
+                if (*state && strcmp(state, "PENDING") != 0)
+                        r = put_change(stage, state, text);
+        }
+        return error_trace(r);
+}
+
+static int put_metric(const char *name, const struct json_value *candidate, const struct json_value *champion,
+                      struct buffer *text) {
+        double number;
+        int r;
+
+        if (!json_as_double(json_get(candidate, name), &number))
+                return 0;
+        r = buffer_printf(text, "  %-10s %9.4f", name, number);
+        if (!r && json_as_double(json_get(champion, name), &number))
+                r = buffer_printf(text, " %9.4f", number);
+        return error_trace(r ? r : buffer_append(text, "\n", 1));
+}
+
+static int put_metrics(const struct json_value *run, struct buffer *text) {
+        static const char *const names[] = { "f1",     "precision", "recall", "auc",
+                                             "pr_auc", "log_loss",  "brier",  "threshold" };
+        const struct json_value *metrics = json_get(run, "metrics"), *candidate = json_get(metrics, "candidate");
+        const struct json_value *champion = json_get(metrics, "champion");
+        int64_t n_rows;
+        int r;
+
+        if (!candidate)
+                return 0;
+        r = buffer_printf(text, "  %-10s %9s%s", "", "candidate", champion ? "  champion" : "");
+        if (!r && json_as_int64(json_get(candidate, "n_rows"), &n_rows)) {
+                r = buffer_append_text(text, "   on ");
+                if (!r)
+                        r = progress_put_number(n_rows, text);
+                if (!r)
+                        r = buffer_append_text(text, " test rows");
+        }
+        if (!r)
+                r = buffer_append(text, "\n", 1);
+        for (size_t i = 0; i < N_ELEMENTS(names) && !r; i++)
+                r = put_metric(names[i], candidate, champion, text);
+        return error_trace(r);
+}
+
+static int put_reasons(const struct json_value *run, struct buffer *text) {
+        struct json_array_iterator iterator = json_iterate_array(json_get(run, "reasons"));
+        const struct json_value *reason;
+        int r = 0;
+
+        while (!r && json_next_element(&iterator, &reason)) {
+                const char *message = text_of(reason, "message");
+
+                r = buffer_printf(text, "  %s%s%s\n", text_of(reason, "code"), *message ? ": " : "", message);
+        }
+        return error_trace(r);
+}
+
+static int put_verdict(const struct json_value *run, struct buffer *text) {
+        bool is_accepted = false, is_promoted = false;
+        int64_t version = 0;
+
+        if (!json_as_bool(json_get(run, "accepted"), &is_accepted))
+                return 0;
+        json_as_bool(json_get(run, "promoted"), &is_promoted);
+        json_as_int64(json_get(run, "version"), &version);
+        if (!is_accepted)
+                return error_trace(buffer_append_text(text, "not accepted: no version was published\n"));
+        return error_trace(buffer_printf(text,
+                                         is_promoted ? "accepted: version %" PRId64 " is the champion and answers\n"
+                                                     : "accepted: version %" PRId64
+                                                       " is published as challenger, the champion stays\n",
+                                         version));
+}
+
+/* "the validator failed: CODE: column: message" */
+static int put_error(const struct json_value *run, struct buffer *text) {
+        const struct json_value *error = json_get(run, "error");
+        const char *column = text_of(error, "column"), *file = text_of(error, "file");
+        int64_t number;
+        int r;
+
+        if (!error)
+                return 0;
+        r = buffer_printf(text, "the %s failed: %s: ", text_of(error, "stage"), text_of(error, "code"));
+        if (!r && *file)
+                r = buffer_printf(text, "%s: ", file);
+        if (!r && json_as_int64(json_get(error, "line"), &number) && number > 0)
+                r = buffer_printf(text, "line %" PRId64 ": ", number);
+        if (!r && json_as_int64(json_get(error, "row"), &number) && number >= 0)
+                r = buffer_printf(text, "row %" PRId64 ": ", number);
+        if (!r && *column)
+                r = buffer_printf(text, "%s: ", column);
+        return error_trace(r ? r : buffer_printf(text, "%s\n", text_of(error, "message")));
+}
+
+int progress_put_outcome(const struct json_value *run, struct buffer *text) {
+        int r;
+
+        r = buffer_printf(text, "run %s %s\n", text_of(run, "run_id"), text_of(run, "state"));
+        if (!r)
+                r = put_metrics(run, text);
+        if (!r)
+                r = put_verdict(run, text);
+        if (!r)
+                r = put_reasons(run, text);
+        if (!r)
+                r = put_error(run, text);
+        return error_trace(r);
+}

@@ -1,0 +1,32 @@
+#pragma once
+
+/*
+ * Progress
+ *
+ * A run in words: from the JSON of GET /runs/{id} to lines for people. Pure functions over that JSON, which may lack
+ * anything.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/json.h"
+
+#define PROGRESS_BAR_COLUMNS 28
+
+/* Appends one line per stage with its bar, "transformer  [=====>     ] 45,000 of 100,000 rows". Each line is cut at
+ * n_columns and ends with "\n". 0 or -ENOMEM. */
+int progress_put_bars(const struct json_value *run, size_t n_columns, struct buffer *text);
+
+/* Appends a line, "transformer succeeded in 0.12 s, 50,000 rows\n", for each stage whose state is not the one kept in
+ * states, and keeps it there; PENDING is passed over. states has one text per stage, in their order, "" at first. */
+#define PROGRESS_STATE_BYTES 16
+int progress_put_changes(const struct json_value *run, char (*states)[PROGRESS_STATE_BYTES], size_t n_states,
+                         struct buffer *text);
+
+/* Appends how the run ended: state, metrics of candidate and champion, accepted, promoted, version, reasons, error. */
+int progress_put_outcome(const struct json_value *run, struct buffer *text);
+
+/* Appends a whole number with commas between thousands. */
+int progress_put_number(int64_t number, struct buffer *text);

@@ -1,0 +1,188 @@
+/* Rows: one of three writers behind a descriptor. */
+
+#include "cli/rows.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/place.h"
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/base/json_builder.h"
+#include "common/data/arrow.h"
+#include "common/data/csv.h"
+
+struct rows {
+        const char *path;
+        enum rows_format format;
+        const struct schema *schema;
+        char temporary[PLACE_BYTES]; /* "" for standard output */
+        int fd;
+        bool is_begun;
+        struct arrow_writer *arrow;
+        struct buffer text;
+};
+
+int rows_format_parse(const char *word, const char *path, enum rows_format *ret_format, struct fault *fault) {
+        static const struct {
+                const char *word;
+                enum rows_format format;
+        } words[] = {
+                { "csv", ROWS_CSV },     { "ndjson", ROWS_NDJSON }, { "jsonl", ROWS_NDJSON },
+                { "arrow", ROWS_ARROW }, { "feather", ROWS_ARROW }, { "ipc", ROWS_ARROW },
+        };
+        const char *dot = strrchr(path, '.');
+
+        if (!word)
+                word = dot ? dot + 1 : "";
+        for (size_t i = 0; i < N_ELEMENTS(words); i++)
+                if (!strcasecmp(word, words[i].word)) {
+                        *ret_format = words[i].format;
+                        return 0;
+                }
+        fault_at(fault, path, 0, 0);
+        return fault_set(fault, "FORMAT_UNKNOWN",
+                         "the name does not say what to write; let it end in .csv, .ndjson or .arrow, or give "
+                         "--format");
+}
+
+static int refuse(const char *path, int error, struct fault *fault) {
+        fault_at(fault, path, 0, 0);
+        return fault_set(fault, "FILE_NOT_WRITABLE", "cannot be written: %s", strerror(-error));
+}
+
+int rows_create(const char *path, enum rows_format format, const struct schema *schema, struct rows **ret_rows,
+                struct fault *fault) {
+        _cleanup_(rows_destroy_pointer) struct rows *rows = calloc(1, sizeof(*rows));
+        int r;
+
+        if (!rows)
+                return error_origin(-ENOMEM, "writing rows");
+        rows->path = path;
+        rows->format = format;
+        rows->schema = schema;
+        rows->fd = STDOUT_FILENO;
+        if (!strcmp(path, "-") && format == ROWS_ARROW)
+                return refuse(path, -ESPIPE, fault);
+        if (strcmp(path, "-") != 0) {
+                rows->fd = -1;
+                r = file_open_temporary(path, rows->temporary, sizeof(rows->temporary), &rows->fd);
+                if (r)
+                        return refuse(path, r, fault);
+        }
+        *ret_rows = steal(rows);
+        return 0;
+}
+
+static void put_cell(const struct rows *rows, const struct column *column, size_t at, size_t row,
+                     struct json_builder *json) {
+        bool is_number = rows->schema && at < rows->schema->n_columns &&
+                         rows->schema->columns[at].type == VALUE_TYPE_CATEGORY_INT;
+        const char *text;
+        size_t n;
+
+        if (!column_is_present(column, row)) {
+                json_put_null(json);
+        } else if (column->type == COLUMN_INT64) {
+                json_put_int64(json, column->int64[row]);
+        } else if (column->type == COLUMN_FLOAT64) {
+                json_put_double(json, column->float64[row]);
+        } else if (column->type == COLUMN_FLOAT32) {
+                json_put_float(json, column->float32[row]);
+        } else {
+                text = column_text(column, row, &n);
+                if (is_number)
+                        json_put_raw(json, text, n);
+                else
+                        json_put_text_n(json, text, n);
+        }
+}
+
+static int put_ndjson(const struct rows *rows, const struct table *batch, struct buffer *text) {
+        int r = 0;
+
+        for (size_t i = 0; i < batch->n_rows && !r; i++) {
+                struct json_builder json = json_begin(text, JSON_COMPACT);
+
+                json_begin_object(&json);
+                for (size_t k = 0; k < batch->n_columns; k++) {
+                        json_key(&json, batch->columns[k].name);
+                        put_cell(rows, &batch->columns[k], k, i, &json);
+                }
+                json_end_object(&json);
+                r = json_end(&json);
+                if (!r)
+                        r = buffer_append(text, "\n", 1);
+        }
+        return error_trace(r);
+}
+
+static int add_text(struct rows *rows, const struct table *batch, struct fault *fault) {
+        int r = 0;
+
+        buffer_clear(&rows->text);
+        if (rows->format == ROWS_NDJSON) {
+                r = put_ndjson(rows, batch, &rows->text);
+        } else {
+                if (!rows->is_begun)
+                        r = csv_append_header(batch, &rows->text);
+                if (!r)
+                        r = csv_append_rows(batch, &rows->text);
+        }
+        if (r)
+                return error_trace(r);
+        r = file_write_all(rows->fd, rows->text.data, rows->text.n_bytes);
+        return r ? refuse(rows->path, r, fault) : 0;
+}
+
+int rows_add(struct rows *rows, const struct table *batch, struct fault *fault) {
+        int r;
+
+        if (rows->format == ROWS_ARROW) {
+                r = rows->arrow ? 0 : arrow_writer_create(rows->fd, batch, NULL, 0, &rows->arrow);
+                if (!r)
+                        r = arrow_writer_add(rows->arrow, batch);
+                r = r ? refuse(rows->path, r, fault) : 0;
+        } else {
+                r = add_text(rows, batch, fault);
+        }
+        rows->is_begun = true;
+        return r;
+}
+
+int rows_finish(struct rows *rows, struct fault *fault) {
+        struct arrow_summary summary;
+        int r = 0;
+
+        if (rows->arrow)
+                r = arrow_writer_finish(rows->arrow, &summary);
+        /* for others to read, as the file that an editor saves would be */
+        if (!r && *rows->temporary && fchmod(rows->fd, 0644))
+                r = -errno;
+        if (!r && *rows->temporary) {
+                r = file_publish(rows->fd, rows->temporary, rows->path);
+                rows->temporary[0] = 0;
+        }
+        return r ? refuse(rows->path, r, fault) : 0;
+}
+
+struct rows *rows_destroy(struct rows *rows) {
+        if (!rows)
+                return NULL;
+        arrow_writer_destroy(rows->arrow);
+        if (*rows->temporary)
+                unlink(rows->temporary);
+        if (rows->fd > STDOUT_FILENO)
+                close(rows->fd);
+        buffer_finish(&rows->text);
+        free(rows);
+        return NULL;
+}
+
+void rows_destroy_pointer(struct rows **rows) {
+        *rows = rows_destroy(*rows);
+}
