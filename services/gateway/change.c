@@ -9,6 +9,7 @@
 
 #include "common/base/error.h"
 #include "proto/stage_manifest.h"
+#include "services/stage_crash.h"
 
 int change_init(struct change *change, struct fault *fault) {
         int r;
@@ -46,13 +47,14 @@ int change_end(struct change *change, const char *run, int r) {
         r = spool_commit(change->spool);
         if (r)
                 return error_trace(r);
+        stage_crash_at(STAGE_GATEWAY, STAGE_CRASH_COMMITTED);
         for (size_t i = 0; i < change->n_events; i++) {
                 struct ledger_event event = { .number = change->events[i].number,
                                               .data = buffer_text(&change->events[i].data),
                                               .n_bytes = change->events[i].data.n_bytes };
 
                 snprintf(event.kind, sizeof(event.kind), "%s", change->events[i].kind);
-                change->on_event(change->context, run, &event);
+                change->on_event(change->context, run, &event, change->events[i].is_last);
         }
         return error_trace(courier_flush(change->courier));
 }
@@ -62,6 +64,7 @@ static struct change_event *open_event(struct change *change, const char *kind) 
         struct change_event *event = &change->events[change->n_events];
 
         assert(change->n_events < CHANGE_EVENTS_MOST);
+        event->is_last = false;
         buffer_clear(&event->data);
         snprintf(event->kind, sizeof(event->kind), "%s", kind);
         return event;
@@ -87,6 +90,7 @@ int change_put_run(struct change *change, const struct run_manifest *run) {
                 r = ledger_get_view(change->ledger, run->run_id, change->view);
         if (r)
                 return error_trace(r);
+        event->is_last = run_state_is_final(run->state);
         json = json_begin(&event->data, JSON_COMPACT);
         run_view_put_json(change->view, &json);
         r = json_end(&json);
@@ -129,5 +133,7 @@ int change_store(struct change *change, const struct run_manifest *run) {
         r = run_manifest_write(run, &text);
         if (!r)
                 r = store_put(change->store, name, text.data, text.n_bytes);
+        if (!r)
+                stage_crash_at(STAGE_GATEWAY, STAGE_CRASH_STORED);
         return error_trace(r);
 }

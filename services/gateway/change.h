@@ -21,6 +21,7 @@ enum { CHANGE_EVENTS_MOST = 4 };
 struct change_event {
         char kind[LEDGER_EVENT_KIND_BYTES];
         int64_t number;
+        bool is_last; /* the run has ended */
         struct buffer data;
 };
 
@@ -30,7 +31,7 @@ struct change {
         struct courier *courier;
         struct ledger *ledger;
         struct store *store;
-        void (*on_event)(void *context, const char *run, const struct ledger_event *event);
+        void (*on_event)(void *context, const char *run, const struct ledger_event *event, bool is_last);
         void *context;
 
         char endpoints[STAGE_N_WORKERS][SOCKET_ENDPOINT_BYTES];

@@ -6,8 +6,6 @@
 
 #include "common/base/error.h"
 
-enum { FIELDS_MOST = 4096 };
-
 static int hex_digit(char c) {
         if (c >= '0' && c <= '9')
                 return c - '0';
@@ -67,9 +65,11 @@ int form_read(struct request *request, struct predict_row *row, struct fault *fa
         size_t at = 0;
         int n = 0, r;
 
+        if (request->h2o->entity.len > FORM_BYTES_MOST)
+                return fault_set(fault, "FORM_TOO_LARGE", "a form has at most %d bytes", FORM_BYTES_MOST);
         while (next_field(request, &at, &field)) {
-                if (++n > FIELDS_MOST)
-                        return fault_set(fault, "FORM_TOO_LARGE", "the form has more than %d fields", FIELDS_MOST);
+                if (++n > FORM_FIELDS_MOST)
+                        return fault_set(fault, "FORM_TOO_LARGE", "a form has at most %d fields", FORM_FIELDS_MOST);
                 r = predict_row_add_text(row, field.name.base, field.name.len, field.value.base, field.value.len,
                                          fault);
                 if (r)
@@ -82,7 +82,9 @@ h2o_iovec_t form_find(struct request *request, const char *name) {
         struct field field;
         size_t at = 0;
 
-        while (next_field(request, &at, &field))
+        if (request->h2o->entity.len > FORM_BYTES_MOST)
+                return (h2o_iovec_t){ NULL, 0 };
+        for (int n = 0; n < FORM_FIELDS_MOST && next_field(request, &at, &field); n++)
                 if (field.name.len == strlen(name) && !memcmp(field.name.base, name, field.name.len))
                         return field.value;
         return (h2o_iovec_t){ NULL, 0 };

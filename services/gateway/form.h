@@ -11,8 +11,12 @@
 #include "common/model/predict.h"
 #include "services/gateway/request.h"
 
+/* a form is one row: bodies and fields beyond these are refused */
+#define FORM_BYTES_MOST (1024 * 1024)
+#define FORM_FIELDS_MOST 4096
+
 /* Adds every field of the request's body to the row; decoded texts live in the request's memory. FAULT_E_INPUT for a
- * body that is not of this form, or a field that the row refuses. */
+ * form that is too large (FORM_TOO_LARGE), or a field that the row refuses. */
 int form_read(struct request *request, struct predict_row *row, struct fault *fault);
 
 /* The value of a field as the client sent it, decoded into the request's memory; base NULL when it is absent. */

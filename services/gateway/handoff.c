@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +16,21 @@ struct handoff_watch {
         struct handoff *handoff; /* NULL once it came back */
 };
 
-static void handoff_discard(struct job *job) {
-        struct handoff *handoff = handoff_of_job(job);
-
+static struct handoff *handoff_destroy(struct handoff *handoff) {
+        if (!handoff)
+                return NULL;
         buffer_finish(&handoff->body);
         buffer_finish(&handoff->answer);
         free(handoff);
+        return NULL;
 }
 
-static void handoff_discard_pointer(struct handoff **handoff) {
-        if (*handoff)
-                handoff_discard(&(*handoff)->job);
+static void handoff_destroy_pointer(struct handoff **handoff) {
+        handoff_destroy(*handoff);
+}
+
+static void handoff_discard(struct job *job) {
+        handoff_return_error(handoff_of_job(job), 503, "the gateway is being stopped, try again");
 }
 
 static void on_request_disposed(void *memory) {
@@ -36,16 +41,17 @@ static void on_request_disposed(void *memory) {
 }
 
 static void deliver(struct loop_message *message) {
-        struct handoff *handoff = H2O_STRUCT_FROM_MEMBER(struct handoff, message, message);
+        struct handoff *handoff = OUTER_OF(struct handoff, message, message);
         struct request *request = &handoff->request;
 
+        atomic_fetch_sub(&request->tally->n_handed_over, 1);
         if (request->h2o) {
                 handoff->watch->handoff = NULL;
                 if (handoff->location[0])
                         request_add_header(request, "location", handoff->location);
                 request_answer_json(request, handoff->status, &handoff->answer);
         }
-        handoff_discard(&handoff->job);
+        handoff_destroy(handoff);
 }
 
 static int copy_request(struct handoff *handoff, const struct request *request, const char *header) {
@@ -59,6 +65,9 @@ static int copy_request(struct handoff *handoff, const struct request *request, 
                 return -EMSGSIZE;
         if (value.len)
                 memcpy(handoff->header, value.base, value.len);
+        value = request_header(request, "traceparent");
+        if (value.len && value.len < sizeof(handoff->traceparent))
+                memcpy(handoff->traceparent, value.base, value.len);
         if ((request->n_parameters > 0 &&
              !request_parameter(request, 0, handoff->parameter, sizeof(handoff->parameter))) ||
             (request->n_parameters > 1 && !request_parameter(request, 1, handoff->name, sizeof(handoff->name))))
@@ -68,7 +77,7 @@ static int copy_request(struct handoff *handoff, const struct request *request, 
 
 int handoff_post(struct request *request, struct mailbox *mailbox, job_function *run, const char *header,
                  int64_t number) {
-        _cleanup_(handoff_discard_pointer) struct handoff *handoff = calloc(1, sizeof(*handoff));
+        _cleanup_(handoff_destroy_pointer) struct handoff *handoff = calloc(1, sizeof(*handoff));
         int r;
 
         r = handoff ? copy_request(handoff, request, header) : -ENOMEM;
@@ -87,10 +96,12 @@ int handoff_post(struct request *request, struct mailbox *mailbox, job_function 
         handoff->number = number;
         handoff->watch = h2o_mem_alloc_shared(&request->h2o->pool, sizeof(*handoff->watch), on_request_disposed);
         handoff->watch->handoff = handoff;
+        atomic_fetch_add(&request->tally->n_handed_over, 1);
         if (mailbox_put(mailbox, &handoff->job)) {
                 steal(handoff);
                 return 0;
         }
+        atomic_fetch_sub(&request->tally->n_handed_over, 1);
         handoff->watch->handoff = NULL;
         request_answer_error(request, 503, "too many calls are waiting, try again");
         return 0;
@@ -123,7 +134,7 @@ void handoff_return_failure(struct handoff *handoff, int error) {
 
 void handoff_on_messages(h2o_multithread_receiver_t *receiver _unused_, h2o_linklist_t *messages) {
         while (!h2o_linklist_is_empty(messages)) {
-                struct loop_message *message = H2O_STRUCT_FROM_MEMBER(struct loop_message, super.link, messages->next);
+                struct loop_message *message = OUTER_OF(struct loop_message, super.link, messages->next);
 
                 h2o_linklist_unlink(&message->super.link);
                 message->deliver(message);

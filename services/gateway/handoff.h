@@ -7,7 +7,7 @@
  * and puts it into that thread's mailbox. The thread does the work and returns the handoff with status and answer; the
  * loop that made it is woken through its message receiver and sends the answer, unless the client has gone by then: the
  * request's memory pool tells the handoff when it is disposed of. A handoff belongs to one thread at a time, and
- * `request` is only looked at in the loop.
+ * `request` is only looked at in the loop. Every handoff is delivered: one that its thread discards is answered 503.
  */
 
 #include <stdbool.h>
@@ -16,9 +16,12 @@
 
 #include "common/base/buffer.h"
 #include "services/gateway/mailbox.h"
+#include "services/gateway/outer.h"
 #include "services/gateway/request.h"
 
 struct handoff_watch;
+
+enum { HANDOFF_TRACEPARENT_BYTES = 64 };
 
 /* A message to a loop: runs in the loop, and owns the message from then on. */
 struct loop_message {
@@ -32,10 +35,11 @@ struct handoff {
         struct request request;      /* request.h2o is NULL once the client has gone */
         struct handoff_watch *watch; /* the loop's */
 
-        char parameter[REQUEST_PARAMETER_BYTES]; /* the first {…} of the path, "" when it has none */
-        char name[REQUEST_PARAMETER_BYTES];      /* the second */
-        char header[REQUEST_PARAMETER_BYTES];    /* the header that the route asked for, "" when absent */
-        int64_t number;                          /* a number of the query, as the route says */
+        char parameter[REQUEST_PARAMETER_BYTES];     /* the first {…} of the path, "" when it has none */
+        char name[REQUEST_PARAMETER_BYTES];          /* the second */
+        char header[REQUEST_PARAMETER_BYTES];        /* the header that the route asked for, "" when absent */
+        char traceparent[HANDOFF_TRACEPARENT_BYTES]; /* as the client sent it, "" when absent or too long */
+        int64_t number;                              /* a number of the query, as the route says */
         struct buffer body;
 
         int status; /* of the answer */

@@ -303,6 +303,20 @@ int ledger_add_event(struct ledger *ledger, const char *run, const char *kind, c
         return 0;
 }
 
+int ledger_newest_event(struct ledger *ledger, int64_t *ret_number) {
+        _cleanup_(db_release) struct db_statement *find = NULL;
+        int r;
+
+        r = db_prepare(ledger->db, "SELECT ifnull(max(number), 0) FROM event", &find);
+        if (r)
+                return error_trace(r);
+        r = one_row(db_step(find));
+        if (r)
+                return error_trace(r);
+        *ret_number = db_column_int64(find, 0);
+        return 0;
+}
+
 int ledger_events(struct ledger *ledger, const char *run, int64_t after,
                   int (*each)(void *context, const struct ledger_event *event), void *context) {
         _cleanup_(db_release) struct db_statement *find = NULL;

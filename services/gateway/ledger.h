@@ -83,6 +83,9 @@ int ledger_get_key(struct ledger *ledger, const char *key, int64_t now_ms, char 
 int ledger_add_event(struct ledger *ledger, const char *run, const char *kind, const struct buffer *data,
                      int64_t *ret_number);
 
+/* The number of the newest event of all, 0 when there is none. */
+int ledger_newest_event(struct ledger *ledger, int64_t *ret_number);
+
 /* Calls each with the run's events after a number, oldest first. */
 int ledger_events(struct ledger *ledger, const char *run, int64_t after,
                   int (*each)(void *context, const struct ledger_event *event), void *context);

@@ -28,7 +28,7 @@ struct line {
         struct courier *courier;
         struct ledger *ledger;
         struct runs *runs;
-        struct stream *streams;
+        struct watchers watchers;
         pthread_t thread;
         bool is_started;
         _Atomic bool is_stopping, has_failed;
@@ -54,17 +54,8 @@ bool line_has_failed(struct line *line) {
         return atomic_load(&line->has_failed);
 }
 
-void line_add_stream(struct line *line, struct stream *stream) {
-        stream->next = line->streams;
-        line->streams = stream;
-}
-
-void line_remove_stream(struct line *line, struct stream *stream) {
-        for (struct stream **at = &line->streams; *at; at = &(*at)->next)
-                if (*at == stream) {
-                        *at = stream->next;
-                        return;
-                }
+struct watchers *line_watchers(struct line *line) {
+        return &line->watchers;
 }
 
 void line_stages(struct line *line, struct line_stage ret_stages[STAGE_N_WORKERS]) {
@@ -127,18 +118,16 @@ static void on_lossy(void *context, const char *key _unused_, const uint8_t *bod
                 runs_note_progress(line->runs, &envelope, &progress);
 }
 
-static void find_champion(void *context, bool *ret_has_champion, struct champion *ret_champion) {
+static bool find_champion(void *context, bool *ret_has_champion, struct champion *ret_champion) {
         struct line *line = context;
 
-        models_champion(line->options.models, ret_has_champion, ret_champion);
+        return models_champion(line->options.models, ret_has_champion, ret_champion);
 }
 
-static void on_event(void *context, const char *run, const struct ledger_event *event) {
+static void on_event(void *context, const char *run, const struct ledger_event *event, bool is_last) {
         struct line *line = context;
 
-        for (struct stream *stream = line->streams; stream; stream = stream->next)
-                if (!strcmp(stream->run, run) && stream_tell(stream, event, false))
-                        log_warn("run=%s number=%lld an event was not told, ignoring", run, (long long)event->number);
+        watchers_tell(&line->watchers, run, event, is_last);
 }
 
 /* A release on its way into the loops; a job of this thread when it has arrived. */
@@ -298,20 +287,33 @@ static int turn(struct line *line) {
         if (r)
                 return error_trace(r);
         mailbox_run(&line->mailbox, line);
-        return error_trace(handle_inbox(line));
+        r = handle_inbox(line);
+        if (r)
+                return error_trace(r);
+        watchers_tell_progress(&line->watchers, line->runs);
+        if (runs_begin(line->runs))
+                log_warn("the next run cannot be begun now, retrying in %d ms", WAIT_MS);
+        return 0;
+}
+
+static void tick(struct line *line) {
+        update_counts(line);
+        watchers_breathe(&line->watchers);
 }
 
 static void *line_main(void *argument) {
         struct line *line = argument;
-        int64_t counted_ms = 0;
+        int64_t ticked_ms = 0;
         int r;
 
         r = runs_resume(line->runs);
+        if (!r)
+                r = handle_inbox(line);
         while (!r && !atomic_load(&line->is_stopping)) {
                 r = turn(line);
-                if (clock_monotonic_ms() - counted_ms >= WAIT_MS) {
-                        counted_ms = clock_monotonic_ms();
-                        update_counts(line);
+                if (clock_monotonic_ms() - ticked_ms >= WAIT_MS) {
+                        ticked_ms = clock_monotonic_ms();
+                        tick(line);
                 }
         }
         if (r) {
@@ -332,10 +334,13 @@ int line_start(struct line *line) {
 }
 
 void line_stop(struct line *line) {
-        if (!line->is_started)
-                return;
-        atomic_store(&line->is_stopping, true);
-        courier_wake(line->courier);
-        pthread_join(line->thread, NULL);
-        line->is_started = false;
+        if (line->is_started) {
+                atomic_store(&line->is_stopping, true);
+                courier_wake(line->courier);
+                pthread_join(line->thread, NULL);
+                line->is_started = false;
+        }
+        mailbox_close(&line->mailbox);
+        watchers_end(&line->watchers);
+        line->watchers = (struct watchers)WATCHERS_NULL;
 }

@@ -53,6 +53,8 @@ int line_start(struct line *line);
 
 /* True once the thread has given up because spool or sockets are broken. */
 bool line_has_failed(struct line *line);
+
+/* Ends the thread; whoever waits for an answer gets 503, and streams end, so the server's loops must still be there. */
 void line_stop(struct line *line);
 struct line *line_destroy(struct line *line);
 void line_destroy_pointer(struct line **line);

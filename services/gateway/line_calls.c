@@ -61,8 +61,8 @@ void line_call_train(struct job *job, void *context) {
         char run[UUID_TEXT_BYTES] = "";
         int condition = 0, r;
 
-        r = runs_accept(line_runs(context), handoff->body.data, handoff->body.n_bytes, handoff->header, "", run,
-                        &condition, &fault);
+        r = runs_accept(line_runs(context), handoff->body.data, handoff->body.n_bytes, handoff->header,
+                        handoff->traceparent, run, &condition, &fault);
         if (r == FAULT_E_INPUT) {
                 handoff_return_fault(handoff, strncmp(fault.code, "JSON_", 5) ? 422 : 400, &fault);
                 return;
@@ -156,31 +156,78 @@ void line_call_retry(struct job *job, void *context) {
         answer(context, handoff, 202, handoff->parameter, runs_retry(line_runs(context), handoff->parameter));
 }
 
-static int replay(void *context, const struct ledger_event *event) {
-        return stream_tell(context, event, false);
+struct replay {
+        struct stream *stream;
+        int64_t n_told;
+};
+
+static int replay_one(void *context, const struct ledger_event *event) {
+        struct replay *replay = context;
+
+        replay->n_told++;
+        return stream_tell(replay->stream, event);
+}
+
+/* The run as it is, for a client that has heard nothing yet and for which no event is kept any more. */
+static int tell_run(struct stream *stream, const struct run_view *view) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct ledger_event event = { .kind = "run" };
+        struct json_builder json = json_begin(&text, JSON_COMPACT);
+        int r;
+
+        run_view_put_json(view, &json);
+        r = json_end(&json);
+        if (r)
+                return error_trace(r);
+        event.data = buffer_text(&text);
+        event.n_bytes = text.n_bytes;
+        return stream_tell(stream, &event);
+}
+
+static int open_stream(struct line *line, struct stream *stream, struct run_view *view) {
+        struct replay replay = { .stream = stream };
+        bool is_over;
+        int64_t newest;
+        int r;
+
+        r = runs_view(line_runs(line), stream->run, view);
+        if (!r)
+                r = ledger_newest_event(line_ledger(line), &newest);
+        if (r)
+                return r;
+        is_over = run_state_is_final(view->state);
+        /* a number from before the ledger was rebuilt means nothing now */
+        if (stream->after > newest)
+                stream->after = 0;
+        r = ledger_events(line_ledger(line), stream->run, stream->after, replay_one, &replay);
+        if (!r && !replay.n_told && !stream->after)
+                r = tell_run(stream, view);
+        else if (!r && !replay.n_told && is_over)
+                return stream_refuse(stream, 204, "");
+        if (r)
+                return error_trace(r);
+        if (is_over)
+                return error_trace(stream_end(stream));
+        watchers_add(line_watchers(line), stream);
+        return 0;
 }
 
 void line_call_watch(struct job *job, void *context) {
         _cleanup_(free_pointer) struct run_view *view = calloc(1, sizeof(*view));
         struct stream *stream = stream_of_watch(job);
-        struct line *line = context;
-        int r = view ? runs_view(line_runs(line), stream->run, view) : -ENOMEM;
+        int r = view ? open_stream(context, stream, view) : -ENOMEM;
 
-        if (!r)
-                r = ledger_events(line_ledger(line), stream->run, stream->after, replay, stream);
-        if (r)
-                r = r == RUNS_E_NONE ? stream_refuse(stream, 404, "there is no such run")
-                                     : stream_refuse(stream, 500, "the run cannot be read; the log says more");
-        else if (run_state_is_final(view->state))
-                r = stream_tell(stream, NULL, true);
+        if (r == RUNS_E_NONE)
+                r = stream_refuse(stream, 404, "there is no such run");
+        else if (r)
+                r = stream_refuse(stream, 500, "the run cannot be read; the log says more");
         if (r)
                 log_warn("run=%s a stream could not be opened, ignoring", stream->run);
-        line_add_stream(line, stream);
 }
 
 void line_call_forget(struct job *job, void *context) {
         struct stream *stream = stream_of_forget(job);
 
-        line_remove_stream(context, stream);
+        watchers_remove(line_watchers(context), stream);
         stream_release(stream);
 }

@@ -43,21 +43,32 @@ static struct job *take(struct mailbox *mailbox) {
         return job;
 }
 
-void mailbox_finish(struct mailbox *mailbox) {
+static void discard_all(struct mailbox *mailbox) {
         struct job *job;
 
         while ((job = take(mailbox)))
                 job->discard(job);
+}
+
+void mailbox_close(struct mailbox *mailbox) {
+        pthread_mutex_lock(&mailbox->lock);
+        mailbox->is_closed = true;
+        pthread_mutex_unlock(&mailbox->lock);
+        discard_all(mailbox);
+}
+
+void mailbox_finish(struct mailbox *mailbox) {
+        discard_all(mailbox);
         close(mailbox->wake_fd);
         pthread_mutex_destroy(&mailbox->lock);
 }
 
-static bool put(struct mailbox *mailbox, struct job *job, size_t n_most) {
+static bool put(struct mailbox *mailbox, struct job *job, bool is_sure) {
         const uint64_t one = 1;
         bool has_room;
 
         pthread_mutex_lock(&mailbox->lock);
-        has_room = mailbox->n_waiting < n_most;
+        has_room = is_sure || (mailbox->n_waiting < MAILBOX_JOBS_MOST && !mailbox->is_closed);
         if (has_room) {
                 job->next = NULL;
                 if (mailbox->last)
@@ -74,11 +85,11 @@ static bool put(struct mailbox *mailbox, struct job *job, size_t n_most) {
 }
 
 bool mailbox_put(struct mailbox *mailbox, struct job *job) {
-        return put(mailbox, job, MAILBOX_JOBS_MOST);
+        return put(mailbox, job, false);
 }
 
 void mailbox_put_surely(struct mailbox *mailbox, struct job *job) {
-        put(mailbox, job, SIZE_MAX);
+        put(mailbox, job, true);
 }
 
 void mailbox_run(struct mailbox *mailbox, void *context) {

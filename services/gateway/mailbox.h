@@ -19,22 +19,26 @@ typedef void job_function(struct job *job, void *context);
 struct job {
         struct job *next;
         job_function *run;
-        void (*discard)(struct job *job); /* frees a job that will never run */
+        void (*discard)(struct job *job); /* ends a job that will never run */
 };
 
 struct mailbox {
         pthread_mutex_t lock;
         struct job *first, *last;
         size_t n_waiting;
+        bool is_closed;
         int wake_fd;
 };
 
 int mailbox_init(struct mailbox *mailbox);
 
-/* Discards what was never taken. */
+/* Once its thread has ended: discards what was never taken, and refuses what comes, but for mailbox_put_surely(). */
+void mailbox_close(struct mailbox *mailbox);
+
+/* Discards likewise. */
 void mailbox_finish(struct mailbox *mailbox);
 
-/* From any thread. False when too many jobs wait; the job is still the caller's then. */
+/* From any thread. False when too many jobs wait, or nobody takes them; the job is still the caller's then. */
 bool mailbox_put(struct mailbox *mailbox, struct job *job);
 
 /* The same for a job that must not be lost, however many wait. */

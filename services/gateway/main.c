@@ -184,6 +184,16 @@ static int create_parts(struct process *process, struct fault *fault) {
         return error_trace(r);
 }
 
+/* Those that answer requests end before the loops that wait for them; what they had not begun is answered 503. */
+static void stop(struct gateway *gateway) {
+        if (gateway->line)
+                line_stop(gateway->line);
+        if (gateway->models)
+                models_stop(gateway->models);
+        if (gateway->server)
+                server_stop(gateway->server);
+}
+
 static int serve(struct process *process) {
         struct gateway *gateway = &process->gateway;
         struct pollfd wait = { .fd = process->signal_fd, .events = POLLIN };
@@ -203,9 +213,8 @@ static int serve(struct process *process) {
                         r = -EIO;
                         break;
                 }
-        server_stop(gateway->server, DRAIN_MS);
-        line_stop(gateway->line);
-        models_stop(gateway->models);
+        server_drain(gateway->server, DRAIN_MS);
+        stop(gateway);
         log_info("stopped");
         return r;
 }
@@ -253,13 +262,14 @@ static int run(struct process *process, struct fault *fault) {
         return r ? r : error_trace(serve(process));
 }
 
-/* In the order that lets no thread meet what is gone: the server's loops have ended in serve(). */
+/* In the order that lets no thread and no callback meet what is gone: the server delivers what it still holds. */
 static void finish(struct process *process) {
         struct gateway *gateway = &process->gateway;
 
+        stop(gateway);
+        server_destroy(gateway->server);
         line_destroy(gateway->line);
         models_destroy(gateway->models);
-        server_destroy(gateway->server);
         router_finish(&gateway->router);
         schema_destroy(gateway->schema);
         store_close(process->registry_store);

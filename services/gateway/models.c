@@ -17,6 +17,7 @@
 
 enum {
         LOOK_MS = 1000,
+        FAILED_MS = 10000, /* before a version that could not be loaded is tried again */
         MAPPED_MOST = 64,
 };
 
@@ -28,14 +29,16 @@ struct models {
         _Atomic bool is_stopping;
         _Atomic int readiness;
 
-        pthread_mutex_t lock; /* of the two below */
+        pthread_mutex_t lock; /* of the three below */
+        bool is_known;        /* the aliases have been read */
         bool has_champion;
         struct champion champion;
 
         struct model *mapped[MAPPED_MOST]; /* the newest first; each a reference */
         size_t n_mapped;
-        int64_t answering; /* the version that the loops were given; 0: none */
-        int64_t failed;    /* a version that could not be loaded, not tried again before the next move */
+        _Atomic int64_t answering; /* the version that the loops were given; 0: none */
+        int64_t failed;            /* a version that could not be loaded, and when that was */
+        int64_t failed_ms;
 };
 
 int models_create(const struct models_options *options, struct models **ret_models) {
@@ -80,28 +83,51 @@ const struct models_options *models_options(const struct models *models) {
         return &models->options;
 }
 
-void models_champion(struct models *models, bool *ret_has_champion, struct champion *ret_champion) {
+bool models_champion(struct models *models, bool *ret_has_champion, struct champion *ret_champion) {
+        bool is_known;
+
         pthread_mutex_lock(&models->lock);
-        *ret_has_champion = models->has_champion;
-        *ret_champion = models->champion;
+        is_known = models->is_known;
+        if (is_known) {
+                *ret_has_champion = models->has_champion;
+                *ret_champion = models->champion;
+        }
         pthread_mutex_unlock(&models->lock);
+        return is_known;
+}
+
+int64_t models_answering(struct models *models) {
+        return atomic_load(&models->answering);
 }
 
 enum models_readiness models_readiness(struct models *models) {
         return (enum models_readiness)atomic_load(&models->readiness);
 }
 
-static void note_champion(struct models *models, const struct model *model) {
-        struct champion champion = { 0 };
+static void note_champion(struct models *models, int64_t version, const char *manifest) {
+        struct champion champion = { .version = version };
 
-        if (model) {
-                champion.version = model->version;
-                memcpy(champion.manifest, model->manifest, sizeof(champion.manifest));
-        }
+        memcpy(champion.manifest, manifest, sizeof(champion.manifest));
         pthread_mutex_lock(&models->lock);
-        models->has_champion = model;
+        models->is_known = true;
+        models->has_champion = version != ALIASES_NONE;
         models->champion = champion;
         pthread_mutex_unlock(&models->lock);
+}
+
+/* A champion that cannot be loaded is still the champion: a run is to fail by it, not to be judged as if there were
+ * none. One whose manifest cannot be read bears a digest that no manifest has. */
+static void note_unusable(struct models *models, int64_t version) {
+        static const char none[DIGEST_SHA256_BYTES] =
+                "0000000000000000000000000000000000000000000000000000000000000000";
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        char digest[DIGEST_SHA256_BYTES];
+        int r;
+
+        r = registry_read_manifest(models->options.registry, version, &manifest);
+        if (!r)
+                r = digest_sha256(manifest.text.data, manifest.text.n_bytes, digest);
+        note_champion(models, version, r ? none : digest);
 }
 
 /* Moves a model to the front of those kept mapped, and lets the oldest go. Takes the reference of a new one. */
@@ -150,41 +176,65 @@ static int share_model(struct models *models, struct model *model, struct taken 
         if (r)
                 return error_trace(r);
         models->answering = model->version;
-        note_champion(models, model);
         log_info("version=%lld run=%s us=%lld the champion answers", (long long)model->version, model->run,
                  (long long)((clock_monotonic_ns() - started_ns) / 1000));
         return 0;
 }
 
-/* Takes up the champion; tells done at the end, whatever comes of it. */
-static void look(struct models *models, void (*done)(void *context), void *context) {
-        struct taken *taken = calloc(1, sizeof(*taken));
-        struct aliases *aliases = calloc(1, sizeof(*aliases));
+/* True when taken, and what it holds, belong to the loops now. */
+static bool take_up(struct models *models, int64_t version, struct taken *taken) {
         struct model *model = NULL;
-        int64_t version = ALIASES_NONE;
-        int r = taken && aliases ? 0 : -ENOMEM;
+        int r;
 
-        if (!r) {
-                *taken = (struct taken){ done, context };
-                r = registry_read_aliases(models->options.registry, aliases);
-        }
+        r = find_or_load(models, version, &model);
         if (!r)
-                version = aliases_find(aliases, ALIASES_CHAMPION);
-        free(aliases);
-        if (!r && version != ALIASES_NONE && version != models->answering && version != models->failed) {
-                r = find_or_load(models, version, &model);
-                models->failed = r ? version : ALIASES_NONE;
-                if (!r)
-                        r = share_model(models, model, taken);
-                atomic_store(&models->readiness, models->answering ? MODELS_READY : MODELS_UNUSABLE);
-                if (!r)
-                        return;
-                log_error("version=%lld the champion cannot be loaded; version %lld goes on answering",
-                          (long long)version, (long long)models->answering);
-        } else if (!r && version == ALIASES_NONE) {
-                atomic_store(&models->readiness, MODELS_READY);
+                r = share_model(models, model, taken);
+        atomic_store(&models->readiness, models->answering ? MODELS_READY : MODELS_UNUSABLE);
+        if (!r) {
+                models->failed = ALIASES_NONE;
+                note_champion(models, version, model->manifest);
+                return true;
         }
-        free(taken);
+        models->failed = version;
+        models->failed_ms = clock_monotonic_ms();
+        note_unusable(models, version);
+        log_error("version=%lld the champion cannot be loaded; version %lld goes on answering, retrying in %d ms",
+                  (long long)version, (long long)models->answering, FAILED_MS);
+        return false;
+}
+
+static bool is_worth_trying(const struct models *models, int64_t version) {
+        return version != models->failed || clock_monotonic_ms() - models->failed_ms >= FAILED_MS;
+}
+
+/* What to do about the version that is champion; true as take_up(). */
+static bool follow(struct models *models, int64_t version, struct taken *taken) {
+        static const char none[DIGEST_SHA256_BYTES] = "";
+
+        if (version == ALIASES_NONE) {
+                note_champion(models, ALIASES_NONE, none);
+                atomic_store(&models->readiness, MODELS_READY);
+                return false;
+        }
+        if (version != models->answering)
+                return is_worth_trying(models, version) && take_up(models, version, taken);
+        /* the one that answers is always the first of those mapped */
+        note_champion(models, version, models->mapped[0]->manifest);
+        return false;
+}
+
+/* Looks who is champion, and tells done at the end, whatever comes of it. */
+static void look(struct models *models, void (*done)(void *context), void *context) {
+        _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        _cleanup_(free_pointer) struct taken *taken = calloc(1, sizeof(*taken));
+
+        if (taken && aliases && !registry_read_aliases(models->options.registry, aliases)) {
+                *taken = (struct taken){ done, context };
+                if (follow(models, aliases_find(aliases, ALIASES_CHAMPION), taken)) {
+                        steal(taken);
+                        return;
+                }
+        }
         if (done)
                 done(context);
 }
@@ -203,7 +253,10 @@ static void run_look(struct job *job, void *context) {
 }
 
 static void discard_look(struct job *job) {
-        free((struct look_job *)(void *)job);
+        struct look_job *asked = (struct look_job *)(void *)job;
+
+        asked->done(asked->context);
+        free(asked);
 }
 
 void models_look(struct models *models, void (*done)(void *context), void *context) {
@@ -221,12 +274,15 @@ void models_look(struct models *models, void (*done)(void *context), void *conte
 static void *models_main(void *argument) {
         struct models *models = argument;
         struct pollfd wait = { .fd = models->mailbox.wake_fd, .events = POLLIN };
+        int64_t looked_ms = clock_monotonic_ms();
 
         while (!atomic_load(&models->is_stopping)) {
                 if (poll(&wait, 1, LOOK_MS) > 0)
                         mailbox_run(&models->mailbox, models);
-                else
+                if (clock_monotonic_ms() - looked_ms >= LOOK_MS) {
                         look(models, NULL, NULL);
+                        looked_ms = clock_monotonic_ms();
+                }
         }
         return NULL;
 }
@@ -253,15 +309,17 @@ static void discard_nothing(struct job *job) {
 void models_stop(struct models *models) {
         struct job *wake;
 
-        if (!models->is_started)
+        if (!models->is_started) {
+                mailbox_close(&models->mailbox);
                 return;
+        }
         atomic_store(&models->is_stopping, true);
         wake = calloc(1, sizeof(*wake));
         if (wake) {
                 *wake = (struct job){ .run = run_nothing, .discard = discard_nothing };
-                if (!mailbox_put(&models->mailbox, wake))
-                        free(wake);
+                mailbox_put_surely(&models->mailbox, wake);
         }
         pthread_join(models->thread, NULL);
         models->is_started = false;
+        mailbox_close(&models->mailbox);
 }

@@ -31,6 +31,8 @@ int models_create(const struct models_options *options, struct models **ret_mode
 /* Looks once, in the caller's thread, so that a local model answers from the first request on; then starts the thread.
  * A registry that cannot be read is looked at again later. */
 int models_start(struct models *models);
+
+/* Ends the thread; whoever waits for an answer gets 503, so the server's loops must still be there. */
 void models_stop(struct models *models);
 struct models *models_destroy(struct models *models);
 void models_destroy_pointer(struct models **models);
@@ -38,8 +40,12 @@ void models_destroy_pointer(struct models **models);
 /* For jobs of this thread; their context is the models. */
 struct mailbox *models_mailbox(struct models *models);
 
-/* The champion as last seen. From any thread. */
-void models_champion(struct models *models, bool *ret_has_champion, struct champion *ret_champion);
+/* The version that answers, 0 while none does. From any thread. */
+int64_t models_answering(struct models *models);
+
+/* The champion as last seen, whether it could be loaded or not; false while the aliases could not be read. From any
+ * thread. */
+bool models_champion(struct models *models, bool *ret_has_champion, struct champion *ret_champion);
 
 enum models_readiness {
         MODELS_READY,    /* a model answers, or a reachable registry holds none yet */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "proto/stage_manifest.h"
@@ -48,7 +49,15 @@ static int read_run(struct rebuild *rebuild, const char *name, struct run_manife
         return judge(rebuild, r, name, &fault);
 }
 
-static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage) {
+/* Whether the manifest tells how the stage ended in the run's last attempt: what succeeded is never done again, but a
+ * failure or cancel may be of an earlier one. */
+static bool is_of_last_attempt(const struct run_manifest *run, const struct stage_manifest *stage) {
+        return stage->attempt == run->attempt || stage->end.state == RUN_STATE_SUCCEEDED ||
+               stage->end.state == RUN_STATE_SKIPPED;
+}
+
+/* ret_goes_on: later stages may have a row, too. */
+static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage, bool *ret_goes_on) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         struct ledger_stage row = { .stage = stage };
         struct fault fault = FAULT_NULL;
@@ -56,6 +65,7 @@ static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage)
         bool has_output;
         int r;
 
+        *ret_goes_on = false;
         stage_manifest_name(run, stage, name);
         r = store_get(rebuild->store, name, &text, NULL);
         if (r)
@@ -63,6 +73,10 @@ static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage)
         r = stage_manifest_read(text.data, text.n_bytes, stage, rebuild->stage, NULL, &has_output, &fault);
         if (r)
                 return judge(rebuild, r, name, &fault);
+        if (!is_of_last_attempt(rebuild->run, rebuild->stage))
+                return 0;
+        *ret_goes_on = rebuild->stage->end.state == RUN_STATE_SUCCEEDED ||
+                       rebuild->stage->end.state == RUN_STATE_SKIPPED;
         row.attempt = rebuild->stage->attempt;
         row.row = (struct run_view_stage){ .state = rebuild->stage->end.state,
                                            .started_at = rebuild->stage->end.started_at,
@@ -72,17 +86,20 @@ static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage)
         return error_trace(ledger_put_stage(rebuild->ledger, run, &row));
 }
 
-/* A run that had not ended waits to be begun again, as a new attempt: messages of the old one may be lost. */
+/* A run that was in flight waits to be begun again, as a new attempt: messages of the old one may be lost. */
 static void reopen(struct run_manifest *run) {
-        if (run_state_is_final(run->state))
-                return;
-        run->state = run->state == RUN_STATE_CANCELING ? RUN_STATE_CANCELED : RUN_STATE_PENDING;
-        run->attempt++;
+        if (run->state == RUN_STATE_RUNNING) {
+                run->state = RUN_STATE_PENDING;
+                run->attempt++;
+        } else if (run->state == RUN_STATE_CANCELING) {
+                run->state = RUN_STATE_CANCELED;
+                run->finished_at = clock_realtime_ms();
+        }
 }
 
 static int rebuild_run(struct rebuild *rebuild, const char *folder) {
         char run[UUID_TEXT_BYTES], name[MANIFEST_NAME_BYTES];
-        bool is_read;
+        bool is_read, goes_on = true;
         int r;
 
         snprintf(run, sizeof(run), "%.*s", (int)strcspn(folder, "/"), folder);
@@ -97,8 +114,8 @@ static int rebuild_run(struct rebuild *rebuild, const char *folder) {
         if (!r && *rebuild->run->idempotency_key)
                 r = ledger_put_key(rebuild->ledger, rebuild->run->idempotency_key, rebuild->run->request_sha256, run,
                                    rebuild->run->created_at);
-        for (int i = 0; !r && i < STAGE_N_WORKERS && rebuild->run->state != RUN_STATE_PENDING; i++)
-                r = put_stage(rebuild, run, (enum stage)i);
+        for (int i = 0; !r && goes_on && i < STAGE_N_WORKERS && rebuild->run->state != RUN_STATE_PENDING; i++)
+                r = put_stage(rebuild, run, (enum stage)i, &goes_on);
         if (r)
                 return error_trace(r);
         rebuild->counts.n_runs++;

@@ -55,6 +55,13 @@ bool request_has_type(const struct request *request, const char *type) {
         return n == strlen(type) && !strncasecmp(value.base, type, n);
 }
 
+bool request_refuses_type(struct request *request, const char *type) {
+        if (!request->h2o->entity.len || request_has_type(request, type))
+                return false;
+        request_answer_error(request, 415, "the body of this call is sent with Content-Type: %s", type);
+        return true;
+}
+
 const char *request_status_phrase(int status) {
         static const struct {
                 int status;
@@ -62,6 +69,7 @@ const char *request_status_phrase(int status) {
         } phrases[] = {
                 { 200, "OK" },
                 { 202, "Accepted" },
+                { 204, "No Content" },
                 { 303, "See Other" },
                 { 400, "Bad Request" },
                 { 401, "Unauthorized" },
@@ -70,6 +78,7 @@ const char *request_status_phrase(int status) {
                 { 405, "Method Not Allowed" },
                 { 406, "Not Acceptable" },
                 { 409, "Conflict" },
+                { 408, "Request Timeout" },
                 { 413, "Payload Too Large" },
                 { 415, "Unsupported Media Type" },
                 { 422, "Unprocessable Entity" },
@@ -88,12 +97,21 @@ const char *request_status_phrase(int status) {
 void request_answer(struct request *request, int status, const char *type, const void *body, size_t n_bytes) {
         h2o_req_t *h2o = request->h2o;
 
-        atomic_fetch_add_explicit(&request->n_by_class[status / 100], 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&request->tally->n_by_class[status / 100], 1, memory_order_relaxed);
         h2o->res.status = status;
         h2o->res.reason = request_status_phrase(status);
         h2o->res.content_length = n_bytes;
         h2o_add_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
         h2o_send_inline(h2o, body, n_bytes);
+}
+
+void request_answer_nothing(struct request *request, int status) {
+        h2o_req_t *h2o = request->h2o;
+
+        atomic_fetch_add_explicit(&request->tally->n_by_class[status / 100], 1, memory_order_relaxed);
+        h2o->res.status = status;
+        h2o->res.reason = request_status_phrase(status);
+        h2o_send_inline(h2o, "", 0);
 }
 
 void request_answer_json(struct request *request, int status, const struct buffer *json) {

@@ -24,12 +24,18 @@ enum {
 
 struct server_shared;
 
+/* What a loop counts, for everybody to read. */
+struct request_tally {
+        _Atomic uint64_t n_by_class[REQUEST_STATUS_CLASSES]; /* answers; [2] is 2xx */
+        _Atomic size_t n_handed_over;                        /* requests that another thread is to answer (handoff.h) */
+};
+
 struct request {
         h2o_req_t *h2o;
         void *context;                        /* of server_options */
         struct server_shared *shared;         /* what the loop has been given (server.h); NULL: nothing yet */
         h2o_multithread_receiver_t *receiver; /* of this loop, for answers from other threads (handoff.h) */
-        _Atomic uint64_t *n_by_class;         /* the loop's counts of answers */
+        struct request_tally *tally;          /* of this loop */
         h2o_iovec_t parameters[REQUEST_PARAMETERS_MOST]; /* what the pattern's {…} matched, in order */
         size_t n_parameters;
 };
@@ -46,8 +52,12 @@ h2o_iovec_t request_query(const struct request *request, const char *name);
 /* The media type of Content-Type without parameters equals type, ignoring case. */
 bool request_has_type(const struct request *request, const char *type);
 
+/* True, and answered by 415, when there is a body of another type. */
+bool request_refuses_type(struct request *request, const char *type);
+
 /* Answer with a body that is copied into the request's memory. type is a literal. */
 void request_answer(struct request *request, int status, const char *type, const void *body, size_t n_bytes);
+void request_answer_nothing(struct request *request, int status);
 void request_answer_json(struct request *request, int status, const struct buffer *json);
 
 /* Adds a header; name is lower-case and a literal, value is copied. */

@@ -39,8 +39,9 @@ static int answer_ready(struct request *request) {
         json_end_object(&json);
         json_end_object(&json);
         if (json_end(&json))
-                return -1;
-        request_answer_json(request, is_ready ? 200 : 503, &text);
+                request_answer_error(request, 503, "out of memory, try again");
+        else
+                request_answer_json(request, is_ready ? 200 : 503, &text);
         return 0;
 }
 

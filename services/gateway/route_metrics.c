@@ -63,10 +63,6 @@ static int put_stages(struct gateway *gateway, struct buffer *text) {
 }
 
 static int put_model(struct gateway *gateway, struct buffer *text) {
-        struct champion champion = { 0 };
-        bool has_champion;
-
-        models_champion(gateway->models, &has_champion, &champion);
         return buffer_printf(text,
                              "# HELP convoy_model_version Version of the model that answers, 0 for none.\n"
                              "# TYPE convoy_model_version gauge\nconvoy_model_version{model=\"%s\"} %" PRId64 "\n"
@@ -74,7 +70,7 @@ static int put_model(struct gateway *gateway, struct buffer *text) {
                              "convoy_build_info{version=\"%s\"} 1\n"
                              "# HELP process_start_time_seconds Start of the process since 1970.\n"
                              "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.3f\n",
-                             gateway->pipeline.parameters.name, has_champion ? champion.version : 0, version_text(),
+                             gateway->pipeline.parameters.name, models_answering(gateway->models), version_text(),
                              (double)gateway->started_at / 1000);
 }
 

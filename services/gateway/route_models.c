@@ -5,6 +5,8 @@
 #include "services/gateway/handoff.h"
 
 static int hand_over(struct request *request, job_function *call) {
+        if (request_refuses_type(request, "application/json"))
+                return 0;
         return handoff_post(request, models_mailbox(gateway_of(request)->models), call, NULL, 0);
 }
 

@@ -66,6 +66,37 @@ static bool token_is_given(const struct router *router, const struct request *re
                digest_is_equal_secret(value.base + n_scheme, router->token, n_token);
 }
 
+/* The part of an origin behind its scheme; empty for "null". */
+static h2o_iovec_t authority_of(h2o_iovec_t origin) {
+        for (size_t i = 0; i + 3 <= origin.len; i++)
+                if (!memcmp(origin.base + i, "://", 3))
+                        return h2o_iovec_init(origin.base + i + 3, origin.len - i - 3);
+        return (h2o_iovec_t){ NULL, 0 };
+}
+
+static bool is_of_other_origin(const struct request *request) {
+        h2o_iovec_t origin = request_header(request, "origin"), host = request->h2o->authority;
+
+        if (!origin.base)
+                return false;
+        origin = authority_of(origin);
+        return origin.len != host.len || strncasecmp(origin.base, host.base, host.len) != 0;
+}
+
+/* True when the request was answered because it may not do this. */
+static bool refuse_stranger(const struct router *router, struct request *request) {
+        if (router->token && !token_is_given(router, request)) {
+                request_add_header(request, "www-authenticate", "Bearer realm=\"convoy\"");
+                request_answer_error(request, 401, "this call needs the header Authorization: Bearer $CONVOY_TOKEN");
+                return true;
+        }
+        if (!router->token && is_of_other_origin(request)) {
+                request_answer_error(request, 403, "a page of another origin may not make this call");
+                return true;
+        }
+        return false;
+}
+
 static bool method_is(const struct request *request, const char *method) {
         h2o_iovec_t given = request->h2o->method;
 
@@ -85,16 +116,13 @@ int router_dispatch(const struct router *router, struct request *request) {
                                   &request->n_parameters))
                         continue;
                 if (!method_is(request, route->method)) {
-                        n += (size_t)snprintf(allow + n, sizeof(allow) - n, "%s%s", n ? ", " : "", route->method);
+                        n += (size_t)snprintf(allow + n, sizeof(allow) - n, "%s%s", n ? ", " : "",
+                                              strcmp(route->method, "GET") ? route->method : "GET, HEAD");
                         assert(n < sizeof(allow));
                         continue;
                 }
-                if (route->access == ROUTE_PROTECTED && router->token && !token_is_given(router, request)) {
-                        request_add_header(request, "www-authenticate", "Bearer realm=\"convoy\"");
-                        request_answer_error(request, 401,
-                                             "this call needs the header Authorization: Bearer $CONVOY_TOKEN");
+                if (route->access == ROUTE_PROTECTED && refuse_stranger(router, request))
                         return 0;
-                }
                 return route->function(request);
         }
         if (n) {

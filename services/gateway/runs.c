@@ -1,4 +1,4 @@
-/* Runs: one transaction a change. */
+/* Runs: what is asked from outside; one transaction a change. */
 
 #include "services/gateway/runs.h"
 
@@ -13,18 +13,7 @@
 #include "common/base/log.h"
 #include "proto/gateway_to_ingestor.h"
 #include "proto/gateway_to_stage.h"
-#include "services/gateway/change.h"
-
-struct runs {
-        struct runs_options options;
-        struct change change;
-        struct run_manifest *run; /* the one being changed; large */
-
-        char progress_run[UUID_TEXT_BYTES]; /* of the run in flight */
-        int64_t progress_attempt;
-        bool has_progress[STAGE_N_WORKERS];
-        struct progress progress[STAGE_N_WORKERS];
-};
+#include "services/gateway/runs_internal.h"
 
 int runs_create(const struct runs_options *options, struct runs **ret_runs, struct fault *fault) {
         _cleanup_(runs_destroy_pointer) struct runs *runs = calloc(1, sizeof(*runs));
@@ -62,7 +51,7 @@ void runs_destroy_pointer(struct runs **runs) {
         runs_destroy(*runs);
 }
 
-static void log_run(const struct run_manifest *run) {
+void runs_log(const struct run_manifest *run) {
         log_info("run=%s attempt=%lld state=%s the run is %s", run->run_id, (long long)run->attempt,
                  run_state_name(run->state), run_state_name(run->state));
 }
@@ -86,12 +75,21 @@ static int write_start(struct runs *runs, const struct run_manifest *run) {
         return error_trace(r);
 }
 
-static void prepare_start(struct runs *runs, struct run_manifest *run) {
+/* False when it is not known who is champion. A run that begins again keeps the champion of its first beginning: stages
+ * that are done answer with that order. */
+static bool prepare_start(struct runs *runs, struct run_manifest *run) {
         const struct runs_hooks *hooks = &runs->options.hooks;
 
+        if (!run->order.has_champion &&
+            !hooks->find_champion(hooks->context, &run->order.has_champion, &run->order.champion))
+                return false;
         run->state = RUN_STATE_RUNNING;
-        hooks->find_champion(hooks->context, &run->order.has_champion, &run->order.champion);
+        return true;
+}
+
+static void note_start(struct runs *runs, const struct run_manifest *run) {
         memset(runs->has_progress, 0, sizeof(runs->has_progress));
+        runs->progress_news = 0;
         snprintf(runs->progress_run, sizeof(runs->progress_run), "%s", run->run_id);
         runs->progress_attempt = run->attempt;
 }
@@ -106,27 +104,40 @@ static int find_in_flight(struct runs *runs, struct run_manifest *ret_run) {
         return r < 0 ? error_trace(r) : r;
 }
 
-/* Begins the oldest PENDING run when nothing is in flight. */
-static int start_next(struct runs *runs) {
+static int find_waiting(struct runs *runs, struct run_manifest *ret_run) {
+        int r = ledger_first_in_state(runs->options.ledger, RUN_STATE_PENDING, ret_run);
+
+        return r < 0 ? error_trace(r) : r;
+}
+
+int runs_begin(struct runs *runs) {
         struct run_manifest *run = runs->run;
         int r;
 
+        if (!runs->may_begin)
+                return 0;
         r = find_in_flight(runs, run);
-        if (r != RUNS_E_NONE)
-                return r < 0 ? error_trace(r) : 0;
-        r = ledger_first_in_state(runs->options.ledger, RUN_STATE_PENDING, run);
+        if (r == RUNS_E_NONE)
+                r = find_waiting(runs, run);
+        else if (!r)
+                r = RUNS_E_STATE;
+        if (r > 0)
+                runs->may_begin = false;
         if (r)
                 return r < 0 ? error_trace(r) : 0;
-        prepare_start(runs, run);
+        if (!prepare_start(runs, run))
+                return 0;
         r = change_store(&runs->change, run);
-        if (r)
-                return error_trace(r);
-        r = change_begin(&runs->change);
+        if (!r)
+                r = change_begin(&runs->change);
         if (!r)
                 r = change_end(&runs->change, run->run_id, write_start(runs, run));
-        if (!r)
-                log_run(run);
-        return error_trace(r);
+        if (r)
+                return error_trace(r);
+        note_start(runs, run);
+        runs_log(run);
+        runs->may_begin = false;
+        return 0;
 }
 
 static int find_key(struct runs *runs, const char *key, const char *request_sha256, char ret_run[UUID_TEXT_BYTES],
@@ -170,7 +181,7 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
                 char ret_run[UUID_TEXT_BYTES], int *ret_condition, struct fault *fault) {
         struct run_manifest *run = runs->run;
         char request_sha256[DIGEST_SHA256_BYTES];
-        bool is_busy;
+        bool is_busy, waits;
         int r;
 
         r = digest_sha256(body, n_bytes, request_sha256);
@@ -181,6 +192,8 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         if (r != LEDGER_E_NONE)
                 return error_trace(r);
         r = find_in_flight(runs, run);
+        if (r == RUNS_E_NONE)
+                r = find_waiting(runs, run);
         if (r < 0)
                 return error_trace(r);
         is_busy = !r;
@@ -191,8 +204,7 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         r = fill_manifest(runs, body, n_bytes, key, request_sha256, traceparent, run, fault);
         if (r)
                 return r;
-        if (!is_busy)
-                prepare_start(runs, run);
+        waits = is_busy || !prepare_start(runs, run);
         r = change_store(&runs->change, run);
         if (r)
                 return error_trace(r);
@@ -202,11 +214,15 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         if (*key)
                 r = ledger_put_key(runs->options.ledger, key, request_sha256, run->run_id, run->created_at);
         if (!r)
-                r = is_busy ? change_put_run(&runs->change, run) : write_start(runs, run);
+                r = waits ? change_put_run(&runs->change, run) : write_start(runs, run);
         r = change_end(&runs->change, run->run_id, r);
         if (r)
                 return error_trace(r);
-        log_run(run);
+        runs_log(run);
+        if (waits)
+                runs->may_begin = true;
+        else
+                note_start(runs, run);
         snprintf(ret_run, UUID_TEXT_BYTES, "%s", run->run_id);
         return 0;
 }
@@ -224,12 +240,10 @@ static int write_cancel(struct runs *runs, const struct run_manifest *run) {
         return error_trace(r);
 }
 
-/* Stores and commits a run that has changed its state, and goes on with the next when it has ended. */
-static int settle(struct runs *runs, struct run_manifest *run) {
-        bool is_final = run_state_is_final(run->state);
+int runs_settle(struct runs *runs, struct run_manifest *run) {
         int r;
 
-        if (is_final)
+        if (run_state_is_final(run->state))
                 run->finished_at = clock_realtime_ms();
         r = change_store(&runs->change, run);
         if (!r)
@@ -238,8 +252,9 @@ static int settle(struct runs *runs, struct run_manifest *run) {
                 r = change_end(&runs->change, run->run_id, change_put_run(&runs->change, run));
         if (r)
                 return error_trace(r);
-        log_run(run);
-        return is_final ? error_trace(start_next(runs)) : 0;
+        runs_log(run);
+        runs->may_begin = true;
+        return 0;
 }
 
 int runs_cancel(struct runs *runs, const char *run_id) {
@@ -251,7 +266,7 @@ int runs_cancel(struct runs *runs, const char *run_id) {
                 return r;
         if (run->state == RUN_STATE_PENDING) {
                 run->state = RUN_STATE_CANCELED;
-                return error_trace(settle(runs, run));
+                return error_trace(runs_settle(runs, run));
         }
         /* once the alias may have moved, a cancel comes too late */
         if (run->state != RUN_STATE_RUNNING || run->has_release)
@@ -263,7 +278,7 @@ int runs_cancel(struct runs *runs, const char *run_id) {
         if (!r)
                 r = change_end(&runs->change, run_id, write_cancel(runs, run));
         if (!r)
-                log_run(run);
+                runs_log(run);
         return error_trace(r);
 }
 
@@ -293,198 +308,20 @@ int runs_retry(struct runs *runs, const char *run_id) {
         r = change_end(&runs->change, run_id, r);
         if (r)
                 return error_trace(r);
-        log_run(run);
-        return error_trace(start_next(runs));
-}
-
-/*
- * What stages tell
- */
-
-static bool all_stages_ended(const struct run_view *view) {
-        for (int i = 0; i < STAGE_N_WORKERS; i++)
-                if (!run_state_is_final(view->stages[i].state))
-                        return false;
-        return true;
-}
-
-/* The next stage is at work once the one before it has ended well. */
-static int put_next_stage(struct runs *runs, const struct run_manifest *run, const struct stage_to_gateway *end) {
-        struct ledger_stage next = { .stage = stage_next(end->stage), .attempt = run->attempt };
-
-        if ((end->state != RUN_STATE_SUCCEEDED && end->state != RUN_STATE_SKIPPED) || *end->ends_run ||
-            next.stage == STAGE_GATEWAY || run_state_is_final(runs->change.view->stages[next.stage].state))
-                return 0;
-        next.row = (struct run_view_stage){ .state = RUN_STATE_RUNNING, .started_at = end->finished_at };
-        return error_trace(change_put_stage(&runs->change, run->run_id, &next));
-}
-
-/* What the end of a stage makes of the run; true when the run has changed. */
-static bool apply_stage_end(struct run_manifest *run, const struct stage_to_gateway *end) {
-        if (end->state == RUN_STATE_FAILED) {
-                run->state = RUN_STATE_FAILED;
-                run->has_failure = true;
-                run->failure = (struct run_failure){ end->stage, end->error };
-                return true;
-        }
-        if (end->state == RUN_STATE_CANCELED) {
-                run->state = RUN_STATE_CANCELED;
-                return true;
-        }
-        if (*end->ends_run) {
-                run->state = RUN_STATE_SUCCEEDED;
-                snprintf(run->ends_run, sizeof(run->ends_run), "%s", end->ends_run);
-                return true;
-        }
-        return false;
-}
-
-/* Commits the end of an inbox row together with what it says about the run. */
-static int write_stage_end(struct runs *runs, struct run_manifest *run, const struct stage_to_gateway *end,
-                           bool has_changed) {
-        struct ledger_stage stage = { .stage = end->stage, .attempt = run->attempt };
-        int r;
-
-        r = ledger_get_view(runs->options.ledger, run->run_id, runs->change.view);
-        if (r)
-                return error_trace(r);
-        run_view_end_stage(runs->change.view, end);
-        stage.row = runs->change.view->stages[end->stage];
-        r = change_put_stage(&runs->change, run->run_id, &stage);
-        if (!r)
-                r = put_next_stage(runs, run, end);
-        if (!r && has_changed)
-                r = change_put_run(&runs->change, run);
-        return error_trace(r);
-}
-
-static int handle_stage_end(struct runs *runs, const struct spool_message *message, const struct envelope *envelope,
-                            struct run_manifest *run, const struct stage_to_gateway *end) {
-        bool has_changed = false;
-        int r;
-
-        if (envelope->attempt == run->attempt && !run_state_is_final(run->state))
-                has_changed = apply_stage_end(run, end);
-        if (has_changed) {
-                run->finished_at = clock_realtime_ms();
-                r = change_store(&runs->change, run);
-                if (r)
-                        return error_trace(r);
-        }
-        r = change_begin(&runs->change);
-        if (r)
-                return error_trace(r);
-        if (envelope->attempt == run->attempt)
-                r = write_stage_end(runs, run, end, has_changed);
-        if (!r)
-                r = spool_inbox_end(runs->options.spool, message->number);
-        r = change_end(&runs->change, run->run_id, r);
-        if (!r && has_changed)
-                log_run(run);
-        return error_trace(r);
-}
-
-static int handle_release(struct runs *runs, const struct spool_message *message, const struct envelope *envelope,
-                          struct run_manifest *run, const struct pusher_to_gateway *release) {
-        int r;
-
-        r = change_begin(&runs->change);
-        if (r)
-                return error_trace(r);
-        if (envelope->attempt == run->attempt && !run_state_is_final(run->state)) {
-                run->has_release = true;
-                run->release = *release;
-                r = ledger_put_run(runs->options.ledger, run);
-        }
-        if (!r)
-                r = spool_inbox_end(runs->options.spool, message->number);
-        return error_trace(change_end(&runs->change, run->run_id, r));
-}
-
-/* Asks the owner to take the release up, once everything about the run has been told. */
-static int check_release(struct runs *runs, const char *run_id) {
-        const struct runs_hooks *hooks = &runs->options.hooks;
-        int r;
-
-        r = ledger_get_view(runs->options.ledger, run_id, runs->change.view);
-        if (r)
-                return error_trace(r);
-        if (runs->change.view->has_release && !run_state_is_final(runs->change.view->state) &&
-            all_stages_ended(runs->change.view))
-                hooks->on_released(hooks->context, run_id, &runs->change.view->release);
+        runs_log(run);
+        runs->may_begin = true;
         return 0;
-}
-
-/* Ends a row that nothing can be made of. */
-static int drop(struct runs *runs, const struct spool_message *message, const char *reason) {
-        int r;
-
-        log_warn("run=%s id=%s reason=\"%s\" a message is put to the dead", message->key, message->id, reason);
-        r = change_begin(&runs->change);
-        if (r)
-                return error_trace(r);
-        r = spool_dead_put(runs->options.spool, reason, message->id, message->key, message->body.data,
-                           message->body.n_bytes);
-        if (!r)
-                r = spool_inbox_end(runs->options.spool, message->number);
-        return error_trace(change_end(&runs->change, message->key, r));
-}
-
-int runs_handle(struct runs *runs, const struct spool_message *message) {
-        _cleanup_(free_pointer) struct stage_to_gateway *end = calloc(1, sizeof(*end));
-        _cleanup_(free_pointer) struct pusher_to_gateway *release = calloc(1, sizeof(*release));
-        struct fault fault = FAULT_NULL;
-        struct envelope envelope = ENVELOPE_NULL;
-        char text[sizeof(fault.message)];
-        int r;
-
-        if (!end || !release)
-                return error_origin(-ENOMEM, "handling a message");
-        r = envelope_unpack(message->body.data, message->body.n_bytes, &envelope, &fault);
-        if (!r && envelope.type == MESSAGE_STAGE_TO_GATEWAY)
-                r = stage_to_gateway_unpack(&envelope, end, &fault);
-        else if (!r)
-                r = pusher_to_gateway_unpack(&envelope, release, &fault);
-        if (r == FAULT_E_INPUT)
-                return error_trace(drop(runs, message, fault_format(&fault, text, sizeof(text))));
-        if (r)
-                return error_trace(r);
-        r = ledger_get_run(runs->options.ledger, envelope.run, runs->run);
-        if (r == LEDGER_E_NONE)
-                return error_trace(drop(runs, message, "the ledger knows no such run"));
-        if (r)
-                return error_trace(r);
-        r = envelope.type == MESSAGE_STAGE_TO_GATEWAY ? handle_stage_end(runs, message, &envelope, runs->run, end)
-                                                      : handle_release(runs, message, &envelope, runs->run, release);
-        if (!r)
-                r = check_release(runs, envelope.run);
-        return r ? error_trace(r) : error_trace(start_next(runs));
-}
-
-int runs_finish(struct runs *runs, const char *run_id) {
-        struct run_manifest *run = runs->run;
-        int r;
-
-        r = ledger_get_run(runs->options.ledger, run_id, run);
-        if (r)
-                return r < 0 ? error_trace(r) : 0;
-        if (run_state_is_final(run->state))
-                return 0;
-        run->state = RUN_STATE_SUCCEEDED;
-        return error_trace(settle(runs, run));
 }
 
 int runs_resume(struct runs *runs) {
         int r;
 
+        runs->may_begin = true;
         r = find_in_flight(runs, runs->run);
-        if (r == RUNS_E_NONE)
-                return error_trace(start_next(runs));
         if (r)
-                return error_trace(r);
-        snprintf(runs->progress_run, sizeof(runs->progress_run), "%s", runs->run->run_id);
-        runs->progress_attempt = runs->run->attempt;
-        return error_trace(check_release(runs, runs->progress_run));
+                return r < 0 ? error_trace(r) : 0;
+        note_start(runs, runs->run);
+        return error_trace(runs_check_release(runs, runs->progress_run));
 }
 
 void runs_note_progress(struct runs *runs, const struct envelope *envelope, const struct progress *progress) {
@@ -493,6 +330,15 @@ void runs_note_progress(struct runs *runs, const struct envelope *envelope, cons
                 return;
         runs->has_progress[progress->stage] = true;
         runs->progress[progress->stage] = *progress;
+        runs->progress_news |= 1U << progress->stage;
+}
+
+unsigned runs_take_progress(struct runs *runs, char ret_run[UUID_TEXT_BYTES]) {
+        unsigned news = runs->progress_news;
+
+        snprintf(ret_run, UUID_TEXT_BYTES, "%s", runs->progress_run);
+        runs->progress_news = 0;
+        return news;
 }
 
 int runs_view(struct runs *runs, const char *run_id, struct run_view *ret_view) {

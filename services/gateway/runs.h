@@ -8,9 +8,15 @@
  * wait PENDING in the order of their coming. Messages of stages may come in any order; one about an earlier attempt is
  * ignored. Owned by the thread of line.h.
  *
- *      accept -> PENDING -> (nothing in flight) RUNNING -> SUCCEEDED   a release came, and all stages have told their
- * end SUCCEEDED   a stage ended the run without a candidate FAILED      a stage failed cancel: PENDING -> CANCELED;
- * RUNNING -> CANCELING -> CANCELED, or another end that was faster retry:  FAILED, CANCELED -> PENDING, attempt + 1
+ *     accept                           PENDING, and RUNNING at once when nothing is in flight
+ *     begin    PENDING                 RUNNING
+ *     handle   RUNNING, CANCELING      SUCCEEDED when a stage ended the run without a candidate, FAILED, CANCELED
+ *     finish   RUNNING, CANCELING      SUCCEEDED, once a release came and all stages have told their end
+ *     cancel   PENDING                 CANCELED
+ *              RUNNING                 CANCELING, until stages say CANCELED or another end was faster
+ *     retry    FAILED, CANCELED        PENDING with attempt + 1
+ *
+ * What a stage tells twice, or about an earlier attempt, changes nothing.
  */
 
 #include <stdbool.h>
@@ -35,11 +41,11 @@ enum {
 struct runs_hooks {
         void *context;
 
-        /* The version that is champion now, for a run that begins. */
-        void (*find_champion)(void *context, bool *ret_has_champion, struct champion *ret_champion);
+        /* The version that is champion now, for a run that begins; false when that is not known yet: the run waits. */
+        bool (*find_champion)(void *context, bool *ret_has_champion, struct champion *ret_champion);
 
-        /* An event was committed. */
-        void (*on_event)(void *context, const char *run, const struct ledger_event *event);
+        /* An event was committed; is_last: it shows the run's end. */
+        void (*on_event)(void *context, const char *run, const struct ledger_event *event, bool is_last);
 
         /* All is told about a run that released a version: call runs_finish() once that version answers, or cannot. */
         void (*on_released)(void *context, const char *run, const struct pusher_to_gateway *release);
@@ -62,8 +68,12 @@ int runs_create(const struct runs_options *options, struct runs **ret_runs, stru
 struct runs *runs_destroy(struct runs *runs);
 void runs_destroy_pointer(struct runs **runs);
 
-/* After a restart: goes on with what was in flight, or begins what waits. */
+/* After a restart: goes on with what was in flight. */
 int runs_resume(struct runs *runs);
+
+/* Begins the oldest waiting run when nothing is in flight; to be called after whatever may have changed that, and again
+ * after a failure. Costs nothing when there is nothing to do. */
+int runs_begin(struct runs *runs);
 
 /*
  * Records a request and begins it when nothing is in flight. key "" for none. Durable at 0, with the run's id; the same
@@ -82,6 +92,9 @@ int runs_handle(struct runs *runs, const struct spool_message *message);
 
 /* Progress of the run in flight; kept in memory only. */
 void runs_note_progress(struct runs *runs, const struct envelope *envelope, const struct progress *progress);
+
+/* The run of the progress noted since the last call, and its stages: bit n is stage n. */
+unsigned runs_take_progress(struct runs *runs, char ret_run[UUID_TEXT_BYTES]);
 
 /* Ends a run whose release has been taken up. */
 int runs_finish(struct runs *runs, const char *run);

@@ -6,10 +6,10 @@
  * libh2o's event loops, one thread per CPU, each with its own listening socket on the same port (SO_REUSEPORT). A loop
  * parses HTTP/1.1, asks the router, and never touches disk, store or bus. HTTP/2 is off: Debian's libh2o 2.2.5 has no
  * fix for rapid reset. Before binding, the port is probed without SO_REUSEPORT, since two gateways would otherwise
- * share it silently.
+ * share it silently (listen.h).
  *
- * Limits: body (413), connections over all loops (503 and closed), ten seconds for head and body (closed), head 417,792
- * bytes and 100 headers (libh2o's own 400).
+ * Limits: body (413), connections over all loops (503, then closed), ten seconds for head and body (closed), head
+ * 417,792 bytes and 100 headers (libh2o's own 400).
  */
 
 #include <stdbool.h>
@@ -62,7 +62,13 @@ int server_share(struct server *server, struct server_shared *shared, void (*on_
 void server_count_requests(const struct server *server, uint64_t ret_by_class[REQUEST_STATUS_CLASSES]);
 size_t server_n_connections(const struct server *server);
 
-/* Stops accepting, lets requests in hand finish for at most drain_ms, ends the threads. */
-void server_stop(struct server *server, int drain_ms);
+/* Stops accepting, and waits for the requests that other threads are to answer, at most that long. The loops go on. */
+void server_drain(struct server *server, int most_ms);
+
+/* Closes all connections, with a short grace for what is on its way, and ends the loops. No other thread may hold a
+ * request by then: those that answer have been stopped, and have answered or discarded what they had. */
+void server_stop(struct server *server);
+
+/* After everything else that shares or answers: what the loops still hold is delivered here. */
 struct server *server_destroy(struct server *server);
 void server_destroy_pointer(struct server **server);

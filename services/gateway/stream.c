@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 
 /* In the request's pool; goes away with the request and then tells the stream. */
@@ -27,8 +28,14 @@ struct stream_message {
         bool is_last;
 };
 
-static void discard(struct job *job _unused_) {
-        /* the process ends: the stream goes with its loop */
+/* The line has ended before it saw the stream. */
+static void discard_watch(struct job *job) {
+        stream_refuse(stream_of_watch(job), 503, "the gateway is being stopped, try again");
+}
+
+/* The line has ended, and nothing more comes from it. */
+static void discard_forget(struct job *job) {
+        free(stream_of_forget(job));
 }
 
 static void send_waiting(struct stream_generator *generator) {
@@ -80,17 +87,26 @@ static void start(struct stream_generator *generator) {
         h2o_start_response(h2o, &generator->super);
 }
 
+static void refuse(struct request *request, const struct stream_message *message) {
+        if (message->status == 204)
+                request_answer_nothing(request, 204);
+        else
+                request_answer_error(request, message->status, "%s", buffer_text(&message->text));
+}
+
 static void deliver(struct loop_message *super) {
         struct stream_message *message = (struct stream_message *)(void *)super;
         struct stream *stream = message->stream;
         struct stream_generator *generator = stream->generator;
 
         if (generator && message->status && !generator->is_started) {
-                request_answer_error(&stream->request, message->status, "%s", buffer_text(&message->text));
+                generator->is_started = generator->is_last = true;
+                refuse(&stream->request, message);
         } else if (generator && !generator->is_last) {
                 if (!generator->is_started)
                         start(generator);
-                if (buffer_append(&generator->waiting, message->text.data, message->text.n_bytes))
+                if (generator->waiting.n_bytes + message->text.n_bytes > STREAM_WAITING_BYTES_MOST ||
+                    buffer_append(&generator->waiting, message->text.data, message->text.n_bytes))
                         generator->is_last = true;
                 generator->is_last |= message->is_last;
                 send_waiting(generator);
@@ -100,7 +116,7 @@ static void deliver(struct loop_message *super) {
 }
 
 static void deliver_release(struct loop_message *message) {
-        free(H2O_STRUCT_FROM_MEMBER(struct stream, released, message));
+        free(OUTER_OF(struct stream, released, message));
 }
 
 int stream_open(struct request *request, struct mailbox *mailbox, job_function *watch, job_function *forget) {
@@ -108,6 +124,11 @@ int stream_open(struct request *request, struct mailbox *mailbox, job_function *
         struct stream *stream = calloc(1, sizeof(*stream));
         char number[32] = "";
 
+        if (h2o_memis(request->h2o->method.base, request->h2o->method.len, H2O_STRLIT("HEAD"))) {
+                free(stream);
+                request_answer(request, 200, "text/event-stream; charset=utf-8", "", 0);
+                return 0;
+        }
         if (!stream || !request_parameter(request, 0, stream->run, sizeof(stream->run)) || last.len >= sizeof(number)) {
                 request_answer_error(request, stream ? 404 : 503, stream ? "there is no such run" : "out of memory");
                 free(stream);
@@ -116,8 +137,8 @@ int stream_open(struct request *request, struct mailbox *mailbox, job_function *
         if (last.len)
                 memcpy(number, last.base, last.len);
         stream->after = strtoll(number, NULL, 10);
-        stream->watch = (struct job){ .run = watch, .discard = discard };
-        stream->forget = (struct job){ .run = forget, .discard = discard };
+        stream->watch = (struct job){ .run = watch, .discard = discard_watch };
+        stream->forget = (struct job){ .run = forget, .discard = discard_forget };
         stream->released.deliver = deliver_release;
         stream->mailbox = mailbox;
         stream->receiver = request->receiver;
@@ -132,42 +153,59 @@ int stream_open(struct request *request, struct mailbox *mailbox, job_function *
         return 0;
 }
 
-static int post(struct stream *stream, struct stream_message *message) {
+/* Takes the message, when there is one, and the failure r of making it. */
+static int post(struct stream *stream, struct stream_message *message, int r) {
+        if (r) {
+                if (message)
+                        buffer_finish(&message->text);
+                free(message);
+                return error_origin(r, "telling a stream of run %s", stream->run);
+        }
+        stream->told_ms = clock_monotonic_ms();
         message->super.deliver = deliver;
         message->stream = stream;
         h2o_multithread_send_message(stream->receiver, &message->super.super);
         return 0;
 }
 
-int stream_tell(struct stream *stream, const struct ledger_event *event, bool is_last) {
+int stream_tell(struct stream *stream, const struct ledger_event *event) {
         struct stream_message *message = calloc(1, sizeof(*message));
         int r = message ? 0 : -ENOMEM;
 
-        if (!r && event)
-                r = buffer_printf(&message->text, "id: %" PRId64 "\nevent: %s\ndata: ", event->number, event->kind);
-        if (!r && event)
+        if (!r && event->number)
+                r = buffer_printf(&message->text, "id: %" PRId64 "\n", event->number);
+        if (!r)
+                r = buffer_printf(&message->text, "event: %s\ndata: ", event->kind);
+        if (!r)
                 r = buffer_append(&message->text, event->data, event->n_bytes);
-        if (!r && event)
+        if (!r)
                 r = buffer_append_text(&message->text, "\n\n");
-        if (r) {
-                if (message)
-                        buffer_finish(&message->text);
-                free(message);
-                return error_trace(r);
-        }
-        message->is_last = is_last;
-        return post(stream, message);
+        return post(stream, message, r);
+}
+
+int stream_end(struct stream *stream) {
+        struct stream_message *message = calloc(1, sizeof(*message));
+
+        if (message)
+                message->is_last = true;
+        return post(stream, message, message ? 0 : -ENOMEM);
+}
+
+int stream_breathe(struct stream *stream) {
+        struct stream_message *message;
+
+        if (clock_monotonic_ms() - stream->told_ms < STREAM_COMMENT_MS)
+                return 0;
+        message = calloc(1, sizeof(*message));
+        return post(stream, message, message ? buffer_append_text(&message->text, ":\n\n") : -ENOMEM);
 }
 
 int stream_refuse(struct stream *stream, int status, const char *sentence) {
         struct stream_message *message = calloc(1, sizeof(*message));
 
-        if (!message || buffer_append_text(&message->text, sentence)) {
-                free(message);
-                return -ENOMEM;
-        }
-        message->status = status;
-        return post(stream, message);
+        if (message)
+                message->status = status;
+        return post(stream, message, message ? buffer_append_text(&message->text, sentence) : -ENOMEM);
 }
 
 void stream_release(struct stream *stream) {

@@ -6,6 +6,9 @@
  * The events of one run, sent to one client as server-sent events (WHATWG HTML, section 9.2). The loop owns the
  * connection, the thread of line.h knows the events: the loop asks it to watch, it sends each event as a message to the
  * loop, and when the client has gone the loop asks it to forget, and frees the stream only when that was done.
+ *
+ * A stream ends with the run, or when the client is so slow that STREAM_WAITING_BYTES_MOST wait for it; a client that
+ * comes again with Last-Event-ID misses nothing. A comment is sent now and then, which finds out who has gone.
  */
 
 #include <stdbool.h>
@@ -15,6 +18,9 @@
 #include "services/gateway/handoff.h"
 #include "services/gateway/ledger.h"
 
+#define STREAM_WAITING_BYTES_MOST (1024 * 1024)
+#define STREAM_COMMENT_MS 15000
+
 struct stream {
         struct job watch;  /* for the line: begin to tell */
         struct job forget; /* for the line: the client has gone */
@@ -23,26 +29,31 @@ struct stream {
         struct mailbox *mailbox;
         h2o_multithread_receiver_t *receiver;
         char run[UUID_TEXT_BYTES];
-        int64_t after; /* events up to this number are known to the client */
+        int64_t after;   /* events up to this number are known to the client */
+        int64_t told_ms; /* the line's: when it was last told something, monotonic */
 
         struct request request; /* the loop's; request.h2o is NULL once the client has gone */
         struct stream_generator *generator;
 };
 
-/* In the loop: opens a stream on parameter 0 of the request, after the event that Last-Event-ID names. */
+/* In the loop: opens a stream on parameter 0 of the request, after the event that Last-Event-ID names (one that is no
+ * number names none). */
 int stream_open(struct request *request, struct mailbox *mailbox, job_function *watch, job_function *forget);
 
-/* In the line. event NULL with a status answers instead of streaming; is_last ends the stream. */
-int stream_tell(struct stream *stream, const struct ledger_event *event, bool is_last);
+/* In the line: tells an event, one without an id when its number is 0; ends the stream; sends a comment when nothing
+ * was told for long; answers instead of streaming, with an error, or with 204, on which clients do not come again. */
+int stream_tell(struct stream *stream, const struct ledger_event *event);
+int stream_end(struct stream *stream);
+int stream_breathe(struct stream *stream);
 int stream_refuse(struct stream *stream, int status, const char *sentence);
 
 /* In the line, after the last word: the loop may free the stream. */
 void stream_release(struct stream *stream);
 
 static inline struct stream *stream_of_watch(struct job *job) {
-        return H2O_STRUCT_FROM_MEMBER(struct stream, watch, job);
+        return OUTER_OF(struct stream, watch, job);
 }
 
 static inline struct stream *stream_of_forget(struct job *job) {
-        return H2O_STRUCT_FROM_MEMBER(struct stream, forget, job);
+        return OUTER_OF(struct stream, forget, job);
 }

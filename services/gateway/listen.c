@@ -1,0 +1,54 @@
+/* Listen: one socket to probe, then one per thread. */
+
+#include "services/gateway/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+
+enum { LISTEN_BACKLOG = 1024 };
+
+static int open_one(const struct addrinfo *address, bool is_shared, int *ret_fd) {
+        _cleanup_(close_descriptor) int fd = -1;
+        const int on = 1;
+
+        fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+            (is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on))) ||
+            bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, LISTEN_BACKLOG))
+                return -errno;
+        *ret_fd = steal_descriptor(&fd);
+        return 0;
+}
+
+int listen_open(const char *address, int port, int n, int *fds, struct fault *fault) {
+        struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE }, *found;
+        char service[8];
+        int r, probe = -1;
+
+        snprintf(service, sizeof(service), "%d", port);
+        if (getaddrinfo(address, service, &hints, &found))
+                return fault_set(fault, "ADDRESS_INVALID", "%s is not a numeric IPv4 or IPv6 address", address);
+        r = open_one(found, false, &probe);
+        close_descriptor(&probe);
+        for (int i = 0; !r && i < n; i++)
+                r = open_one(found, true, &fds[i]);
+        freeaddrinfo(found);
+        if (r == -EADDRINUSE)
+                return fault_set(fault, "PORT_TAKEN",
+                                 "port %d on %s is taken by another process; stop it or choose another port with "
+                                 "--port or CONVOY_PORT",
+                                 port, address);
+        if (r == -EADDRNOTAVAIL || r == -EACCES)
+                return fault_set(fault, "ADDRESS_UNAVAILABLE", "cannot listen on %s port %d: %s", address, port,
+                                 strerror(-r));
+        return r ? error_origin(r, "listening on %s port %d", address, port) : 0;
+}
