@@ -130,6 +130,32 @@ def test_many_runs_under_many_kills(tmp_path):
         line.check_files()
 
 
+@pytest.mark.crash_points
+@pytest.mark.parametrize("point", ["stored", "committed"])
+def test_the_gateway_killed_before_it_answers(tmp_path, parameters, undisturbed, point):
+    """A client that got no answer asks again under the same key, and there is one run."""
+    with Line(tmp_path / "home", source=SOURCE, CONVOY_CRASH=f"gateway:{point}:1") as line:
+        with pytest.raises(requests.ConnectionError):
+            line.train(key="once", **parameters)
+        line.crashed(GATEWAY)
+        line.start(GATEWAY)
+        line.ready()
+        run = line.train(key="once", **parameters)
+        check_whole(line, run, undisturbed)
+        assert [run["run_id"] for run in line.get("/runs").json()["runs"]] == [run]
+
+
+@pytest.mark.crash_points
+@pytest.mark.parametrize("number", range(2, 9))
+def test_the_gateway_killed_after_each_commit(tmp_path, parameters, undisturbed, number):
+    with Line(tmp_path / "home", source=SOURCE, CONVOY_CRASH=f"gateway:committed:{number}") as line:
+        run = line.train(**parameters)
+        line.crashed(GATEWAY)
+        line.start(GATEWAY)
+        line.ready()
+        check_whole(line, run, undisturbed)
+
+
 @pytest.mark.parametrize("moment", ["run", "release"])
 def test_the_gateway_killed(tmp_path, parameters, undisturbed, moment):
     with Line(tmp_path / "home", source=SOURCE) as line:
