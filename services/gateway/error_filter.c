@@ -7,7 +7,7 @@
 
 struct error_filter {
         h2o_filter_t super;
-        void (*on_error)(h2o_context_t *context, int status);
+        void (*on_error)(h2o_req_t *h2o);
 };
 
 struct error_stream {
@@ -58,7 +58,7 @@ static void on_setup(h2o_filter_t *super, h2o_req_t *h2o, h2o_ostream_t **slot) 
         struct error_stream *stream;
 
         if (is_of_libh2o(&h2o->res)) {
-                filter->on_error(h2o->conn->ctx, h2o->res.status);
+                filter->on_error(h2o);
                 stream = (struct error_stream *)(void *)h2o_add_ostream(h2o, sizeof(*stream), slot);
                 slot = &stream->super.next;
                 stream->super.do_send = on_send;
@@ -70,7 +70,7 @@ static void on_setup(h2o_filter_t *super, h2o_req_t *h2o, h2o_ostream_t **slot) 
         h2o_setup_next_ostream(h2o, slot);
 }
 
-void error_filter_register(h2o_pathconf_t *path, void (*on_error)(h2o_context_t *context, int status)) {
+void error_filter_register(h2o_pathconf_t *path, void (*on_error)(h2o_req_t *h2o)) {
         struct error_filter *filter = (struct error_filter *)(void *)h2o_create_filter(path, sizeof(*filter));
 
         filter->super.on_setup_ostream = on_setup;

@@ -11,4 +11,4 @@
 #include <h2o.h>
 
 /* Registers the filter for a path; on_error is called for each such answer in the thread of the loop. */
-void error_filter_register(h2o_pathconf_t *path, void (*on_error)(h2o_context_t *context, int status));
+void error_filter_register(h2o_pathconf_t *path, void (*on_error)(h2o_req_t *h2o));

@@ -1,65 +1,30 @@
 /* Server: one libh2o context and listening socket per thread. */
 
-#include "services/gateway/server.h"
+#include "services/gateway/server_internal.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/parallel.h"
 #include "services/gateway/error_filter.h"
 #include "services/gateway/handoff.h"
 #include "services/gateway/listen.h"
-#include "services/gateway/request.h"
-#include "services/gateway/router.h"
 
 enum {
-        LOOPS_MOST = 64,
         HEAD_AND_BODY_MS = 10000,
         LOOP_WAIT_MS = 1000,
-        DRAIN_LOOK_MS = 2,
-        REFUSALS_MOST = 256,    /* connections above the limit that are told so, at one time */
-        CLOSING_WAIT_MS = 10,   /* a turn of a loop that closes its connections */
-        CLOSING_GRACE_MS = 300, /* for bytes on their way to clients */
-        CLOSING_MOST_MS = 500,  /* then what is left is cut, and soon given up */
-};
-
-struct server_loop {
-        struct server *server;
-        pthread_t thread;
-        bool is_started;
-        int fd;
-        h2o_context_t context;
-        h2o_accept_ctx_t accept;
-        h2o_socket_t *listener;
-        h2o_multithread_receiver_t receiver;
-        struct server_shared *shared; /* only the loop's thread, once it runs, looks */
-        struct request_tally tally;
+        REFUSALS_MOST = 256, /* connections above the limit that are told so, at one time */
 };
 
 /* libh2o finds the handler by its address, so it stands first */
 struct server_handler {
         h2o_handler_t super;
         struct server *server;
-};
-
-struct server {
-        h2o_globalconf_t config;
-        const struct router *router;
-        void *context;
-        size_t connections_most;
-        _Atomic size_t n_connections;
-        _Atomic bool is_draining, is_stopping;
-        int n_loops;
-        struct server_loop loops[LOOPS_MOST];
 };
 
 static struct server_loop *loop_of(h2o_context_t *context) {
@@ -102,8 +67,14 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *h2o) {
         return 0;
 }
 
-static void on_error(h2o_context_t *context, int status) {
-        atomic_fetch_add_explicit(&loop_of(context)->tally.n_by_class[status / 100], 1, memory_order_relaxed);
+/* libh2o has answered; of a body that is too large the rest is still coming. */
+static void on_error(h2o_req_t *h2o) {
+        struct server_loop *loop = loop_of(h2o->conn->ctx);
+
+        atomic_fetch_add_explicit(&loop->tally.n_by_class[h2o->res.status / 100], 1, memory_order_relaxed);
+        if (h2o->res.status == 413)
+                lingers_add(&loop->lingers, &loop->context,
+                            h2o_socket_get_fd(h2o->conn->callbacks->get_socket(h2o->conn)));
 }
 
 struct server_shared *server_shared_ref(struct server_shared *shared) {
@@ -146,7 +117,7 @@ static void on_shared(struct loop_message *message) {
 }
 
 int server_share(struct server *server, struct server_shared *shared, void (*on_taken)(void *context), void *context) {
-        struct sharing_message *messages[LOOPS_MOST] = { 0 };
+        struct sharing_message *messages[SERVER_LOOPS_MOST] = { 0 };
         struct sharing *sharing = calloc(1, sizeof(*sharing));
         int n = server->n_loops;
 
@@ -226,6 +197,7 @@ static void configure(struct server *server, size_t body_bytes_most) {
 static void init_loop(struct server *server, struct server_loop *loop, int fd) {
         loop->server = server;
         loop->fd = fd;
+        lingers_init(&loop->lingers);
         h2o_context_init(&loop->context, h2o_evloop_create(), &loop->server->config);
         h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, handoff_on_messages);
         loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->context, .hosts = loop->server->config.hosts };
@@ -233,7 +205,7 @@ static void init_loop(struct server *server, struct server_loop *loop, int fd) {
 
 int server_create(const struct server_options *options, struct server **ret_server, struct fault *fault) {
         _cleanup_(server_destroy_pointer) struct server *server = calloc(1, sizeof(*server));
-        int fds[LOOPS_MOST], r;
+        int fds[SERVER_LOOPS_MOST], r;
 
         if (!server)
                 return error_origin(-ENOMEM, "creating the server");
@@ -241,9 +213,9 @@ int server_create(const struct server_options *options, struct server **ret_serv
         server->context = options->context;
         server->connections_most = options->connections_most;
         server->n_loops = options->n_loops ? options->n_loops : parallel_n_threads();
-        if (server->n_loops > LOOPS_MOST)
-                server->n_loops = LOOPS_MOST;
-        for (int i = 0; i < LOOPS_MOST; i++)
+        if (server->n_loops > SERVER_LOOPS_MOST)
+                server->n_loops = SERVER_LOOPS_MOST;
+        for (int i = 0; i < SERVER_LOOPS_MOST; i++)
                 fds[i] = -1;
         configure(server, options->body_bytes_most);
         r = listen_open(options->address, options->port, server->n_loops, fds, fault);
@@ -255,46 +227,6 @@ int server_create(const struct server_options *options, struct server **ret_serv
         return 0;
 }
 
-static void close_listener(struct server_loop *loop) {
-        if (!loop->listener)
-                return;
-        h2o_socket_read_stop(loop->listener);
-        h2o_socket_close(loop->listener);
-        loop->listener = NULL;
-}
-
-static int shut_connection(h2o_req_t *h2o, void *how) {
-        shutdown(h2o_socket_get_fd(h2o->conn->callbacks->get_socket(h2o->conn)), *(const int *)how);
-        return 0;
-}
-
-/* All connections of the loop: SHUT_RD ends those that wait for a request, SHUT_RDWR also those whose client does not
- * take its answer. What happens then libh2o does itself. */
-static void shut_connections(struct server_loop *loop, int how) {
-        loop->context.globalconf->http1.callbacks.foreach_request(&loop->context, shut_connection, &how);
-}
-
-static bool has_connections(struct server_loop *loop) {
-        return !h2o_linklist_is_empty(&loop->context.http1._conns);
-}
-
-/* Lets go of every connection, in the loop's thread or, when that has ended, in any. */
-static void close_connections(struct server_loop *loop) {
-        int64_t began_ms = clock_monotonic_ms();
-        bool is_cut = false;
-
-        close_listener(loop);
-        h2o_context_request_shutdown(&loop->context);
-        shut_connections(loop, SHUT_RD);
-        while (has_connections(loop) && clock_monotonic_ms() - began_ms < CLOSING_MOST_MS) {
-                h2o_evloop_run(loop->context.loop, CLOSING_WAIT_MS);
-                if (!is_cut && clock_monotonic_ms() - began_ms >= CLOSING_GRACE_MS) {
-                        is_cut = true;
-                        shut_connections(loop, SHUT_RDWR);
-                }
-        }
-}
-
 static void *loop_main(void *argument) {
         struct server_loop *loop = argument;
         struct server *server = loop->server;
@@ -302,11 +234,11 @@ static void *loop_main(void *argument) {
         while (!atomic_load(&server->is_stopping)) {
                 h2o_evloop_run(loop->context.loop, LOOP_WAIT_MS);
                 if (loop->listener && atomic_load(&server->is_draining)) {
-                        close_listener(loop);
+                        server_loop_close_listener(loop);
                         h2o_context_request_shutdown(&loop->context);
                 }
         }
-        close_connections(loop);
+        server_loop_close(loop);
         return NULL;
 }
 
@@ -334,93 +266,3 @@ int server_start(struct server *server) {
         }
         return 0;
 }
-
-static size_t n_handed_over(const struct server *server) {
-        size_t n = 0;
-
-        for (int i = 0; i < server->n_loops; i++)
-                n += atomic_load(&server->loops[i].tally.n_handed_over);
-        return n;
-}
-
-static void wake_loops(struct server *server) {
-        for (int i = 0; i < server->n_loops; i++)
-                h2o_multithread_send_message(&server->loops[i].receiver, NULL);
-}
-
-void server_drain(struct server *server, int most_ms) {
-        int64_t until_ms = clock_monotonic_ms() + most_ms;
-
-        atomic_store(&server->is_draining, true);
-        wake_loops(server);
-        while (n_handed_over(server) && clock_monotonic_ms() < until_ms)
-                poll(NULL, 0, DRAIN_LOOK_MS);
-}
-
-void server_stop(struct server *server) {
-        atomic_store(&server->is_draining, true);
-        atomic_store(&server->is_stopping, true);
-        wake_loops(server);
-        for (int i = 0; i < server->n_loops; i++) {
-                struct server_loop *loop = &server->loops[i];
-
-                if (loop->is_started)
-                        pthread_join(loop->thread, NULL);
-                loop->is_started = false;
-        }
-}
-
-/* What a loop still holds when its thread has ended or never began: messages, the listener, the shared thing. */
-static void finish_loop(struct server_loop *loop) {
-        h2o_evloop_t *evloop = loop->context.loop;
-
-        close_descriptor(&loop->fd);
-        if (!evloop)
-                return;
-        close_connections(loop);
-        do
-                h2o_evloop_run(evloop, 0);
-        while (!h2o_linklist_is_empty(&loop->receiver._messages));
-        server_shared_unref(loop->shared);
-        if (has_connections(loop)) {
-                log_warn("connections could not be closed, ignoring");
-                return;
-        }
-        /* the shutdown's reminder for HTTP/2 connections, which there are none of */
-        h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
-        h2o_multithread_unregister_receiver(loop->context.queue, &loop->receiver);
-        h2o_context_dispose(&loop->context);
-        h2o_evloop_destroy(evloop);
-}
-
-struct server *server_destroy(struct server *server) {
-        if (!server)
-                return NULL;
-        server_stop(server);
-        for (int i = 0; i < server->n_loops; i++)
-                finish_loop(&server->loops[i]);
-        if (server->config.hosts)
-                h2o_config_dispose(&server->config);
-        free(server);
-        return NULL;
-}
-
-void server_destroy_pointer(struct server **server) {
-        server_destroy(*server);
-}
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define HAS_LEAK_CHECK
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_LEAK_CHECK
-#endif
-
-#ifdef HAS_LEAK_CHECK
-/* What libh2o 2.2.5 never frees: the memory that each thread keeps for its next requests, and a queue of 88 bytes. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) {
-        return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n";
-}
-#endif

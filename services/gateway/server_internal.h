@@ -1,0 +1,43 @@
+#pragma once
+
+/* What server.c and server_stop.c share. */
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "services/gateway/linger.h"
+#include "services/gateway/request.h"
+#include "services/gateway/router.h"
+#include "services/gateway/server.h"
+
+enum { SERVER_LOOPS_MOST = 64 };
+
+struct server_loop {
+        struct server *server;
+        pthread_t thread;
+        bool is_started;
+        int fd;
+        h2o_context_t context;
+        h2o_accept_ctx_t accept;
+        h2o_socket_t *listener;
+        h2o_multithread_receiver_t receiver;
+        struct server_shared *shared; /* only the loop's thread, once it runs, looks */
+        struct request_tally tally;
+        struct lingers lingers;
+};
+
+struct server {
+        h2o_globalconf_t config;
+        const struct router *router;
+        void *context;
+        size_t connections_most;
+        _Atomic size_t n_connections;
+        _Atomic bool is_draining, is_stopping;
+        int n_loops;
+        struct server_loop loops[SERVER_LOOPS_MOST];
+};
+
+/* In the loop's thread, or, when that has ended, in any: accepts no more; lets go of every connection, with a grace for
+ * what is on its way. */
+void server_loop_close_listener(struct server_loop *loop);
+void server_loop_close(struct server_loop *loop);
