@@ -11,7 +11,8 @@
 #define NO_SLOT UINT16_MAX
 
 enum {
-        CUTS_MAX = 255, /* per feature, so that ranges are 0 … 255 */
+        CUTS_MAX = 255, /* so that ranges are 0 … 255 */
+        PARTS_MAX = 4,  /* of a feature's cuts; each costs a column of ranges */
         VECTOR_BYTES = 16,
         N_VECTORS = SLICES_ROWS / VECTOR_BYTES,
 };
@@ -42,12 +43,24 @@ struct sliced_tree {
 };
 
 struct slot {
-        uint32_t feature;
+        uint32_t part;
         bool is_missing_left;
 };
 
-/* The distinct thresholds of a feature, ascending, padded with infinity to a power of two less one. */
+/* The distinct thresholds of a feature, ascending. */
 struct cuts {
+        float *values;
+        size_t n;
+        size_t first_part;
+};
+
+/*
+ * At most CUTS_MAX neighbours among a feature's cuts, padded with infinity to a power of two less one. A node asks one
+ * part only, the one with its threshold, so the parts know nothing of each other. 256 bins make up to 256 cuts where
+ * values are missing, one more than a byte tells apart.
+ */
+struct part {
+        uint32_t feature;
         float *values;
         size_t n;
         size_t n_padded;
@@ -55,8 +68,10 @@ struct cuts {
 
 struct slices {
         size_t n_features;
-        struct cuts *cuts;  /* per feature */
-        uint16_t *slots_of; /* [feature * 2 + is_missing_left], or NO_SLOT */
+        struct cuts *cuts; /* per feature */
+        struct part *parts;
+        size_t n_parts;
+        uint16_t *slots_of; /* [part * 2 + is_missing_left], or NO_SLOT */
         struct slot slots[SLICES_SLOTS_MAX];
         size_t n_slots;
         struct sliced_tree *trees;
@@ -116,14 +131,14 @@ bool slices_hold(const struct slices *slices, size_t tree) {
 
 /* Ranges of some rows: the number of cuts <= x, by a binary search without branches that all rows take in step.
  * Infinity counts the padding too, which stays within a byte and is above all cuts as well. */
-static void cut_column(const struct cuts *cuts, bool is_missing_left, const float *values, size_t n_rows,
+static void cut_column(const struct part *part, bool is_missing_left, const float *values, size_t n_rows,
                        int8_t *ret_ranges) {
         uint32_t found[SLICES_ROWS] = { 0 };
         int32_t missing = is_missing_left ? 0 : CUTS_MAX;
 
-        for (size_t half = (cuts->n_padded + 1) / 2; half; half /= 2)
+        for (size_t half = (part->n_padded + 1) / 2; half; half /= 2)
                 for (size_t i = 0; i < n_rows; i++)
-                        found[i] += (uint32_t)half & -(uint32_t)(cuts->values[found[i] + half - 1] <= values[i]);
+                        found[i] += (uint32_t)half & -(uint32_t)(part->values[found[i] + half - 1] <= values[i]);
         for (size_t i = 0; i < n_rows; i++)
                 ret_ranges[i] = (int8_t)((isnan(values[i]) ? missing : (int32_t)found[i]) - 128);
 }
@@ -132,9 +147,10 @@ void slices_cut(const struct slices *slices, const float *const *columns, size_t
                 struct slices_block *ret_block) {
         for (size_t s = 0; s < slices->n_slots; s++) {
                 const struct slot *slot = &slices->slots[s];
+                const struct part *part = &slices->parts[slot->part];
 
-                cut_column(&slices->cuts[slot->feature], slot->is_missing_left, columns[slot->feature] + first_row,
-                           n_rows, ret_block->ranges[s]);
+                cut_column(part, slot->is_missing_left, columns[part->feature] + first_row, n_rows,
+                           ret_block->ranges[s]);
                 memset(ret_block->ranges[s] + n_rows, 0, SLICES_ROWS - n_rows);
         }
 }
@@ -145,7 +161,7 @@ static int compare_floats(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
-/* Sorts, drops equal ones and pads. */
+/* Sorts and drops equal ones. */
 static void cuts_settle(struct cuts *cuts) {
         size_t n = 0;
 
@@ -155,11 +171,45 @@ static void cuts_settle(struct cuts *cuts) {
                 if (!n || cuts->values[i] > cuts->values[n - 1])
                         cuts->values[n++] = cuts->values[i];
         cuts->n = n;
-        cuts->n_padded = 1;
-        while (cuts->n_padded < n)
-                cuts->n_padded = 2 * cuts->n_padded + 1;
-        for (size_t i = n; i < cuts->n_padded; i++)
-                cuts->values[i] = INFINITY;
+}
+
+static int part_init(struct part *part, size_t feature, const float *values, size_t n) {
+        *part = (struct part){ .feature = (uint32_t)feature, .n = n, .n_padded = 1 };
+        while (part->n_padded < n)
+                part->n_padded = 2 * part->n_padded + 1;
+        part->values = calloc(part->n_padded, sizeof(float));
+        if (!part->values)
+                return -ENOMEM;
+        memcpy(part->values, values, n * sizeof(float));
+        for (size_t i = n; i < part->n_padded; i++)
+                part->values[i] = INFINITY;
+        return 0;
+}
+
+static int make_parts(struct slices *slices) {
+        size_t n_parts = 0;
+        int r;
+
+        for (size_t f = 0; f < slices->n_features; f++) {
+                slices->cuts[f].first_part = n_parts;
+                n_parts += (slices->cuts[f].n + CUTS_MAX - 1) / CUTS_MAX;
+        }
+        slices->parts = calloc(n_parts + 1, sizeof(*slices->parts));
+        slices->slots_of = malloc((n_parts + 1) * 2 * sizeof(*slices->slots_of));
+        if (!slices->parts || !slices->slots_of)
+                return -ENOMEM;
+        memset(slices->slots_of, 0xff, n_parts * 2 * sizeof(*slices->slots_of));
+        for (size_t f = 0; f < slices->n_features; f++) {
+                const struct cuts *cuts = &slices->cuts[f];
+
+                for (size_t i = 0; i < cuts->n; i += CUTS_MAX) {
+                        r = part_init(&slices->parts[slices->n_parts++], f, cuts->values + i,
+                                      cuts->n - i < CUTS_MAX ? cuts->n - i : CUTS_MAX);
+                        if (r)
+                                return r;
+                }
+        }
+        return 0;
 }
 
 static size_t cuts_find(const struct cuts *cuts, float value) {
@@ -182,7 +232,7 @@ static int collect_cuts(struct slices *slices, const struct forest_model *model)
                         if (model->trees[t].nodes[i].left)
                                 slices->cuts[model->trees[t].nodes[i].feature].n++;
         for (size_t f = 0; f < model->n_features; f++) {
-                slices->cuts[f].values = calloc(2 * slices->cuts[f].n + 1, sizeof(float));
+                slices->cuts[f].values = calloc(slices->cuts[f].n + 1, sizeof(float));
                 if (!slices->cuts[f].values)
                         return -ENOMEM;
                 slices->cuts[f].n = 0;
@@ -198,7 +248,16 @@ static int collect_cuts(struct slices *slices, const struct forest_model *model)
         }
         for (size_t f = 0; f < model->n_features; f++)
                 cuts_settle(&slices->cuts[f]);
-        return 0;
+        return make_parts(slices);
+}
+
+/* Where a node looks its range up, and which cut of that part is its threshold. */
+static uint16_t *find_slot(const struct slices *slices, const struct forest_node *node, size_t *ret_cut) {
+        const struct cuts *cuts = &slices->cuts[node->feature];
+        size_t cut = cuts_find(cuts, node->value);
+
+        *ret_cut = cut % CUTS_MAX;
+        return &slices->slots_of[(cuts->first_part + cut / CUTS_MAX) * 2 + node->default_left];
 }
 
 /* True when the tree fits; makes the slots that its nodes need. */
@@ -207,14 +266,19 @@ static bool make_slots(struct slices *slices, const struct forest_tree *tree) {
                 return false;
         for (size_t i = 0; i < tree->n_nodes; i++) {
                 const struct forest_node *node = &tree->nodes[i];
-                uint16_t *slot = &slices->slots_of[node->feature * 2 + node->default_left];
+                uint16_t *slot;
+                size_t cut;
 
-                if (!node->left || *slot != NO_SLOT)
+                if (!node->left)
                         continue;
-                if (slices->n_slots == SLICES_SLOTS_MAX || slices->cuts[node->feature].n > CUTS_MAX)
+                slot = find_slot(slices, node, &cut);
+                if (*slot != NO_SLOT)
+                        continue;
+                if (slices->n_slots == SLICES_SLOTS_MAX || slices->cuts[node->feature].n > PARTS_MAX * CUTS_MAX)
                         return false;
                 *slot = (uint16_t)slices->n_slots;
-                slices->slots[slices->n_slots++] = (struct slot){ node->feature, node->default_left };
+                slices->slots[slices->n_slots++] = (struct slot){ (uint32_t)(slot - slices->slots_of) / 2,
+                                                                  node->default_left };
         }
         return true;
 }
@@ -224,9 +288,11 @@ static void compile_node(struct slices *slices, struct sliced_tree *sliced, cons
                          const uint8_t *leaf_numbers) {
         const struct forest_node *node = &tree->nodes[n];
         bool has_left = tree->nodes[node->left].left, has_right = tree->nodes[node->left + 1].left;
+        size_t cut;
+        const uint16_t *slot = find_slot(slices, node, &cut);
         struct step step = {
-                .slot = slices->slots_of[node->feature * 2 + node->default_left],
-                .range = (int8_t)((int)cuts_find(&slices->cuts[node->feature], node->value) + 1 - 128),
+                .slot = *slot,
+                .range = (int8_t)((int)cut + 1 - 128),
                 .kind = has_left    ? has_right ? STEP_TREES : STEP_RIGHT_LEAF
                         : has_right ? STEP_LEFT_LEAF
                                     : STEP_LEAVES,
@@ -261,11 +327,9 @@ static int compile(struct slices *slices, const struct forest_model *model) {
 
         slices->n_features = model->n_features;
         slices->cuts = calloc(model->n_features, sizeof(*slices->cuts));
-        slices->slots_of = malloc(model->n_features * 2 * sizeof(*slices->slots_of));
         slices->trees = calloc(model->n_trees + 1, sizeof(*slices->trees));
-        if (!slices->cuts || !slices->slots_of || !slices->trees)
+        if (!slices->cuts || !slices->trees)
                 return -ENOMEM;
-        memset(slices->slots_of, 0xff, model->n_features * 2 * sizeof(*slices->slots_of));
         r = collect_cuts(slices, model);
         if (r)
                 return r;
@@ -310,7 +374,10 @@ struct slices *slices_destroy(struct slices *slices) {
                 return NULL;
         for (size_t f = 0; slices->cuts && f < slices->n_features; f++)
                 free(slices->cuts[f].values);
+        for (size_t i = 0; i < slices->n_parts; i++)
+                free(slices->parts[i].values);
         free(slices->cuts);
+        free(slices->parts);
         free(slices->slots_of);
         free(slices->trees);
         free(slices->steps);

@@ -9,6 +9,9 @@
  * all rows of the block and picks, per row, the leaf number that its left or its right side has found. That costs every
  * node for every row, but as byte operations over whole vectors, and nothing is mispredicted.
  *
+ * A feature with more cuts than that is ranged several times, over some of its cuts each: a node needs but the range
+ * beside its own threshold.
+ *
  * A missing value is in the lowest range where nodes send it left and in the highest where they send it right; a
  * feature whose nodes differ in that has two columns of ranges, named slots here.
  */

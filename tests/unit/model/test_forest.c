@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "common/base/random.h"
+#include "common/model/forest_model.h"
+#include "common/model/forest_slices.h"
 #include "tests/unit/model/sample.h"
 
 enum {
@@ -156,6 +158,32 @@ static void test_many_thresholds_equal_libxgboost(void **state) {
         check_trained(pairs, 1, N_ROWS_FEWER);
 }
 
+/* Somewhat more than that is held by the fast path still: 256 bins with missing values make 256 thresholds. */
+static void test_some_more_thresholds_are_held(void **state) {
+        static const char *const pairs[] = { "max_bin",   "600", "num_boost_round",       "80",
+                                             "max_depth", "6",   "early_stopping_rounds", "0",
+                                             NULL };
+        struct booster_result result = BOOSTER_RESULT_NULL;
+        struct forest_model model = FOREST_MODEL_NULL;
+        struct slices *slices = NULL;
+        struct fault fault = FAULT_NULL;
+        size_t n_nodes = 0;
+
+        (void)state;
+        sample_train(&sample, pairs, &result);
+        assert_int_equal(forest_model_read(result.model.data, result.model.n_bytes, &model, &fault), 0);
+        assert_int_equal(slices_create(&model, &slices), 0);
+        for (size_t t = 0; t < model.n_trees; t++) {
+                assert_true(slices_hold(slices, t));
+                n_nodes += model.trees[t].n_nodes;
+        }
+        assert_true(n_nodes > 2000);
+        slices_destroy(slices);
+        forest_model_finish(&model);
+        check_identical(&result.model, 1, N_ROWS_FEWER);
+        booster_result_finish(&result);
+}
+
 static void test_regression_equals_libxgboost(void **state) {
         static const char *const pairs[] = { "objective", "reg:squarederror", "base_score",
                                              "3.25",      "num_boost_round",  "20",
@@ -239,6 +267,7 @@ int main(void) {
                 cmocka_unit_test(test_base_score_counts),
                 cmocka_unit_test(test_large_trees_equal_libxgboost),
                 cmocka_unit_test(test_many_thresholds_equal_libxgboost),
+                cmocka_unit_test(test_some_more_thresholds_are_held),
                 cmocka_unit_test(test_regression_equals_libxgboost),
                 cmocka_unit_test(test_classes_equal_libxgboost),
                 cmocka_unit_test(test_any_number_of_rows),
