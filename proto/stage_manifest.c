@@ -73,6 +73,8 @@ int stage_manifest_write(const struct stage_manifest *manifest, const void *inpu
                 r = put_message("output", stage_emits(head.end.stage), output, &json);
         if (r)
                 return r;
+        if (manifest->n_details)
+                json_key_raw(&json, "details", manifest->details, manifest->n_details);
         json_end_object(&json);
         return error_trace(json_end(&json));
 }

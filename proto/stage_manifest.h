@@ -8,7 +8,8 @@
  * to know is there.
  *
  *     {"manifest":1,"run_id":"…","attempt":1,"build_id":"…","end":{stage, state, times, counts, error},
- *      "input":{"type":"ingestor_to_validator","body":{…}},"output":{"type":"validator_to_transformer","body":{…}}}
+ *      "input":{"type":"ingestor_to_validator","body":{…}},"output":{"type":"validator_to_transformer","body":{…}},
+ *      "details":…}
  */
 
 #include <stdbool.h>
@@ -28,6 +29,11 @@ struct stage_manifest {
         char build[MANIFEST_BUILD_BYTES];    /* SHA-256 of the executable, and of what else decides its result */
         char cache_key[DIGEST_SHA256_BYTES]; /* "" where nothing is cached */
         struct stage_to_gateway end;
+
+        /* One value of JSON for people, whatever the stage has to say beyond its messages; borrowed, NULL: none. It is
+         * written and never read back. */
+        const char *details;
+        size_t n_details;
 };
 
 #define STAGE_MANIFEST_NULL \

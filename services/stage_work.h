@@ -51,6 +51,7 @@ struct stage_work {
         int64_t booster_ms;
         char ends_run[STAGE_TO_GATEWAY_CODE_BYTES]; /* set: the run ends here, SUCCEEDED; no output is sent or kept */
         struct fault fault;                         /* read when `work` returns FAULT_E_INPUT */
+        struct buffer details;                      /* one value of JSON, kept in the manifest; may stay empty */
 
         struct stage_shared *shared; /* the skeleton's */
 };

@@ -185,6 +185,10 @@ static void do_work(struct stage_worker *worker, struct stage_job *job) {
                         job->end.finished_at = started_at;
                 job->end.work_ms = (clock_monotonic_ns() - started_ns) / 1000000;
         }
+        if (worker->work->details.n_bytes) {
+                worker->manifest->details = buffer_text(&worker->work->details);
+                worker->manifest->n_details = worker->work->details.n_bytes;
+        }
         judge(worker, job, r);
 }
 
@@ -234,7 +238,14 @@ static void leave_manifest_or_retry(struct stage_worker *worker, struct stage_jo
                 log_warn("run=%s errno=%d the manifest cannot be stored, ignoring", job->envelope.run, -r);
 }
 
+static void forget_details(struct stage_worker *worker) {
+        worker->manifest->details = NULL;
+        worker->manifest->n_details = 0;
+        buffer_finish(&worker->work->details);
+}
+
 static void do_job(struct stage_worker *worker, struct stage_job *job) {
+        forget_details(worker);
         worker->manifest->cache_key[0] = 0;
         if (job->task == STAGE_TASK_WORK)
                 do_work(worker, job);
@@ -315,6 +326,8 @@ struct stage_worker *stage_worker_destroy(struct stage_worker *worker) {
         stage_job_destroy(worker->done);
         pthread_cond_destroy(&worker->wake);
         pthread_mutex_destroy(&worker->lock);
+        if (worker->work)
+                buffer_finish(&worker->work->details);
         free(worker->manifest);
         free(worker->work);
         free(worker);

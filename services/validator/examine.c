@@ -142,6 +142,29 @@ static int write_report(const struct examine_input *input, const struct part par
         return error_trace(json_end(&json));
 }
 
+static int write_anomalies(const struct part parts[N_PARTS], struct examination *examination) {
+        struct json_builder json = json_begin(&examination->anomalies, JSON_COMPACT);
+
+        json_begin_array(&json);
+        for (size_t i = 0; i < N_PARTS; i++)
+                for (size_t k = 0; k < parts[i].report->n_findings; k++) {
+                        const struct validate_finding *finding = &parts[i].report->findings[k];
+
+                        json_begin_object(&json);
+                        json_key_text(&json, "dataset", parts[i].name);
+                        if (*finding->column)
+                                json_key_text(&json, "column", finding->column);
+                        json_key_text(&json, "code", anomaly_name(finding->code));
+                        json_key_text(&json, "severity", severity_name(finding->severity));
+                        if (finding->n_rows)
+                                json_key_uint64(&json, "rows", finding->n_rows);
+                        json_key_text(&json, "message", finding->message);
+                        json_end_object(&json);
+                }
+        json_end_array(&json);
+        return error_trace(json_end(&json));
+}
+
 static int write_baseline(const struct examine_input *input, const struct part *train,
                           struct examination *examination) {
         _cleanup_(baseline_destroy_pointer) struct baseline *baseline = NULL;
@@ -174,6 +197,8 @@ int examine(const struct examine_input *input, struct examination *ret_examinati
         find_fault(input, parts, &examination);
         r = write_report(input, parts, &examination);
         if (!r)
+                r = write_anomalies(parts, &examination);
+        if (!r)
                 r = write_baseline(input, &parts[TRAIN], &examination);
         if (r)
                 return error_trace(r);
@@ -184,6 +209,7 @@ int examine(const struct examine_input *input, struct examination *ret_examinati
 
 void examination_finish(struct examination *examination) {
         buffer_finish(&examination->report);
+        buffer_finish(&examination->anomalies);
         buffer_finish(&examination->baseline);
         *examination = (struct examination)EXAMINATION_NULL;
 }

@@ -50,9 +50,11 @@ struct examination {
         struct fault fault; /* the first error, when not valid: its file is "train.arrow" or "test.arrow" */
         int64_t n_errors;
         int64_t n_warnings;
-        int64_t n_drifted;      /* features that moved away from the baseline */
-        struct buffer report;   /* JSON */
-        struct buffer baseline; /* baseline.json of train */
+        int64_t n_drifted;       /* features that moved away from the baseline */
+        struct buffer report;    /* JSON */
+        struct buffer anomalies; /* all findings of it in short, JSON on one line:
+                                    [{"dataset","column","code","severity","rows","message"}] */
+        struct buffer baseline;  /* baseline.json of train */
 };
 
 #define EXAMINATION_NULL \

@@ -22,7 +22,7 @@
  *
  * DIAGNOSTICS
  *      One line per message; exit codes 0 stopped, 1 failed, 2 misconfigured. A run FAILED here bears the first
- * anomaly, by the codes of TensorFlow Data Validation; its manifest names the report, which has them all.
+ * anomaly, by the codes of TensorFlow Data Validation; its manifest has them all, under details.
  *      CHAMPION_UNREADABLE: the registry does not hold what the order names.
  *
  * BUGS
@@ -35,6 +35,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
+#include "common/base/json_builder.h"
 #include "common/base/parallel.h"
 #include "common/data/arrow.h"
 #include "proto/validator_to_transformer.h"
@@ -155,6 +156,18 @@ static int store_text(struct stage_work *work, const struct buffer *text, struct
         return error_trace(store_put_blob(work->store, text->data, text->n_bytes, ret_blob->sha256));
 }
 
+/* What the manifest says beyond the messages, also of a run that ends here. */
+static int write_details(const struct job *job, const char *report, struct buffer *details) {
+        const struct buffer *anomalies = &job->examination.anomalies;
+        struct json_builder json = json_begin(details, JSON_COMPACT);
+
+        json_begin_object(&json);
+        json_key_text(&json, "report", report);
+        json_key_raw(&json, "anomalies", buffer_text(anomalies), anomalies->n_bytes);
+        json_end_object(&json);
+        return error_trace(json_end(&json));
+}
+
 static int work(struct stage_work *work) {
         struct validation *output = &((struct validator_to_transformer *)work->output)->validation;
         _cleanup_(job_destroy) struct job *job = calloc(1, sizeof(*job));
@@ -171,6 +184,8 @@ static int work(struct stage_work *work) {
                 r = store_text(work, &job->examination.report, &output->report);
         if (!r)
                 r = store_text(work, &job->examination.baseline, &output->baseline);
+        if (!r)
+                r = write_details(job, output->report.sha256, &work->details);
         if (r)
                 return error_trace(r);
         output->n_warnings = job->examination.n_warnings;

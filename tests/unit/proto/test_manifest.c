@@ -95,6 +95,27 @@ static void a_failed_stage_has_no_output(void **state) {
         assert_false(has_output);
 }
 
+static void details_are_there_for_people(void **state) {
+        static const char details[] = "[{\"code\":\"LABEL_ONE_CLASS\"}]";
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        static struct stage_manifest manifest, back;
+        static union sample emitted;
+        struct fault fault = FAULT_NULL;
+        bool has_output = false;
+
+        (void)state;
+        make_stage(&manifest);
+        manifest.details = details;
+        manifest.n_details = strlen(details);
+        assert_int_equal(stage_manifest_write(&manifest, input.bytes, output.bytes, &text), 0);
+        assert_non_null(strstr(buffer_text(&text), "\"details\": [{\"code\":\"LABEL_ONE_CLASS\"}]"));
+        assert_int_equal(stage_manifest_read(text.data, text.n_bytes, STAGE_VALIDATOR, &back, emitted.bytes,
+                                             &has_output, &fault),
+                         0);
+        assert_true(has_output);
+        assert_null(back.details);
+}
+
 static void the_manifest_of_another_stage_is_refused(void **state) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         static struct stage_manifest manifest;
@@ -242,6 +263,7 @@ int main(void) {
                 cmocka_unit_test(names),
                 cmocka_unit_test(a_stage_manifest_comes_back),
                 cmocka_unit_test(a_failed_stage_has_no_output),
+                cmocka_unit_test(details_are_there_for_people),
                 cmocka_unit_test(the_manifest_of_another_stage_is_refused),
                 cmocka_unit_test(a_run_manifest_comes_back),
                 cmocka_unit_test(a_damaged_manifest_is_refused),

@@ -282,6 +282,14 @@ static void test_all_anomalies_stand_in_the_report(void **state) {
                 assert_string_equal(json_text(json_get(element_at(anomalies, i), "code")), want[i]);
         anomalies = json_get(json_get(json_get(json_root(json), "test"), "validation"), "anomalies");
         assert_int_equal(json_count(anomalies), 1);
+        json_destroy(json);
+        json = parse(&ground->examination.anomalies);
+        assert_int_equal(json_count(json_root(json)), 3);
+        assert_null(strchr(buffer_text(&ground->examination.anomalies), '\n'));
+        assert_string_equal(json_text(json_get(element_at(json_root(json), 1), "column")), "ripe");
+        assert_string_equal(json_text(json_get(element_at(json_root(json), 1), "severity")), "error");
+        assert_string_equal(json_text(json_get(element_at(json_root(json), 2), "dataset")), "test");
+        assert_string_equal(json_text(json_get(element_at(json_root(json), 2), "code")), "FLOAT_TYPE_SMALL_FLOAT");
 }
 
 /* The baseline of the good rows. */
