@@ -343,10 +343,12 @@ void evaluation_verdict(const struct evaluate_input *input, const struct evaluat
                                    .n_reasons = evaluation->gate.n_reasons,
                                    .has_champion = evaluation->is_compared };
 
-        verdict.compared_version = input->champion ? input->champion->version : 0;
         memcpy(verdict.reasons, evaluation->gate.reasons, sizeof(verdict.reasons));
         verdict.candidate = make_scores(&evaluation->candidate, &input->candidate->threshold);
-        if (evaluation->is_compared)
-                verdict.champion = make_scores(&evaluation->champion, &input->champion->bundle->threshold);
+        if (input->champion) {
+                verdict.compared_version = input->champion->version;
+                if (evaluation->is_compared)
+                        verdict.champion = make_scores(&evaluation->champion, &input->champion->bundle->threshold);
+        }
         *ret_verdict = verdict;
 }
