@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -210,7 +210,7 @@ static int write_test(struct quality *quality) {
 }
 
 static double milliseconds(int64_t ns) {
-        return (double)(ns / 10000) / 100;
+        return round((double)ns / 1e4) / 100;
 }
 
 static int print(const struct quality *quality) {
