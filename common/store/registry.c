@@ -158,6 +158,17 @@ static int list_claimed(struct registry *registry, int64_t before, struct regist
         return 0;
 }
 
+static void name_beginning(const struct registry *registry, const char *run, char ret_name[STORE_NAME_BYTES]) {
+        snprintf(ret_name, STORE_NAME_BYTES, "%s/claims/%s.json", registry->model, run);
+}
+
+int registry_find_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning) {
+        char name[STORE_NAME_BYTES];
+
+        name_beginning(registry, run, name);
+        return error_trace(read_claim(registry, name, "first", ret_beginning));
+}
+
 /* Where the run begins to look, decided once; the numbers below belong to others for ever. */
 static int read_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning) {
         struct registry_claim beginning = { .created_at_ms = clock_realtime_ms() };
@@ -168,7 +179,7 @@ static int read_beginning(struct registry *registry, const char *run, struct reg
 
         if (snprintf(beginning.run, sizeof(beginning.run), "%s", run) >= (int)sizeof(beginning.run))
                 return error_origin(-EINVAL, "'%.64s…' cannot name a run", run);
-        snprintf(name, sizeof(name), "%s/claims/%s.json", registry->model, run);
+        name_beginning(registry, run, name);
         r = read_claim(registry, name, "first", ret_beginning);
         if (r != REGISTRY_E_MISSING)
                 return error_trace(r);

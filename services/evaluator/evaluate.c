@@ -117,6 +117,12 @@ static const struct schema_column *find_key(const struct schema *candidate, cons
         return &champion->columns[champion->key];
 }
 
+/* Without a key rows are dealt by their content, which is the same content under the same schema only. */
+static bool is_keyless(const struct schema *candidate, const struct schema *champion) {
+        return candidate->key == SCHEMA_NO_VALUE && champion->key == SCHEMA_NO_VALUE &&
+               !strcmp(candidate->digest, champion->digest);
+}
+
 /* Then what one held out, the other did. */
 static bool is_same_split(const struct evaluate_input *input) {
         const struct split *split = &input->parameters->split, *of_champion = &input->champion->split;
@@ -124,20 +130,33 @@ static bool is_same_split(const struct evaluate_input *input) {
         const struct schema_column *key = find_key(schema, input->champion->bundle->schema);
 
         return split->salt == of_champion->salt && split->test_ten_thousandths == of_champion->test_ten_thousandths &&
-               key && key->type == schema->columns[schema->key].type;
+               (key ? key->type == schema->columns[schema->key].type
+                    : is_keyless(schema, input->champion->bundle->schema));
+}
+
+static int deal_by_content(const struct table *table, const struct split *split, uint8_t *is_held_out) {
+        int r;
+
+        r = split_table(table, NULL, (uint64_t)split->salt, split->test_ten_thousandths, is_held_out);
+        for (size_t i = 0; !r && i < table->n_rows; i++)
+                is_held_out[i] = is_held_out[i] == SPLIT_TEST;
+        return error_trace(r);
 }
 
 /* Deals the rows of a table again, as they were dealt when the champion was trained. */
 static int deal_again(void *context, size_t at, int worker _unused_) {
         struct job *job = context;
         const struct evaluate_champion *champion = job->input->champion;
-        const struct schema_column *key = find_key(job->input->candidate->schema, champion->bundle->schema);
+        const struct schema *schema = job->input->candidate->schema;
+        const struct schema_column *key = find_key(schema, champion->bundle->schema);
         const struct table *table = &job->input->tables[at];
         const struct column *column = key ? table_find(table, key->name) : NULL;
         uint8_t *is_held_out = job->rows->is_held_out + job->rows->first[at];
         char scratch[VALUE_SCRATCH_BYTES];
         struct value value = VALUE_NULL;
 
+        if (is_keyless(schema, champion->bundle->schema))
+                return deal_by_content(table, &champion->split, is_held_out);
         for (size_t i = 0; column && i < table->n_rows; i++) {
                 if (value_from_column(key->type, column, i, scratch, &value) != ANOMALY_NONE ||
                     value.kind == VALUE_MISSING)

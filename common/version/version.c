@@ -1,0 +1,135 @@
+/* Version: four files mapped, verified, put together. */
+
+#include "common/version/version.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+
+#define MANIFEST_FILE "manifest.json"
+
+enum {
+        N_PARTS = 4,
+        MANIFEST_BYTES_MOST = 16 * 1024 * 1024,
+};
+
+static const char *const PART_NAMES[N_PARTS] = { BUNDLE_SCHEMA, BUNDLE_TRANSFORM, BUNDLE_MODEL, BUNDLE_THRESHOLD };
+
+struct parts {
+        struct file_map maps[N_PARTS];
+};
+
+static void parts_finish(struct parts *parts) {
+        for (int i = 0; i < N_PARTS; i++)
+                file_unmap(&parts->maps[i]);
+}
+
+static struct bundle_bytes bytes_of(const struct file_map *map) {
+        return (struct bundle_bytes){ map->data, map->n_bytes };
+}
+
+/* Takes the version's manifest with it on success. */
+static int assemble(const struct parts *parts, struct version *version, struct version *ret_version,
+                    struct fault *fault) {
+        const struct bundle_parts files = {
+                .schema = bytes_of(&parts->maps[0]),
+                .transform = bytes_of(&parts->maps[1]),
+                .model = bytes_of(&parts->maps[2]),
+                .threshold = bytes_of(&parts->maps[3]),
+        };
+        int r;
+
+        r = digest_sha256(version->manifest.text.data, version->manifest.text.n_bytes, version->digest);
+        if (!r)
+                r = bundle_load(&files, &version->bundle, fault);
+        if (r)
+                return error_trace(r);
+        *ret_version = *version;
+        *version = (struct version)VERSION_NULL;
+        return 0;
+}
+
+/* What the registry's conditions mean to whoever asked for a version. */
+static int judge(int r, const char *model, int64_t number, struct fault *fault) {
+        if (r == REGISTRY_E_MISSING)
+                return fault_set(fault, "VERSION_UNKNOWN", "%s has no version %lld; `convoy models` lists them", model,
+                                 (long long)number);
+        if (r > 0)
+                return fault_set(fault, "VERSION_CORRUPT",
+                                 "version %lld of %s is not what was published; the log above names the file",
+                                 (long long)number, model);
+        return error_trace(r);
+}
+
+int version_load(struct registry *registry, int64_t number, struct version *ret_version, struct fault *fault) {
+        _cleanup_(version_finish) struct version version = VERSION_NULL;
+        _cleanup_(parts_finish) struct parts parts = { 0 };
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        r = registry_read_manifest(registry, number, &version.manifest);
+        for (int i = 0; i < N_PARTS && !r; i++) {
+                r = registry_fetch_file(registry, &version.manifest, PART_NAMES[i], path);
+                if (!r)
+                        r = file_map(path, &parts.maps[i]);
+        }
+        if (r)
+                return judge(r, registry->model, number, fault);
+        return error_trace(assemble(&parts, &version, ret_version, fault));
+}
+
+static int refuse_file(const char *folder, const char *name, struct fault *fault, const char *sentence) {
+        char path[STORE_PATH_BYTES];
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        fault_at(fault, path, 0, 0);
+        return fault_set(fault, "VERSION_CORRUPT", "%s", sentence);
+}
+
+static int map_verified(const char *folder, const struct manifest *manifest, const char *name, struct file_map *ret_map,
+                        struct fault *fault) {
+        const struct manifest_file *file = manifest_find_file(manifest, name);
+        char path[STORE_PATH_BYTES], digest[DIGEST_SHA256_BYTES];
+        int r;
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        r = file_map(path, ret_map);
+        if (r == -ENOENT || !file)
+                return refuse_file(folder, name, fault, "the bundle lacks this file");
+        if (!r)
+                r = digest_sha256(ret_map->data, ret_map->n_bytes, digest);
+        if (r)
+                return error_trace(r);
+        return strcmp(digest, file->digest) ? refuse_file(folder, name, fault, "is not what the manifest names") : 0;
+}
+
+int version_load_folder(const char *folder, struct version *ret_version, struct fault *fault) {
+        _cleanup_(version_finish) struct version version = VERSION_NULL;
+        _cleanup_(parts_finish) struct parts parts = { 0 };
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        snprintf(path, sizeof(path), "%s/" MANIFEST_FILE, folder);
+        r = file_read(path, MANIFEST_BYTES_MOST, &text);
+        if (r == -ENOENT)
+                return refuse_file(folder, MANIFEST_FILE, fault,
+                                   "is not there; `convoy models pull` fills a folder with a version");
+        if (r)
+                return error_trace(r);
+        fault_at(fault, path, 0, 0);
+        r = manifest_parse(text.data, text.n_bytes, &version.manifest, fault);
+        for (int i = 0; i < N_PARTS && !r; i++)
+                r = map_verified(folder, &version.manifest, PART_NAMES[i], &parts.maps[i], fault);
+        return r ? error_trace(r) : error_trace(assemble(&parts, &version, ret_version, fault));
+}
+
+void version_finish(struct version *version) {
+        if (!version)
+                return;
+        bundle_finish(&version->bundle);
+        manifest_finish(&version->manifest);
+}

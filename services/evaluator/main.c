@@ -1,0 +1,293 @@
+/*
+ * NAME
+ *      convoy-evaluator - decides whether a candidate is good enough
+ *
+ * SUMMARY
+ *      Scores candidate and champion on the same raw test rows, each through its own transform and at its own stored
+ *      threshold, and gates: metrics, a paired bootstrap, reasons. Writes the golden rows by which a bundle proves
+ *      itself.
+ *
+ * RECEIVES
+ *      trainer_to_evaluator  a candidate
+ *
+ * EMITS
+ *      evaluator_to_pusher   a verdict with its numbers, accepted or not
+ *
+ * STORES
+ *      blobs   metrics.json, golden.arrow
+ *      runs/<run>/evaluator.json, cache/<key>.json
+ *
+ * CONFIG
+ *      pipeline.yaml for store and registry; the champion is the one of the registry at this moment.
+ *
+ * DIAGNOSTICS
+ *      One line per message; exit codes 0 stopped, 1 failed, 2 misconfigured. TEST_ROWS_CHANGED: the rows scored are
+ *      not those that the ingestor recorded. CHAMPION_UNREADABLE: it is never "no champion".
+ *
+ * BUGS
+ *      None known.
+ */
+
+#include "services/evaluator/evaluate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/data/arrow.h"
+#include "common/model/golden.h"
+#include "common/version/version.h"
+#include "proto/lineage.h"
+#include "services/stage.h"
+
+struct job {
+        struct stage_work *work;
+        const struct trainer_to_evaluator *message;
+        struct bundle candidate;
+        struct version champion_version;
+        struct evaluate_champion champion;
+        bool has_champion;
+        struct arrow_file *file;
+        struct table *tables;
+        size_t n_tables;
+        struct evaluation evaluation;
+};
+
+static void job_destroy(struct job **job) {
+        if (!*job)
+                return;
+        evaluation_finish(&(*job)->evaluation);
+        version_finish(&(*job)->champion_version);
+        bundle_finish(&(*job)->candidate);
+        arrow_file_close((*job)->file);
+        free((*job)->tables);
+        free(*job);
+}
+
+/* The champion's number as the registry has it now, 0 for none. */
+static int find_champion(struct stage_work *work, const char *model, struct registry *ret_registry,
+                         int64_t *ret_version) {
+        _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        int r;
+
+        if (!aliases)
+                return error_origin(-ENOMEM, "looking for the champion");
+        r = registry_init(ret_registry, work->registry_store, model);
+        if (!r)
+                r = registry_read_aliases(ret_registry, aliases);
+        if (r > 0)
+                return fault_set(&work->fault, "CHAMPION_UNREADABLE",
+                                 "the aliases of %s cannot be read, so there is nothing to compare with", model);
+        if (!r)
+                *ret_version = aliases_find(aliases, ALIASES_CHAMPION);
+        return error_trace(r);
+}
+
+static int load_champion(struct job *job) {
+        struct stage_work *work = job->work;
+        struct fault fault = FAULT_NULL;
+        char text[sizeof(fault.message)];
+        struct registry registry;
+        int64_t number = ALIASES_NONE;
+        int r;
+
+        r = find_champion(work, job->message->order.parameters.name, &registry, &number);
+        if (r || number == ALIASES_NONE)
+                return error_trace(r);
+        r = version_load(&registry, number, &job->champion_version, &fault);
+        if (!r)
+                r = lineage_read_split(job->champion_version.manifest.text.data,
+                                       job->champion_version.manifest.text.n_bytes, &job->champion.split, &fault);
+        if (r == FAULT_E_INPUT)
+                return fault_set(&work->fault, "CHAMPION_UNREADABLE", "version %lld cannot be read: %s",
+                                 (long long)number, fault_format(&fault, text, sizeof(text)));
+        if (r)
+                return error_trace(r);
+        job->champion.bundle = &job->champion_version.bundle;
+        job->champion.version = number;
+        job->has_champion = true;
+        return 0;
+}
+
+static int map_blob(struct stage_work *work, const struct blob *blob, const char *what, struct file_map *ret_map) {
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        r = stage_fetch_blob(work, blob->sha256, what, path);
+        return r ? error_trace(r) : error_trace(file_map(path, ret_map));
+}
+
+static int load_candidate(struct job *job) {
+        _cleanup_(file_unmap) struct file_map schema = FILE_MAP_NULL, transform = FILE_MAP_NULL, model = FILE_MAP_NULL;
+        _cleanup_(buffer_finish) struct buffer threshold = BUFFER_NULL;
+        const struct decision *decision = &job->message->candidate.decision;
+        const struct threshold chosen = { .method = decision->method,
+                                          .margin = decision->margin,
+                                          .probability = decision->probability };
+        struct bundle_parts parts;
+        int r;
+
+        r = map_blob(job->work, &job->message->order.schema, "the schema", &schema);
+        if (!r)
+                r = map_blob(job->work, &job->message->transformation.transform, "the transform", &transform);
+        if (!r)
+                r = map_blob(job->work, &job->message->candidate.model, "the model", &model);
+        if (!r)
+                r = bundle_save_threshold(&chosen, &threshold);
+        if (r)
+                return error_trace(r);
+        parts = (struct bundle_parts){ .schema = { schema.data, schema.n_bytes },
+                                       .transform = { transform.data, transform.n_bytes },
+                                       .model = { model.data, model.n_bytes },
+                                       .threshold = { threshold.data, threshold.n_bytes } };
+        return error_trace(bundle_load(&parts, &job->candidate, &job->work->fault));
+}
+
+/* Maps the test rows, whose digest was verified while fetching, and counts them against the ingestor's record. */
+static int open_test_rows(struct job *job) {
+        const struct dataset *test = &job->message->ingestion.test;
+        struct stage_work *work = job->work;
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        r = stage_fetch_blob(work, test->sha256, "the test rows", path);
+        if (!r)
+                r = arrow_file_open(path, &job->file, &work->fault);
+        if (r)
+                return error_trace(r);
+        if (arrow_file_n_rows(job->file) != test->n_rows)
+                return fault_set(&work->fault, "TEST_ROWS_CHANGED",
+                                 "the ingestor recorded %lld test rows, here are %lld", (long long)test->n_rows,
+                                 (long long)arrow_file_n_rows(job->file));
+        job->n_tables = arrow_file_n_batches(job->file);
+        job->tables = calloc(job->n_tables + 1, sizeof(*job->tables));
+        if (!job->tables)
+                return error_origin(-ENOMEM, "reading the test rows");
+        for (size_t i = 0; i < job->n_tables; i++) {
+                r = arrow_file_batch(job->file, i, &job->tables[i], &work->fault);
+                if (r)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+static int store_golden(struct job *job, struct blob *ret_blob) {
+        _cleanup_(store_writer_destroy_pointer) struct store_writer *writer = NULL;
+        struct arrow_summary summary;
+        int r;
+
+        r = store_writer_create(job->work->store, &writer);
+        if (!r)
+                r = golden_write(&job->candidate, job->tables, job->n_tables, store_writer_fd(writer), &summary,
+                                 &job->work->fault);
+        if (!r)
+                r = store_writer_publish(writer, summary.sha256, ret_blob->sha256);
+        if (r)
+                return error_trace(r);
+        ret_blob->n_bytes = (int64_t)summary.n_bytes;
+        return 0;
+}
+
+static int store_metrics(struct job *job, struct blob *ret_blob) {
+        const struct buffer *json = &job->evaluation.json;
+
+        ret_blob->n_bytes = (int64_t)json->n_bytes;
+        return error_trace(store_put_blob(job->work->store, json->data, json->n_bytes, ret_blob->sha256));
+}
+
+static int judge(struct job *job) {
+        struct verdict *verdict = &((struct evaluator_to_pusher *)job->work->output)->verdict;
+        const struct evaluate_input input = {
+                .parameters = &job->message->order.parameters,
+                .candidate = &job->candidate,
+                .champion = job->has_champion ? &job->champion : NULL,
+                .tables = job->tables,
+                .n_tables = job->n_tables,
+        };
+        struct blob metrics, golden;
+        int r;
+
+        if (stage_is_canceled(job->work))
+                return STAGE_E_CANCELED;
+        r = evaluate(&input, &job->evaluation, &job->work->fault);
+        if (!r)
+                r = store_metrics(job, &metrics);
+        if (!r)
+                r = store_golden(job, &golden);
+        if (r)
+                return error_trace(r);
+        evaluation_verdict(&input, &job->evaluation, verdict);
+        verdict->metrics = metrics;
+        verdict->golden = golden;
+        return 0;
+}
+
+static int work(struct stage_work *work) {
+        _cleanup_(job_destroy) struct job *job = calloc(1, sizeof(*job));
+        const struct verdict *verdict = &((struct evaluator_to_pusher *)work->output)->verdict;
+        int r;
+
+        if (!job)
+                return error_origin(-ENOMEM, "evaluating");
+        job->work = work;
+        job->message = work->input;
+        stage_progress(work, 0, job->message->ingestion.test.n_rows, "rows");
+        r = load_candidate(job);
+        if (!r)
+                r = open_test_rows(job);
+        if (!r)
+                r = load_champion(job);
+        if (!r)
+                r = judge(job);
+        if (r)
+                return error_trace(r);
+        stage_progress(work, job->message->ingestion.test.n_rows, job->message->ingestion.test.n_rows, "rows");
+        stage_count(work, "n_rows", job->message->ingestion.test.n_rows);
+        stage_count(work, "accepted", verdict->accepted);
+        return 0;
+}
+
+static int cache_key(struct stage_work *work, struct buffer *key) {
+        const struct trainer_to_evaluator *message = work->input;
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        char champion[DIGEST_SHA256_BYTES] = "";
+        struct registry registry;
+        int64_t number = ALIASES_NONE;
+        int r;
+
+        r = find_champion(work, message->order.parameters.name, &registry, &number);
+        if (!r && number != ALIASES_NONE)
+                r = stage_store_result(work, registry_read_manifest(&registry, number, &manifest), "the champion");
+        if (!r && number != ALIASES_NONE)
+                r = digest_sha256(manifest.text.data, manifest.text.n_bytes, champion);
+        if (!r)
+                r = stage_key_text(key, "champion", champion);
+        if (!r)
+                r = stage_key_text(key, "test", message->ingestion.test.sha256);
+        if (!r)
+                r = stage_key_text(key, "schema", message->order.schema.sha256);
+        if (!r)
+                r = stage_key_text(key, "transform", message->transformation.transform.sha256);
+        if (!r)
+                r = stage_key_text(key, "model", message->candidate.model.sha256);
+        if (!r)
+                r = stage_key_record(key, "decision", &decision_record, &message->candidate.decision);
+        if (!r)
+                r = stage_key_record(key, "parameters", &parameters_record, &message->order.parameters);
+        return error_trace(r);
+}
+
+static const struct stage_service SERVICE = {
+        .stage = STAGE_EVALUATOR,
+        .summary = "decides whether a candidate is good enough",
+        .uses_registry = true,
+        .work = work,
+        .cache_key = cache_key,
+};
+
+int main(int argc, char **argv) {
+        return stage_main(&SERVICE, argc, argv);
+}

@@ -1,0 +1,79 @@
+/*
+ * NAME
+ *      convoy-pusher - makes a model version of an accepted candidate
+ *
+ * SUMMARY
+ *      Puts the bundle together, lets it prove itself on the golden rows, publishes it under the next free number, and
+ *      moves the alias champion to it when nobody else has moved it since the verdict; else the version becomes
+ *      challenger. Publishes nothing for a candidate that was not accepted.
+ *
+ * RECEIVES
+ *      evaluator_to_pusher  a verdict
+ *
+ * EMITS
+ *      pusher_to_gateway    a release, or accepted: false
+ *
+ * STORES
+ *      <model>/versions/<n>/, aliases.json and history in the registry
+ *      runs/<run>/pusher.json
+ *
+ * CONFIG
+ *      pipeline.yaml for store and registry.
+ *
+ * DIAGNOSTICS
+ *      One line per message; exit codes 0 stopped, 1 failed, 2 misconfigured. GOLDEN_MISMATCH: the bundle does not give
+ *      the margins that the evaluator saw, and nothing was published.
+ *
+ * BUGS
+ *      None known.
+ */
+
+#include "services/pusher/push.h"
+
+#include <errno.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "services/stage.h"
+
+static int work(struct stage_work *work) {
+        const struct evaluator_to_pusher *message = work->input;
+        struct pusher_to_gateway *release = work->output;
+        struct registry registry;
+        struct push_input input = {
+                .message = message,
+                .run = work->envelope->run,
+                .build = work->build,
+                .now_ms = clock_realtime_ms(),
+                .store = work->store,
+                .registry = &registry,
+        };
+        bool is_moved = false;
+        int r;
+
+        r = registry_init(&registry, work->registry_store, message->order.parameters.name);
+        if (!r && message->verdict.accepted)
+                r = stage_store_result(work, registry_has_released(&registry, work->envelope->run, &is_moved),
+                                       "the registry's history");
+        if (!r)
+                r = stage_pass_return(work, is_moved);
+        if (!r)
+                r = push(&input, release, &work->fault);
+        if (r)
+                return error_trace(r);
+        stage_count(work, "version", release->version);
+        stage_count(work, "promoted", release->promoted);
+        return 0;
+}
+
+static const struct stage_service SERVICE = {
+        .stage = STAGE_PUSHER,
+        .summary = "makes a model version of an accepted candidate",
+        .uses_registry = true,
+        .decides_cancel = true,
+        .work = work,
+};
+
+int main(int argc, char **argv) {
+        return stage_main(&SERVICE, argc, argv);
+}
