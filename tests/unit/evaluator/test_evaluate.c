@@ -324,6 +324,36 @@ static void test_another_key_cannot_be_dealt_again(void **state) {
         assert_string_equal(verdict.reasons[0].code, "CHAMPION_SAW_TEST_ROWS");
 }
 
+/* Where no column is the key, rows are dealt by their content. */
+static void test_rows_without_a_key(void **state) {
+        static const char keyless[] = HEAD
+                "  - {name: id, type: int}\n  - {name: insured, type: bool}\n  - {name: age, type: int}\n" LABEL;
+        struct fixture *fixture = *state;
+        _cleanup_(free_pointer) uint8_t *sides = calloc(N_ROWS, 1);
+        _cleanup_(bundle_finish) struct bundle bundle = BUNDLE_NULL;
+        struct evaluate_champion champion;
+        struct world_model model;
+        size_t n = 0;
+
+        world_train(keyless, NULL, 0, &fixture->table, poor_pairs, -0.25F, &model);
+        world_bundle(&model, &bundle);
+        champion = champion_of(fixture, &bundle);
+        assert_int_equal(split_table(&fixture->table, NULL, 77, 5000, sides), 0);
+        for (size_t i = 0; i < N_ROWS; i++)
+                n += sides[i] == SPLIT_TEST;
+        for (int other = 0; other <= 1; other++) {
+                _cleanup_(evaluation_finish) struct evaluation evaluation = EVALUATION_NULL;
+                struct verdict verdict;
+
+                if (other)
+                        champion.split = (struct split){ .salt = 77, .test_ten_thousandths = 5000 };
+                evaluation = run(fixture, &bundle, &champion, &fixture->table, 1, &verdict);
+                assert_true(evaluation.is_compared);
+                assert_int_equal(evaluation.champion.n_rows, other ? n : N_ROWS);
+        }
+        world_model_finish(&model);
+}
+
 /* What the champion cannot read: a column that is gone, a value it never heard of, another question. */
 static void test_an_incompatible_champion(void **state) {
         static const struct {
@@ -418,6 +448,7 @@ int main(void) {
                 cmocka_unit_test(test_a_larger_share_under_the_same_salt),
                 cmocka_unit_test(test_another_schema_that_reads_the_rows),
                 cmocka_unit_test(test_another_key_cannot_be_dealt_again),
+                cmocka_unit_test(test_rows_without_a_key),
                 cmocka_unit_test(test_an_incompatible_champion),
                 cmocka_unit_test(test_a_label_that_is_missing),
                 cmocka_unit_test(test_no_rows_decide_nothing),
