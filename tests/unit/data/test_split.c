@@ -106,6 +106,76 @@ static void test_shares_and_salts(void **state) {
         assert_true(split_stopping_salt(1) == stopping);
 }
 
+/* Two keys and a weight; the second row has no key, and the first is like the last but for the number. */
+static struct table_builder *make_table(void) {
+        static const char *const texts[] = { "a", NULL, "Grüße", "a" };
+        static const int64_t numbers[] = { 1, 0, 381109, -1 };
+        struct table_builder *builder;
+
+        assert_int_equal(table_builder_create(&builder), 0);
+        assert_int_equal(table_builder_add_column(builder, "number", COLUMN_INT64), 0);
+        assert_int_equal(table_builder_add_column(builder, "text", COLUMN_UTF8), 0);
+        assert_int_equal(table_builder_add_column(builder, "weight", COLUMN_FLOAT64), 0);
+        for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+                if (texts[i]) {
+                        assert_int_equal(table_builder_add_int64(builder, 0, numbers[i]), 0);
+                        assert_int_equal(table_builder_add_text(builder, 1, texts[i], strlen(texts[i])), 0);
+                } else {
+                        assert_int_equal(table_builder_add_missing(builder, 0), 0);
+                        assert_int_equal(table_builder_add_missing(builder, 1), 0);
+                }
+                assert_int_equal(table_builder_add_float64(builder, 2, 0.5), 0);
+        }
+        return builder;
+}
+
+static void test_a_table_is_dealt_by_its_keys(void **state) {
+        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = make_table();
+        struct table table = table_builder_view(builder);
+        uint8_t sides[4];
+
+        (void)state;
+        /* the hash of 381109 with salt 1 is 855 modulo 10000 */
+        assert_int_equal(split_table(&table, "number", 1, 856, sides), 0);
+        assert_int_equal(sides[1], SPLIT_NO_KEY);
+        assert_int_equal(sides[2], SPLIT_TEST);
+        assert_int_equal(split_table(&table, "number", 1, 855, sides), 0);
+        assert_int_equal(sides[2], SPLIT_TRAIN);
+        assert_int_equal(split_table(&table, "text", 1, 0xdec2bc81c3cd46c6 % 10000 + 1, sides), 0);
+        assert_int_equal(sides[0], SPLIT_TEST);
+        assert_int_equal(sides[1], SPLIT_NO_KEY);
+        assert_int_equal(sides[3], SPLIT_TEST);
+        assert_int_equal(split_table(&table, "text", 1, 0xdec2bc81c3cd46c6 % 10000, sides), 0);
+        assert_int_equal(sides[0], SPLIT_TRAIN);
+        assert_int_equal(sides[3], SPLIT_TRAIN);
+}
+
+static void test_without_a_key_content_decides(void **state) {
+        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = make_table();
+        struct table table = table_builder_view(builder);
+        struct table keyless = { table.n_rows, 2, table.columns + 1 };
+        struct digest_content rows[4], sum = DIGEST_CONTENT_NULL, want = DIGEST_CONTENT_NULL;
+        uint8_t sides[4];
+
+        (void)state;
+        assert_int_equal(table_digest_rows(&keyless, rows), 0);
+        assert_memory_equal(&rows[0], &rows[3], sizeof(rows[0]));
+        assert_memory_not_equal(&rows[0], &rows[1], sizeof(rows[0]));
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+                digest_content_add(&sum, &rows[i]);
+        assert_int_equal(table_add_content(&keyless, &want), 0);
+        assert_memory_equal(&sum, &want, sizeof(sum));
+        for (int64_t share = 0; share <= SPLIT_PARTS; share += 100) {
+                assert_int_equal(split_table(&keyless, NULL, 5, share, sides), 0);
+                assert_int_equal(sides[0], sides[3]);
+                for (size_t i = 0; i < N_ELEMENTS(sides); i++) {
+                        struct value key = { .kind = VALUE_TEXT, .n_bytes = 16, .text = (const char *)&rows[i] };
+
+                        assert_int_equal(sides[i], split_is_test(&key, 5, share) ? SPLIT_TEST : SPLIT_TRAIN);
+                }
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_int_keys_hash_as_eight_bytes),
@@ -113,6 +183,8 @@ int main(void) {
                 cmocka_unit_test(test_the_share_is_exclusive_at_its_end),
                 cmocka_unit_test(test_a_larger_share_holds_the_smaller),
                 cmocka_unit_test(test_shares_and_salts),
+                cmocka_unit_test(test_a_table_is_dealt_by_its_keys),
+                cmocka_unit_test(test_without_a_key_content_decides),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
