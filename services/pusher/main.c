@@ -57,10 +57,13 @@ static int work(struct stage_work *work) {
                                        "the registry's history");
         if (!r)
                 r = stage_pass_return(work, is_moved);
-        if (!r)
-                r = push(&input, release, &work->fault);
         if (r)
                 return error_trace(r);
+        stage_progress(work, 0, message->verdict.accepted, "versions");
+        r = push(&input, release, &work->fault);
+        if (r)
+                return error_trace(r);
+        stage_progress(work, message->verdict.accepted, message->verdict.accepted, "versions");
         stage_count(work, "version", release->version);
         stage_count(work, "promoted", release->promoted);
         return 0;
