@@ -33,6 +33,7 @@ struct call {
         const struct http_request *request;
         struct http_response *response;
         size_t n_body, n_most;
+        bool is_head_whole;
         int condition; /* why we ended it ourselves */
         int failure;
 };
@@ -107,11 +108,14 @@ static size_t on_header(char *line, size_t one, size_t n_bytes, void *context) {
 
         if (n >= 5 && !memcmp(line, "HTTP/", 5)) {
                 buffer_clear(headers);
+                call->is_head_whole = false;
                 return n;
         }
         colon = memchr(line, ':', n);
-        if (!colon)
+        if (!colon) {
+                call->is_head_whole = n <= 2;
                 return n;
+        }
         n_name = (size_t)(colon - line);
         while (n && (line[n - 1] == '\r' || line[n - 1] == '\n'))
                 n--;
@@ -298,6 +302,11 @@ int http_call(struct http *http, const struct http_request *request, struct http
         code = curl_easy_perform(http->curl);
         if (code)
                 return judge(&call, code);
+        /* libcurl takes a head that the other side never ended for whole */
+        if (!call.is_head_whole) {
+                snprintf(response->sentence, sizeof(response->sentence), "the answer ends within its head");
+                return HTTP_E_BROKEN;
+        }
         curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
         response->status = (int)status;
         return 0;
