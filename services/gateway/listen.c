@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -29,26 +30,56 @@ static int open_one(const struct addrinfo *address, bool is_shared, int *ret_fd)
         return 0;
 }
 
-int listen_open(const char *address, int port, int n, int *fds, struct fault *fault) {
-        struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE }, *found;
+/* The port of a bound socket. */
+static int find_port(int fd, int *ret_port) {
+        struct sockaddr_storage bound;
+        socklen_t n = sizeof(bound);
         char service[8];
+
+        if (getsockname(fd, (struct sockaddr *)&bound, &n))
+                return -errno;
+        if (getnameinfo((struct sockaddr *)&bound, n, NULL, 0, service, sizeof(service), NI_NUMERICSERV))
+                return -EIO;
+        *ret_port = (int)strtol(service, NULL, 10);
+        return 0;
+}
+
+/* Writes the port into the address. */
+static int set_port(const char *address, int port, struct addrinfo **found) {
+        struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_PASSIVE };
+        char service[8];
+
+        if (*found)
+                freeaddrinfo(*found);
+        *found = NULL;
+        snprintf(service, sizeof(service), "%d", port);
+        return getaddrinfo(address, service, &hints, found);
+}
+
+int listen_open(const char *address, int *port, int n, int *fds, struct fault *fault) {
+        struct addrinfo *found = NULL;
         int r, probe = -1;
 
-        snprintf(service, sizeof(service), "%d", port);
-        if (getaddrinfo(address, service, &hints, &found))
+        if (set_port(address, *port, &found))
                 return fault_set(fault, "ADDRESS_INVALID", "%s is not a numeric IPv4 or IPv6 address", address);
         r = open_one(found, false, &probe);
+        if (!r && !*port) {
+                r = find_port(probe, port);
+                if (!r && set_port(address, *port, &found))
+                        r = -EIO;
+        }
         close_descriptor(&probe);
         for (int i = 0; !r && i < n; i++)
                 r = open_one(found, true, &fds[i]);
-        freeaddrinfo(found);
+        if (found)
+                freeaddrinfo(found);
         if (r == -EADDRINUSE)
                 return fault_set(fault, "PORT_TAKEN",
                                  "port %d on %s is taken by another process; stop it or choose another port with "
                                  "--port or CONVOY_PORT",
-                                 port, address);
+                                 *port, address);
         if (r == -EADDRNOTAVAIL || r == -EACCES)
-                return fault_set(fault, "ADDRESS_UNAVAILABLE", "cannot listen on %s port %d: %s", address, port,
+                return fault_set(fault, "ADDRESS_UNAVAILABLE", "cannot listen on %s port %d: %s", address, *port,
                                  strerror(-r));
-        return r ? error_origin(r, "listening on %s port %d", address, port) : 0;
+        return r ? error_origin(r, "listening on %s port %d", address, *port) : 0;
 }

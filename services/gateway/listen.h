@@ -9,7 +9,8 @@
 
 #include "common/base/fault.h"
 
-/* Fills n descriptors, each non-blocking and listening; address is a numeric IPv4 or IPv6 address. 0, FAULT_E_INPUT
+/* Fills n descriptors, each non-blocking and listening; address is a numeric IPv4 or IPv6 address, port 0 any that is
+ * free, which is then written to it. 0, FAULT_E_INPUT
  * (ADDRESS_INVALID, ADDRESS_UNAVAILABLE, PORT_TAKEN), or a negative errno. The caller closes what was filled in, also
  * after a failure. */
-int listen_open(const char *address, int port, int n, int *fds, struct fault *fault);
+int listen_open(const char *address, int *port, int n, int *fds, struct fault *fault);

@@ -63,7 +63,8 @@ static const struct option_row OPTIONS[] = {
         { "home", "CONVOY_HOME", ".convoy", OPTION_TEXT, 0, 0, NULL, "DIR", "folder of spool, store and sockets" },
         { "pipeline", "CONVOY_PIPELINE", "pipelines/vehicle-insurance", OPTION_TEXT, 0, 0, NULL, "DIR",
           "folder of pipeline.yaml" },
-        { "port", NULL, NULL, OPTION_INT, 1, 65535, NULL, "N", "port to listen on instead of the pipeline's" },
+        { "port", NULL, NULL, OPTION_INT, 0, 65535, NULL, "N",
+          "port to listen on instead of the pipeline's, 0 for any" },
         { "listen", NULL, NULL, OPTION_TEXT, 0, 0, NULL, "ADDRESS", "address to listen on instead of the pipeline's" },
         { NULL, "CONVOY_TOKEN", NULL, OPTION_SECRET, 0, 0, NULL, NULL, "bearer token of calls that change something" },
         { "log-level", "CONVOY_LOG", "info", OPTION_CHOICE, 0, 0, "error|warn|info|debug", NULL,
@@ -206,8 +207,7 @@ static int serve(struct process *process) {
                 r = server_start(gateway->server);
         if (r)
                 return error_trace(r);
-        log_info("port=%lld pipeline=%s ready", (long long)gateway->pipeline.serve.port,
-                 gateway->pipeline.parameters.name);
+        log_info("port=%d pipeline=%s ready", server_port(gateway->server), gateway->pipeline.parameters.name);
         while (poll(&wait, 1, WATCH_MS) <= 0 || !daemon_is_asked_to_stop(process->signal_fd))
                 if (line_has_failed(gateway->line)) {
                         r = -EIO;

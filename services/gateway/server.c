@@ -151,6 +151,10 @@ void server_count_requests(const struct server *server, uint64_t ret_by_class[RE
         }
 }
 
+int server_port(const struct server *server) {
+        return server->port;
+}
+
 size_t server_n_connections(const struct server *server) {
         return atomic_load(&server->n_connections);
 }
@@ -212,13 +216,14 @@ int server_create(const struct server_options *options, struct server **ret_serv
         server->router = options->router;
         server->context = options->context;
         server->connections_most = options->connections_most;
+        server->port = options->port;
         server->n_loops = options->n_loops ? options->n_loops : parallel_n_threads();
         if (server->n_loops > SERVER_LOOPS_MOST)
                 server->n_loops = SERVER_LOOPS_MOST;
         for (int i = 0; i < SERVER_LOOPS_MOST; i++)
                 fds[i] = -1;
         configure(server, options->body_bytes_most);
-        r = listen_open(options->address, options->port, server->n_loops, fds, fault);
+        r = listen_open(options->address, &server->port, server->n_loops, fds, fault);
         for (int i = 0; i < server->n_loops; i++)
                 init_loop(server, &server->loops[i], fds[i]);
         if (r)

@@ -24,7 +24,7 @@ struct server;
 
 struct server_options {
         const char *address;         /* IPv4 or IPv6 address to listen on, borrowed for the call */
-        int port;                    /* 1 … 65535 */
+        int port;                    /* 0: any that is free */
         int n_loops;                 /* 0: one per CPU */
         size_t body_bytes_most;      /* 413 above */
         size_t connections_most;     /* 503 above, over all loops */
@@ -35,6 +35,9 @@ struct server_options {
 /* Binds every loop's socket and starts nothing yet. 0, FAULT_E_INPUT (port taken, address not ours), or a negative
  * errno. */
 int server_create(const struct server_options *options, struct server **ret_server, struct fault *fault);
+
+/* The port that was bound. */
+int server_port(const struct server *server);
 
 /* Starts the loops' threads. */
 int server_start(struct server *server);

@@ -33,7 +33,7 @@ struct server {
         size_t connections_most;
         _Atomic size_t n_connections;
         _Atomic bool is_draining, is_stopping;
-        int n_loops;
+        int n_loops, port;
         struct server_loop loops[SERVER_LOOPS_MOST];
 };
 

@@ -1,0 +1,72 @@
+#pragma once
+
+/*
+ * Runs over a spool, a ledger and a store in a scratch folder, without sockets that anybody hears. What stages would
+ * tell is put into the inbox and handled; what leaves is read from the outbox. As cmocka fixtures: fixture_setup,
+ * fixture_teardown; `struct fixture *fixture = *state`.
+ */
+
+#include "proto/gateway_to_ingestor.h"
+#include "proto/gateway_to_stage.h"
+#include "services/gateway/runs.h"
+#include "tests/support/station.h"
+
+#define EVENTS_MOST 64
+
+struct fixture_event {
+        char run[UUID_TEXT_BYTES];
+        char kind[LEDGER_EVENT_KIND_BYTES];
+        int64_t number;
+        bool is_last;
+};
+
+struct fixture {
+        struct scratch *scratch;
+        struct socket_context *sockets;
+        struct spool *spool;
+        struct courier *courier;
+        struct ledger *ledger;
+        struct store *store;
+        struct runs *runs;
+        struct pipeline pipeline;
+
+        /* what runs ask of their owner, and tell it */
+        bool is_champion_known, has_champion;
+        struct champion champion;
+        struct fixture_event events[EVENTS_MOST];
+        size_t n_events;
+        char released[UUID_TEXT_BYTES];
+        int n_released;
+
+        struct run_view view; /* of fixture_view() */
+};
+
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+/* The process ends and starts again: everything but the files is forgotten. */
+void fixture_restart(struct fixture *fixture);
+
+/* As a crash that loses the spool, too: the ledger is made anew from the store. */
+void fixture_lose_spool(struct fixture *fixture);
+
+/* POST /training with this body and key; the run's id. */
+void fixture_accept(struct fixture *fixture, const char *body, const char *key, char ret_run[UUID_TEXT_BYTES]);
+
+/* A notice of a stage about an attempt, handled at once. */
+void fixture_tell(struct fixture *fixture, const char *run, int64_t attempt, const struct stage_to_gateway *end);
+
+/* The same: the stage ended so. */
+void fixture_tell_state(struct fixture *fixture, const char *run, int64_t attempt, enum stage stage,
+                        enum run_state state);
+void fixture_tell_release(struct fixture *fixture, const char *run, int64_t attempt,
+                          const struct pusher_to_gateway *release);
+struct pusher_to_gateway fixture_release(int64_t version);
+
+/* The run as GET shows it, in fixture->view. */
+const struct run_view *fixture_view(struct fixture *fixture, const char *run);
+enum run_state fixture_state(struct fixture *fixture, const char *run);
+
+/* Letters of the outbox to a stage, of a type; the last one is unpacked into ret_message (may be NULL). */
+int fixture_letters(struct fixture *fixture, enum stage stage, enum message_type type, struct envelope *ret_envelope,
+                    void *ret_message);
