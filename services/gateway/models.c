@@ -146,7 +146,7 @@ static void keep_mapped(struct models *models, struct model *model) {
 
 static int find_or_load(struct models *models, int64_t version, struct model **ret_model) {
         for (size_t i = 0; i < models->n_mapped; i++)
-                if (models->mapped[i]->version == version) {
+                if (models->mapped[i]->version.manifest.version == version) {
                         *ret_model = models->mapped[i];
                         return 0;
                 }
@@ -175,9 +175,9 @@ static int share_model(struct models *models, struct model *model, struct taken 
         r = server_share(models->options.server, &model->super, tell_done, taken);
         if (r)
                 return error_trace(r);
-        models->answering = model->version;
-        log_info("version=%lld run=%s us=%lld the champion answers", (long long)model->version, model->run,
-                 (long long)((clock_monotonic_ns() - started_ns) / 1000));
+        models->answering = model->version.manifest.version;
+        log_info("version=%lld run=%s us=%lld the champion answers", (long long)model->version.manifest.version,
+                 model->version.manifest.run, (long long)((clock_monotonic_ns() - started_ns) / 1000));
         return 0;
 }
 
@@ -192,7 +192,7 @@ static bool take_up(struct models *models, int64_t version, struct taken *taken)
         atomic_store(&models->readiness, models->answering ? MODELS_READY : MODELS_UNUSABLE);
         if (!r) {
                 models->failed = ALIASES_NONE;
-                note_champion(models, version, model->manifest);
+                note_champion(models, version, model->version.digest);
                 return true;
         }
         models->failed = version;
@@ -219,7 +219,7 @@ static bool follow(struct models *models, int64_t version, struct taken *taken) 
         if (version != models->answering)
                 return is_worth_trying(models, version) && take_up(models, version, taken);
         /* the one that answers is always the first of those mapped */
-        note_champion(models, version, models->mapped[0]->manifest);
+        note_champion(models, version, models->mapped[0]->version.digest);
         return false;
 }
 

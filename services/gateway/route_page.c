@@ -13,7 +13,7 @@ static const struct model *model_of(const struct request *request) {
 static const struct schema *schema_of(const struct request *request) {
         const struct model *model = model_of(request);
 
-        return model ? model->bundle.schema : gateway_of(request)->schema;
+        return model ? model->version.bundle.schema : gateway_of(request)->schema;
 }
 
 static int answer_page(struct request *request, int status, const struct page_answer *answer) {
@@ -31,7 +31,8 @@ static int answer_page(struct request *request, int status, const struct page_an
 
 static int show_form(struct request *request) {
         const struct model *model = model_of(request);
-        struct predict_model named = { model ? model->name : "", model ? model->version : 0 };
+        struct predict_model named = { model ? model->version.manifest.model : "",
+                                       model ? model->version.manifest.version : 0 };
         struct page_answer answer = { .model = model ? &named : NULL };
 
         return answer_page(request, 200, &answer);
@@ -39,7 +40,8 @@ static int show_form(struct request *request) {
 
 static int predict_form(struct request *request) {
         const struct model *model = model_of(request);
-        struct predict_model named = { model ? model->name : "", model ? model->version : 0 };
+        struct predict_model named = { model ? model->version.manifest.model : "",
+                                       model ? model->version.manifest.version : 0 };
         struct page_answer answer = { .model = model ? &named : NULL };
         struct fault fault = FAULT_NULL;
         struct prediction prediction;
@@ -52,10 +54,10 @@ static int predict_form(struct request *request) {
         }
         if (!model)
                 return answer_page(request, 503, &answer);
-        predict_row_init(&row, model->bundle.schema, PREDICT_STRICT);
+        predict_row_init(&row, model->version.bundle.schema, PREDICT_STRICT);
         r = form_read(request, &row, &fault);
         if (!r)
-                r = predict_row(&model->bundle, &row, &prediction, &fault);
+                r = predict_row(&model->version.bundle, &row, &prediction, &fault);
         if (r < 0) {
                 request_answer_error(request, 503, "out of memory, try again");
                 return 0;

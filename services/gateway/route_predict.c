@@ -12,18 +12,18 @@ enum { ROWS_MOST = 100000 };
 
 static int predict_object(const struct model *model, const struct json_value *object, struct json_builder *answer,
                           struct fault *fault) {
-        const struct predict_model named = { model->name, model->version };
+        const struct predict_model named = { model->version.manifest.model, model->version.manifest.version };
         struct prediction prediction;
         struct predict_row row;
         int r;
 
-        predict_row_init(&row, model->bundle.schema, PREDICT_STRICT);
+        predict_row_init(&row, model->version.bundle.schema, PREDICT_STRICT);
         r = predict_row_add_object(&row, object, fault);
         if (!r)
-                r = predict_row(&model->bundle, &row, &prediction, fault);
+                r = predict_row(&model->version.bundle, &row, &prediction, fault);
         if (r)
                 return r;
-        predict_put_json(answer, &model->bundle, &row, &prediction, &named);
+        predict_put_json(answer, &model->version.bundle, &row, &prediction, &named);
         return 0;
 }
 
@@ -66,19 +66,19 @@ static int predict_json(const struct model *model, struct request *request, stru
 
 static int predict_form(const struct model *model, struct request *request, struct json_builder *answer,
                         struct fault *fault, int *ret_status) {
-        const struct predict_model named = { model->name, model->version };
+        const struct predict_model named = { model->version.manifest.model, model->version.manifest.version };
         struct prediction prediction;
         struct predict_row row;
         int r;
 
         *ret_status = 422;
-        predict_row_init(&row, model->bundle.schema, PREDICT_STRICT);
+        predict_row_init(&row, model->version.bundle.schema, PREDICT_STRICT);
         r = form_read(request, &row, fault);
         if (!r)
-                r = predict_row(&model->bundle, &row, &prediction, fault);
+                r = predict_row(&model->version.bundle, &row, &prediction, fault);
         if (r)
                 return r;
-        predict_put_json(answer, &model->bundle, &row, &prediction, &named);
+        predict_put_json(answer, &model->version.bundle, &row, &prediction, &named);
         return 0;
 }
 
