@@ -1,13 +1,14 @@
 #include "common/source/source.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/source/source_file.h"
 #include "common/source/source_generate.h"
+
+enum { SCHEME_BYTES_SHOWN = 32 };
 
 static int check_file(const char *uri, struct fault *fault) {
         if (uri[strlen(SOURCE_FILE_SCHEME)])
@@ -34,7 +35,7 @@ static const struct scheme {
 /* The rest of a URI may hold a password, so a complaint shows the scheme alone. */
 static int find_scheme(const char *uri, const struct scheme **ret_scheme, struct fault *fault) {
         size_t n_scheme = strcspn(uri, ":") + 1;
-        char known[256] = "", name[64];
+        char known[256] = "";
 
         for (size_t i = 0; i < N_ELEMENTS(schemes); i++) {
                 if (strncmp(uri, schemes[i].name, strlen(schemes[i].name)) == 0) {
@@ -44,9 +45,9 @@ static int find_scheme(const char *uri, const struct scheme **ret_scheme, struct
                 strncat(known, i > 0 ? ", " : "", sizeof(known) - strlen(known) - 1);
                 strncat(known, schemes[i].name, sizeof(known) - strlen(known) - 1);
         }
-        snprintf(name, sizeof(name), "%.*s", n_scheme < sizeof(name) ? (int)n_scheme : (int)sizeof(name) - 1, uri);
-        fault_at(fault, name, 0, 0);
-        return fault_set(fault, "SOURCE_SCHEME_UNKNOWN", "rows cannot be read from here; known are %s", known);
+        fault_at(fault, "", 0, 0);
+        return fault_set(fault, "SOURCE_SCHEME_UNKNOWN", "rows cannot be read from \"%.*s\"; known are %s",
+                         n_scheme < SCHEME_BYTES_SHOWN ? (int)n_scheme : SCHEME_BYTES_SHOWN, uri, known);
 }
 
 int source_check(const char *uri, struct fault *fault) {

@@ -73,6 +73,7 @@ static int work(struct stage_work *work) {
 }
 
 static int check(const struct pipeline *pipeline, const struct options *options _unused_, struct fault *fault) {
+        fault_in(fault, "source.uri", -1);
         return error_trace(source_check(pipeline->source.uri, fault));
 }
 

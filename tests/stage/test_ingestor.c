@@ -145,7 +145,7 @@ static void an_address_that_nobody_reads_is_refused_at_start(void **state) {
         fixture_environment(fixture, "FIXTURE_SOURCE", "ftp://user:secret@host/rows.csv", NULL);
         fixture_start(fixture);
         assert_int_equal(fixture_await_end(fixture), 2 << 8);
-        assert_true(fixture_log_has(fixture, "SOURCE_SCHEME_UNKNOWN"));
+        assert_true(fixture_log_has(fixture, "SOURCE_SCHEME_UNKNOWN source.uri: rows cannot be read from \"ftp:\""));
         assert_false(fixture_log_has(fixture, "secret"));
 }
 
