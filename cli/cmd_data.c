@@ -18,6 +18,8 @@ static const struct option_row OPTIONS[] = {
         { "rows", NULL, "50000", OPTION_INT, 1, 1e12, NULL, "N", "how many" },
         { "seed", NULL, "1", OPTION_INT, 0, 9e15, NULL, "S", "other seeds give other rows" },
         { "out", NULL, NULL, OPTION_TEXT, 0, 0, NULL, "FILE", "where to; - is standard output" },
+        { "no-label", NULL, NULL, OPTION_FLAG, 0, 0, NULL, NULL,
+          "leave the label out, as who asks for predictions does" },
         { "format", NULL, NULL, OPTION_CHOICE, 0, 0, "csv|ndjson|arrow", NULL, "what to write; else by FILE's name" },
 };
 
@@ -32,12 +34,25 @@ static const struct option_table TABLE = {
         .n_rows = N_ELEMENTS(OPTIONS),
 };
 
-static int copy(struct source *source, struct rows *rows, struct fault *fault) {
+/* The batch without one column; columns has room for the others. */
+static struct table leave_out(const struct table *batch, const char *name, struct column *columns) {
+        struct table rest = { .n_rows = batch->n_rows, .columns = columns };
+
+        for (size_t i = 0; i < batch->n_columns; i++)
+                if (strcmp(batch->columns[i].name, name) != 0)
+                        columns[rest.n_columns++] = batch->columns[i];
+        return rest;
+}
+
+static int copy(struct source *source, const char *left_out, struct rows *rows, struct fault *fault) {
+        struct column columns[SCHEMA_COLUMNS_MAX];
         struct table batch;
         int r;
 
         do {
                 r = source_read(source, &batch, fault);
+                if (!r && left_out)
+                        batch = leave_out(&batch, left_out, columns);
                 if (!r)
                         r = rows_add(rows, &batch, fault);
         } while (!r && batch.n_rows);
@@ -68,7 +83,10 @@ static int generate(const struct options *options, const char *out, struct fault
                         &source, fault);
         if (!r)
                 r = rows_create(out, format, schema, &rows, fault);
-        return r ? r : copy(source, rows, fault);
+        if (r)
+                return r;
+        return copy(source, options_flag(options, "no-label") ? schema->columns[schema->label].name : NULL, rows,
+                    fault);
 }
 
 int cmd_data(int argc, char **argv) {

@@ -53,7 +53,7 @@ struct up {
         struct child children[STAGE_N];
         char home[PLACE_BYTES];
         char port[PORT_BYTES];
-        char url[512];
+        char url[512]; /* of the gateway; "" when its port is not known beforehand */
         int signal_fd, lock_fd;
         int64_t started_ms;
 };
@@ -149,6 +149,23 @@ static bool announce_ready(void *context) {
         return true;
 }
 
+/* Whoever holds our port would answer in our place, and be taken for our gateway. */
+static int check_port(struct up *up, struct fault *fault) {
+        _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;
+        struct http_request request = { .method = "GET", .url = up->url, .timeout_ms = ASK_MS };
+        int r;
+
+        if (!*up->url)
+                return 0;
+        r = http_call(up->http, &request, &response);
+        if (r < 0)
+                return error_trace(r);
+        if (r == HTTP_E_UNREACHABLE)
+                return 0;
+        return fault_set(fault, "PORT_TAKEN", "something answers at %s already; choose another port with --port",
+                         up->url);
+}
+
 static int run(struct up *up, struct fault *fault) {
         int r;
 
@@ -167,6 +184,9 @@ static int run(struct up *up, struct fault *fault) {
         if (r)
                 return r;
         prepare_url(up);
+        r = check_port(up, fault);
+        if (r)
+                return r;
         log_info("home=%s pipeline=%s starting the line", up->home, up->pipeline->parameters.name);
         r = supervisor_run(&(struct supervisor_options){ .children = up->children,
                                                          .n_children = STAGE_N,

@@ -128,9 +128,12 @@ int place_load_pipeline(const struct options *options, struct pipeline **ret_pip
         r = place_pipeline(options_text(options, "pipeline"), folder, fault);
         if (!r)
                 r = pipeline_load(folder, pipeline, fault);
-        if (!r)
-                *ret_pipeline = steal(pipeline);
-        return r;
+        if (r)
+                return r;
+        /* reading it left places behind that are nobody's fault */
+        *fault = (struct fault)FAULT_NULL;
+        *ret_pipeline = steal(pipeline);
+        return 0;
 }
 
 int place_absolute(const char *path, char ret_path[PLACE_BYTES]) {

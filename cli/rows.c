@@ -78,10 +78,15 @@ int rows_create(const char *path, enum rows_format format, const struct schema *
         return 0;
 }
 
-static void put_cell(const struct rows *rows, const struct column *column, size_t at, size_t row,
-                     struct json_builder *json) {
-        bool is_number = rows->schema && at < rows->schema->n_columns &&
-                         rows->schema->columns[at].type == VALUE_TYPE_CATEGORY_INT;
+/* A category of int is text in a table, and a number everywhere else. */
+static bool is_number(const struct rows *rows, const struct column *column) {
+        const struct schema_column *known = rows->schema ? schema_find(rows->schema, column->name, strlen(column->name))
+                                                         : NULL;
+
+        return known && known->type == VALUE_TYPE_CATEGORY_INT;
+}
+
+static void put_cell(const struct rows *rows, const struct column *column, size_t row, struct json_builder *json) {
         const char *text;
         size_t n;
 
@@ -95,7 +100,7 @@ static void put_cell(const struct rows *rows, const struct column *column, size_
                 json_put_float(json, column->float32[row]);
         } else {
                 text = column_text(column, row, &n);
-                if (is_number)
+                if (is_number(rows, column))
                         json_put_raw(json, text, n);
                 else
                         json_put_text_n(json, text, n);
@@ -111,7 +116,7 @@ static int put_ndjson(const struct rows *rows, const struct table *batch, struct
                 json_begin_object(&json);
                 for (size_t k = 0; k < batch->n_columns; k++) {
                         json_key(&json, batch->columns[k].name);
-                        put_cell(rows, &batch->columns[k], k, i, &json);
+                        put_cell(rows, &batch->columns[k], i, &json);
                 }
                 json_end_object(&json);
                 r = json_end(&json);

@@ -22,8 +22,9 @@ struct supervisor {
         int ended_fd;         /* SIGCHLD */
         struct pollfd *polls; /* signals, SIGCHLD, then the children's pipes */
         bool is_stopping, has_killed;
-        int64_t kill_ms; /* while stopping: when patience ends */
-        int64_t tick_ms; /* the next on_tick; -1: no more */
+        int64_t insist_ms; /* while stopping: from when on another signal ends patience */
+        int64_t kill_ms;   /* while stopping: when patience ends */
+        int64_t tick_ms;   /* the next on_tick; -1: no more */
         int result;
 };
 
@@ -56,15 +57,18 @@ static bool is_any_running(const struct supervisor_options *options) {
         return false;
 }
 
-/* A second call ends the patience. */
+/* Asked again after a while, it ends the patience. At once is no second asking: Ctrl-C reaches us and whoever started
+ * us, who then asks us too. */
 static void stop(struct supervisor *supervisor, int64_t now_ms) {
         const struct supervisor_options *options = supervisor->options;
 
         if (supervisor->is_stopping) {
-                supervisor->kill_ms = now_ms;
+                if (now_ms >= supervisor->insist_ms)
+                        supervisor->kill_ms = now_ms;
                 return;
         }
         supervisor->is_stopping = true;
+        supervisor->insist_ms = now_ms + SUPERVISOR_INSIST_MS;
         supervisor->kill_ms = now_ms + SUPERVISOR_DRAIN_MS;
         for (size_t i = 0; i < options->n_children; i++)
                 child_signal(&options->children[i], SIGTERM);
