@@ -154,7 +154,7 @@ static int take_message(struct stage_loop *loop, const struct envelope *envelope
         return error_trace(begin(loop, job, is_canceled));
 }
 
-static int take_row(struct stage_loop *loop) {
+static int take_row(struct stage_loop *loop, bool is_for_commands) {
         bool is_free = loop->spare && !loop->is_stopping;
         bool is_due = loop->message.due_ms <= clock_realtime_ms();
         struct envelope envelope = ENVELOPE_NULL;
@@ -163,31 +163,42 @@ static int take_row(struct stage_loop *loop) {
 
         r = envelope_unpack(loop->message.body.data, loop->message.body.n_bytes, &envelope, &fault);
         if (!r && envelope.type == MESSAGE_GATEWAY_TO_STAGE)
-                return error_trace(take_cancel(loop, &envelope));
+                return is_for_commands ? error_trace(take_cancel(loop, &envelope)) : 0;
         if (!r && envelope.type != stage_receives(loop->options.service->stage))
                 r = fault_set(&fault, "ENVELOPE_TYPE", "%s is not for this stage", message_name(envelope.type));
         if (r)
                 return error_trace(bury(loop, &(struct envelope)ENVELOPE_NULL, &fault));
+        if (is_for_commands)
+                return 0;
         if (!is_due && loop->message.due_ms < loop->due_ms)
                 loop->due_ms = loop->message.due_ms;
         return is_free ? error_trace(take_message(loop, &envelope, is_due)) : 0;
 }
 
-/* Commands are taken out of turn: a cancel must not wait for the work that it is to end. */
-int stage_loop_scan(struct stage_loop *loop) {
+static int take_rows(struct stage_loop *loop, bool is_for_commands) {
         const struct stage_job *at_work;
         int64_t after = 0;
         int r;
 
-        loop->due_ms = INT64_MAX;
         while (!(r = spool_inbox_next(loop->spool, after, &loop->message))) {
                 after = loop->message.number;
                 at_work = loop->working ? loop->working : loop->ending;
                 if (at_work && at_work->message.number == after)
                         continue;
-                r = take_row(loop);
+                r = take_row(loop, is_for_commands);
                 if (r)
                         return error_trace(r);
         }
         return r == SPOOL_E_NONE ? 0 : error_trace(r);
+}
+
+/* Commands are taken out of turn: a cancel waits neither for the work that it is to end nor behind it. */
+int stage_loop_scan(struct stage_loop *loop) {
+        int r;
+
+        r = take_rows(loop, true);
+        if (r)
+                return error_trace(r);
+        loop->due_ms = INT64_MAX;
+        return error_trace(take_rows(loop, false));
 }

@@ -196,6 +196,32 @@ void fixture_touch(const struct fixture *fixture, const char *name) {
         assert_int_equal(file_replace(path, "", 0), 0);
 }
 
+static void open_spool(const struct fixture *fixture, struct station *ret_station) {
+        char path[700];
+
+        assert_int_equal(fixture->pid, 0);
+        fixture_path(fixture, "spool/validator.db", path);
+        assert_int_equal(spool_open(path, &ret_station->spool), 0);
+}
+
+int64_t fixture_query_spool(const struct fixture *fixture, const char *sql) {
+        struct station station = { 0 };
+        int64_t value;
+
+        open_spool(fixture, &station);
+        value = station_query(&station, sql);
+        spool_destroy(station.spool);
+        return value;
+}
+
+void fixture_change_spool(const struct fixture *fixture, const char *sql) {
+        struct station station = { 0 };
+
+        open_spool(fixture, &station);
+        assert_int_equal(db_exec(spool_db(station.spool), sql), 0);
+        spool_destroy(station.spool);
+}
+
 bool fixture_log_has(const struct fixture *fixture, const char *text) {
         _cleanup_(buffer_finish) struct buffer log = BUFFER_NULL;
 

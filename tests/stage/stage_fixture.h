@@ -73,5 +73,9 @@ int64_t fixture_n_bytes(const struct fixture *fixture, const char *name);
 void fixture_touch(const struct fixture *fixture, const char *name);
 void fixture_path(const struct fixture *fixture, const char *name, char ret_path[700]);
 
+/* In the spool of the stage, which does not run: the first number that a query gives; a change. */
+int64_t fixture_query_spool(const struct fixture *fixture, const char *sql);
+void fixture_change_spool(const struct fixture *fixture, const char *sql);
+
 /* Whether the log of all starts so far holds the text. */
 bool fixture_log_has(const struct fixture *fixture, const char *text);

@@ -127,6 +127,9 @@ static void a_waiting_message_does_not_keep_a_cancel_waiting(void **state) {
         fixture_start(fixture);
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        fixture_change_spool(fixture, "UPDATE inbox SET due_ms = received_ms + 3600000");
+        fixture_start(fixture);
         fixture_cancel(fixture, RUN_A, 1);
         fixture_await_notice(fixture, 1, &envelope, &notice);
         assert_int_equal(notice.state, RUN_STATE_CANCELED);
@@ -139,6 +142,7 @@ static void a_stopped_daemon_begins_again(void **state) {
         assert_int_equal(fixture_end(fixture, SIGTERM), 0);
         assert_int_equal(station_n_inbox(&fixture->gateway), 0);
         assert_true(fixture_log_has(fixture, "outcome=stopped"));
+        assert_int_equal(fixture_query_spool(fixture, "SELECT starts FROM inbox"), 0);
         fixture_touch(fixture, "go");
         start(fixture, "wait");
         fixture_await_notice(fixture, 1, &envelope, &notice);
@@ -152,6 +156,7 @@ static void work_that_does_not_let_go_is_left(void **state) {
         start_work(fixture, "stuck");
         assert_int_equal(fixture_end(fixture, SIGINT), 0);
         assert_true(fixture_log_has(fixture, "the work does not end, leaving it"));
+        assert_int_equal(fixture_query_spool(fixture, "SELECT starts FROM inbox"), 0);
         fixture_touch(fixture, "go");
         start(fixture, "stuck");
         fixture_await_notice(fixture, 1, &envelope, &notice);

@@ -120,8 +120,6 @@ static void a_store_that_is_away_is_waited_for(void **state) {
 
 static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
         struct fixture *fixture = *state;
-        struct station stage = { 0 };
-        char path[700];
 
         fixture_touch(fixture, "file");
         fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
@@ -129,11 +127,7 @@ static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
         assert_int_equal(fixture_end(fixture, SIGTERM), 0);
-
-        fixture_path(fixture, "spool/validator.db", path);
-        assert_int_equal(spool_open(path, &stage.spool), 0);
-        assert_int_equal(db_exec(spool_db(stage.spool), "UPDATE inbox SET received_ms = received_ms - 86400000"), 0);
-        stage.spool = spool_destroy(stage.spool);
+        fixture_change_spool(fixture, "UPDATE inbox SET received_ms = received_ms - 86400000");
         fixture_start(fixture);
         fixture_await_notice(fixture, 1, &envelope, &notice);
         assert_int_equal(notice.state, RUN_STATE_FAILED);
