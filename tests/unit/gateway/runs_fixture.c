@@ -77,7 +77,7 @@ static void write_file(const char *path, const char *text) {
 int fixture_setup(void **state) {
         struct fixture *fixture = calloc(1, sizeof(*fixture));
         struct fault fault = FAULT_NULL;
-        void *scratch;
+        void *scratch = NULL;
 
         assert_non_null(fixture);
         assert_int_equal(scratch_setup(&scratch), 0);
