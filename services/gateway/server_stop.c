@@ -129,19 +129,3 @@ struct server *server_destroy(struct server *server) {
 void server_destroy_pointer(struct server **server) {
         server_destroy(*server);
 }
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define HAS_LEAK_CHECK
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_LEAK_CHECK
-#endif
-
-#ifdef HAS_LEAK_CHECK
-/* What libh2o 2.2.5 never frees: the memory that each thread keeps for its next requests, and a queue of 88 bytes. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) {
-        return "leak:h2o_mem_alloc_recycle\nleak:h2o_multithread_create_queue\n";
-}
-#endif
