@@ -219,6 +219,9 @@ static int put_verdict(const struct json_value *run, struct buffer *text) {
                 return 0;
         json_as_bool(json_get(run, "promoted"), &is_promoted);
         json_as_int64(json_get(run, "version"), &version);
+        if (!is_accepted && json_get(json_get(run, "metrics"), "champion"))
+                return error_trace(
+                        buffer_append_text(text, "not accepted: no version was published, the champion goes on\n"));
         if (!is_accepted)
                 return error_trace(buffer_append_text(text, "not accepted: no version was published\n"));
         return error_trace(buffer_printf(text,

@@ -119,7 +119,7 @@ static void test_the_outcome_in_words(void **state) {
                        "run r SUCCEEDED\n"
                        "             candidate  champion\n"
                        "  f1            0.4500    0.4400\n"
-                       "not accepted: no version was published\n"
+                       "not accepted: no version was published, the champion goes on\n"
                        "  F1_NOT_IMPROVED: 0.45 is not more than 0.45 + 0.02\n"
                        "  OTHER\n");
         expect_outcome(
@@ -127,6 +127,11 @@ static void test_the_outcome_in_words(void **state) {
                 "\"file\":\"rows.csv\",\"line\":7,\"column\":\"Age\",\"message\":\"value \\\"x\\\" is no int\"}}",
                 "run r FAILED\n"
                 "the ingestor failed: CSV_BAD: rows.csv: line 7: Age: value \"x\" is no int\n");
+        expect_outcome("{\"run_id\":\"r\",\"state\":\"SUCCEEDED\",\"accepted\":false,"
+                       "\"reasons\":[{\"code\":\"INSUFFICIENT_DATA\"}]}",
+                       "run r SUCCEEDED\n"
+                       "not accepted: no version was published\n"
+                       "  INSUFFICIENT_DATA\n");
         expect_outcome("{\"run_id\":\"r\",\"state\":\"CANCELED\"}", "run r CANCELED\n");
         expect_outcome("[]", "run  \n");
 }
