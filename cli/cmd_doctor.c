@@ -12,11 +12,11 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/place.h"
-#include "cli/version.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/json_builder.h"
 #include "common/data/schema.h"
+#include "common/version/version.h"
 
 enum {
         CHECKS_MOST = 32,

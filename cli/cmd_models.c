@@ -8,8 +8,8 @@
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/place.h"
+#include "cli/pull.h"
 #include "cli/reference.h"
-#include "cli/version.h"
 #include "common/base/error.h"
 #include "common/base/nearest.h"
 
@@ -261,9 +261,9 @@ static int pull(const struct options *options, const char *operand, struct fault
                                  operand ? operand : ALIASES_CHAMPION);
         r = place_load_pipeline(options, &pipeline, fault);
         if (!r)
-                r = version_find(pipeline, options_text(options, "home"), operand, &store, &registry, &number, fault);
+                r = reference_open(pipeline, options_text(options, "home"), operand, &store, &registry, &number, fault);
         if (!r)
-                r = version_pull(&registry, number, out, fault);
+                r = pull_version(&registry, number, out, fault);
         if (r)
                 return r;
         if (options_flag(options, "json"))

@@ -7,10 +7,11 @@
 
 #include "cli/command.h"
 #include "cli/place.h"
-#include "cli/version.h"
+#include "cli/reference.h"
 #include "common/base/error.h"
 #include "common/model/predict.h"
 #include "common/source/source.h"
+#include "common/version/version.h"
 
 static const struct option_row OPTIONS[] = {
         { "model", NULL, NULL, OPTION_TEXT, 0, 0, NULL, "NAME@ALIAS",
@@ -43,8 +44,8 @@ static int open_version(const struct options *options, struct version *ret_versi
                 return version_load_folder(options_text(options, "bundle"), ret_version, fault);
         r = place_load_pipeline(options, &pipeline, fault);
         if (!r)
-                r = version_find(pipeline, options_text(options, "home"), options_text(options, "model"), &store,
-                                 &registry, &number, fault);
+                r = reference_open(pipeline, options_text(options, "home"), options_text(options, "model"), &store,
+                                   &registry, &number, fault);
         return r ? r : version_load(&registry, number, ret_version, fault);
 }
 
@@ -78,7 +79,7 @@ static int read_row(const struct table *batch, size_t at, const struct schema *s
 static int score_batch(const struct version *version, const struct table *batch, int64_t n_before,
                        struct predict_row *row, char (*scratch)[VALUE_SCRATCH_BYTES], struct fault *fault) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        const struct predict_model named = { version->model, version->number };
+        const struct predict_model named = { version->manifest.model, version->manifest.version };
         struct prediction prediction;
         int r = 0;
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/place.h"
 #include "common/base/error.h"
 
 static int refuse(const char *text, struct fault *fault) {
@@ -86,4 +87,22 @@ int reference_resolve(const struct reference *reference, struct registry *regist
                 return refuse_alias(reference, aliases, fault);
         *ret_version = version;
         return 0;
+}
+
+int reference_open(const struct pipeline *pipeline, const char *home, const char *text, struct store **ret_store,
+                   struct registry *ret_registry, int64_t *ret_number, struct fault *fault) {
+        _cleanup_(store_close_pointer) struct store *store = NULL;
+        struct reference reference;
+        int r;
+
+        r = reference_parse(text, pipeline->parameters.name, &reference, fault);
+        if (!r)
+                r = place_open_store(home, pipeline->registry_uri, &store, fault);
+        if (!r)
+                r = registry_init(ret_registry, store, reference.model);
+        if (!r)
+                r = reference_resolve(&reference, ret_registry, ret_number, fault);
+        if (!r)
+                *ret_store = steal(store);
+        return r;
 }

@@ -11,6 +11,7 @@
 
 #include "common/base/fault.h"
 #include "common/store/registry.h"
+#include "proto/pipeline.h"
 
 struct reference {
         char model[REGISTRY_MODEL_BYTES];
@@ -25,3 +26,8 @@ int reference_parse(const char *text, const char *model, struct reference *ret_r
  * REGISTRY_UNREADABLE), or a negative errno. */
 int reference_resolve(const struct reference *reference, struct registry *registry, int64_t *ret_version,
                       struct fault *fault);
+
+/* Opens the registry that a reference (NULL: the pipeline's champion) means, and finds the number of the version. The
+ * caller closes the store after the registry was used. home is COMMAND_OPTION_HOME's. As reference_resolve(). */
+int reference_open(const struct pipeline *pipeline, const char *home, const char *text, struct store **ret_store,
+                   struct registry *ret_registry, int64_t *ret_number, struct fault *fault);

@@ -9,8 +9,6 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 
-#define MANIFEST_FILE "manifest.json"
-
 enum {
         N_PARTS = 4,
         MANIFEST_BYTES_MOST = 16 * 1024 * 1024,
@@ -52,16 +50,15 @@ static int assemble(const struct parts *parts, struct version *version, struct v
         return 0;
 }
 
-/* What the registry's conditions mean to whoever asked for a version. */
-static int judge(int r, const char *model, int64_t number, struct fault *fault) {
-        if (r == REGISTRY_E_MISSING)
+int version_judge(int result, const char *model, int64_t number, struct fault *fault) {
+        if (result == REGISTRY_E_MISSING)
                 return fault_set(fault, "VERSION_UNKNOWN", "%s has no version %lld; `convoy models` lists them", model,
                                  (long long)number);
-        if (r > 0)
+        if (result > 0)
                 return fault_set(fault, "VERSION_CORRUPT",
                                  "version %lld of %s is not what was published; the log above names the file",
                                  (long long)number, model);
-        return error_trace(r);
+        return error_trace(result);
 }
 
 int version_load(struct registry *registry, int64_t number, struct version *ret_version, struct fault *fault) {
@@ -77,7 +74,7 @@ int version_load(struct registry *registry, int64_t number, struct version *ret_
                         r = file_map(path, &parts.maps[i]);
         }
         if (r)
-                return judge(r, registry->model, number, fault);
+                return version_judge(r, registry->model, number, fault);
         return error_trace(assemble(&parts, &version, ret_version, fault));
 }
 
@@ -113,10 +110,10 @@ int version_load_folder(const char *folder, struct version *ret_version, struct 
         char path[STORE_PATH_BYTES];
         int r;
 
-        snprintf(path, sizeof(path), "%s/" MANIFEST_FILE, folder);
+        snprintf(path, sizeof(path), "%s/" VERSION_MANIFEST, folder);
         r = file_read(path, MANIFEST_BYTES_MOST, &text);
         if (r == -ENOENT)
-                return refuse_file(folder, MANIFEST_FILE, fault,
+                return refuse_file(folder, VERSION_MANIFEST, fault,
                                    "is not there; `convoy models pull` fills a folder with a version");
         if (r)
                 return error_trace(r);

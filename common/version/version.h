@@ -15,6 +15,8 @@
 #include "common/store/manifest.h"
 #include "common/store/registry.h"
 
+#define VERSION_MANIFEST "manifest.json"
+
 struct version {
         struct manifest manifest;         /* model, version, run, files, and the whole text */
         char digest[DIGEST_SHA256_BYTES]; /* SHA-256 of manifest.json */
@@ -31,3 +33,7 @@ int version_load(struct registry *registry, int64_t number, struct version *ret_
 /* The same from a folder that holds a version's files, such as `convoy models pull` fills. */
 int version_load_folder(const char *folder, struct version *ret_version, struct fault *fault);
 void version_finish(struct version *version);
+
+/* What the registry's answer about a version of a model means to whoever asked for it: 0 and negative errnos pass,
+ * conditions become FAULT_E_INPUT (VERSION_UNKNOWN, VERSION_CORRUPT). */
+int version_judge(int result, const char *model, int64_t number, struct fault *fault);
