@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -68,6 +69,7 @@ int fixture_teardown(void **state) {
         }
         station_close(&fixture->gateway);
         station_close(&fixture->next);
+        umount2(fixture->home, MNT_DETACH); /* where a test has mounted something and failed */
         r = scratch_teardown(&scratch);
         free(fixture);
         return r;

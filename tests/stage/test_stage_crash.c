@@ -1,6 +1,8 @@
 /* A stage killed at each point, or away from its store: every run it accepted ends, and is told once. */
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,6 +136,43 @@ static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
         assert_string_equal(notice.error.code, "STORE_UNAVAILABLE");
 }
 
+static void fill(const char *path) {
+        static const char block[4096] = "x";
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        ssize_t n;
+
+        assert_true(fd >= 0);
+        do
+                n = write(fd, block, sizeof(block));
+        while (n > 0);
+        close(fd);
+}
+
+/* Home, spool and store on a disk that fills up while the stage works. */
+static void a_full_disk_is_waited_for(void **state) {
+        struct fixture *fixture = *state;
+        char filler[700];
+
+        if (mount("none", fixture->home, "tmpfs", 0, "size=4m"))
+                skip();
+        fixture_path(fixture, "filler", filler);
+        fixture_environment(fixture, "FAKE_WORK", "wait", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        FIXTURE_AWAIT(fixture, fixture->n_progress > 0);
+        fill(filler);
+        fixture_touch(fixture, "go");
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "No space left on device"));
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying"));
+        assert_int_equal(station_n_inbox(&fixture->gateway), 0);
+        assert_int_equal(remove(filler), 0);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 1);
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        assert_int_equal(umount2(fixture->home, MNT_DETACH), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(killed_when_the_message_was_accepted, fixture_setup, fixture_teardown),
@@ -147,6 +186,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_store_that_is_away_is_waited_for, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_store_that_stays_away_for_a_day_fails_the_run, fixture_setup,
                                                 fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_full_disk_is_waited_for, fixture_setup, fixture_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
