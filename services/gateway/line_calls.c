@@ -64,7 +64,7 @@ void line_call_train(struct job *job, void *context) {
         r = runs_accept(line_runs(context), handoff->body.data, handoff->body.n_bytes, handoff->header,
                         handoff->traceparent, run, &condition, &fault);
         if (r == FAULT_E_INPUT) {
-                handoff_return_fault(handoff, strncmp(fault.code, "JSON_", 5) ? 422 : 400, &fault);
+                handoff_return_fault(handoff, request_fault_status(&fault), &fault);
                 return;
         }
         if (r) {

@@ -240,7 +240,7 @@ static void move(struct job *job, void *context, const char *const *known, size_
                 if (r < 0)
                         handoff_return_failure(handoff, r);
                 else
-                        handoff_return_fault(handoff, strncmp(fault.code, "JSON_", 5) ? 422 : 400, &fault);
+                        handoff_return_fault(handoff, request_fault_status(&fault), &fault);
                 return;
         }
         request.reason = call.reason;

@@ -134,6 +134,10 @@ void request_answer_fault(struct request *request, int status, const struct faul
                 request_answer_json(request, status, &json);
 }
 
+int request_fault_status(const struct fault *fault) {
+        return strcmp(fault->code, "JSON_MALFORMED") && strcmp(fault->code, "JSON_TOO_DEEP") ? 422 : 400;
+}
+
 int request_error_json(const struct fault *fault, struct buffer *json) {
         struct json_builder builder = json_begin(json, JSON_COMPACT);
 

@@ -67,6 +67,9 @@ void request_add_header(struct request *request, const char *name, const char *v
 void request_answer_error(struct request *request, int status, const char *format, ...) _printf_(3, 4);
 void request_answer_fault(struct request *request, int status, const struct fault *fault);
 
+/* 400 for a body that is no JSON, 422 for one that says what it may not. */
+int request_fault_status(const struct fault *fault);
+
 /* Appends that JSON object to json. 0 or -ENOMEM. */
 int request_error_json(const struct fault *fault, struct buffer *json);
 
