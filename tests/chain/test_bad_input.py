@@ -89,8 +89,9 @@ def test_after_all_that_a_good_file_is_learned(line, path):
     same = line.ended(line.train(train=TRAIN, evaluate=ALWAYS))
     make_policies(4000).to_json(path, orient="records", lines=True)
     third = line.ended(line.train(train=TRAIN, evaluate=ALWAYS))
-    # the same rows from CSV, Arrow and ndjson are the same run
-    assert line.digests(same["run_id"]) == line.digests(third["run_id"])
+    # the same rows from CSV, Arrow and ndjson are the same run; only the champion was another
+    got, want = line.digests(third["run_id"]), line.digests(same["run_id"])
+    assert {name for name in want if got[name] != want[name]} == {"metrics.json"}
 
 
 def test_bad_rows_are_set_aside_up_to_a_share(tmp_path):

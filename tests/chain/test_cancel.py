@@ -25,17 +25,36 @@ def retry(line, run, attempt=2):
     return view
 
 
-@pytest.mark.parametrize("stage", WORKERS)
-def test_cancel_where_a_stage_is_about_to_begin(line, parameters, undisturbed, stage):
-    os.kill(line.pid(stage), signal.SIGSTOP)
+@pytest.mark.crash_points
+@pytest.mark.parametrize("stage", WORKERS[1:])
+def test_cancel_on_arrival_at_a_stage(tmp_path, parameters, undisturbed, stage):
+    """The stage before dies with its message unsent, so that the cancel comes first."""
+    at = WORKERS.index(stage)
+    with Line(tmp_path / "home", source=SOURCE, CONVOY_CRASH=f"{WORKERS[at - 1]}:committed:1") as line:
+        run = line.train(**parameters)
+        line.crashed(WORKERS[at - 1])
+        cancel(line, run)
+        until(lambda: "outcome=noted" in line.log(stage), f"{stage} has noted the cancel")
+        line.start(WORKERS[at - 1])
+        check_canceled(line, run, at, undisturbed)
+
+
+def test_cancel_on_arrival_at_the_ingestor(line, parameters, undisturbed):
+    line.stop("ingestor")
     run = line.train(**parameters)
-    line.stage_is(run, stage, "RUNNING")
+    cancel(line, run)
+    line.start("ingestor")
+    check_canceled(line, run, 0, undisturbed)
+
+
+def cancel(line, run):
     answer = line.post(f"/runs/{run}:cancel")
     assert answer.status_code == 202 and answer.json()["state"] == "CANCELING"
     assert line.post(f"/runs/{run}:retry").status_code == 409
-    os.kill(line.pid(stage), signal.SIGCONT)
+
+
+def check_canceled(line, run, at, undisturbed):
     view = line.ended(run, "CANCELED")
-    at = WORKERS.index(stage)
     assert list(line.stages(view).values()) == ["SUCCEEDED"] * at + ["CANCELED"] + ["PENDING"] * (5 - at)
     assert line.versions() == [] and line.models()["aliases"] == {}
     assert line.post(f"/runs/{run}:cancel").status_code == 409
@@ -44,7 +63,7 @@ def test_cancel_where_a_stage_is_about_to_begin(line, parameters, undisturbed, s
     after = manifests_of(line, run)
     for done in WORKERS[:at]:
         assert after[done] == before[done], f"{done} was done again"
-        assert line.outcomes(done, run) == ["SUCCEEDED"]
+        assert len(line.outcomes(done, run)) <= 1
     assert line.digests(run) == undisturbed
     assert line.post(f"/runs/{run}:retry").status_code == 409
 
