@@ -22,7 +22,8 @@
  * before that transaction works again and comes to the same; after it nothing is done again.
  *
  * A message that came before (same run and attempt, or an earlier attempt) changes nothing. With a higher attempt, a
- * stage that SUCCEEDED or was SKIPPED answers again, from what it remembers, under that attempt; else it works.
+ * stage that SUCCEEDED or was SKIPPED answers again under that attempt: the output, state, times and counts of then,
+ * with neither work nor store. Else it works.
  */
 
 #include <stdbool.h>
