@@ -2,12 +2,22 @@
 
 #include "common/base/error.h"
 
+static const struct record_field column_name_fields[] = {
+        RECORD_TEXT(column_name, name, ANY),
+};
+
+const struct record column_name_record = RECORD(column_name, column_name_fields);
+
 static const struct record_field ingestion_fields[] = {
         RECORD_MAP(ingestion, train, dataset),
         RECORD_MAP(ingestion, test, dataset),
         RECORD_INT(ingestion, n_rows, 0, INT64_MAX),
         RECORD_INT(ingestion, n_bad, 0, INT64_MAX),
         RECORD_MAP_OR_NONE(ingestion, rejected, dataset),
+        RECORD_INT(ingestion, n_missing_columns, 0, INT64_MAX),
+        RECORD_LIST(ingestion, missing, column_name),
+        RECORD_INT(ingestion, n_new_columns, 0, INT64_MAX),
+        RECORD_LIST(ingestion, new, column_name),
 };
 
 const struct record ingestion_record = RECORD(ingestion, ingestion_fields);

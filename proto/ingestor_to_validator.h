@@ -3,11 +3,20 @@
 /*
  * ingestor_to_validator: raw rows, split
  *
- * The rows of the source as they are, in two datasets that share no row.
+ * The rows of the source as they are, in two datasets that share no row. Both have the columns of the schema, whatever
+ * the source had; what it had instead travels as names.
  */
 
+#include "common/data/table.h"
 #include "proto/envelope.h"
 #include "proto/order.h"
+
+/* columns of each kind that are named, at most */
+#define INGESTION_COLUMNS_MOST 32
+
+struct column_name {
+        char name[TABLE_NAME_BYTES];
+};
 
 struct ingestion {
         struct dataset train;
@@ -16,6 +25,13 @@ struct ingestion {
         int64_t n_bad;  /* could not be parsed */
         bool has_rejected;
         struct dataset rejected; /* the bad rows with reasons; absent when there are none */
+
+        int64_t n_missing_columns; /* of the schema, that the source has not; the first of them: */
+        size_t n_missing;
+        struct column_name missing[INGESTION_COLUMNS_MOST];
+        int64_t n_new_columns; /* of the source, that the schema does not know; the first of them: */
+        size_t n_new;
+        struct column_name new[INGESTION_COLUMNS_MOST];
 };
 
 struct ingestor_to_validator {
@@ -26,6 +42,7 @@ struct ingestor_to_validator {
 #define INGESTOR_TO_VALIDATOR_NULL \
         { 0 }
 
+extern const struct record column_name_record;
 extern const struct record ingestion_record;
 
 extern const struct record ingestor_to_validator_record;

@@ -89,6 +89,12 @@ static struct ingestion make_ingestion(void) {
                 .n_bad = 2,
                 .has_rejected = true,
                 .rejected = make_dataset('3', 2, 1200),
+                .n_missing_columns = 1,
+                .n_missing = 1,
+                .missing = { { .name = "Höhe" } },
+                .n_new_columns = 40,
+                .n_new = 2,
+                .new = { { .name = "Hoehe" }, { .name = "" } },
         };
 }
 
