@@ -51,11 +51,12 @@ static int copy(struct source *source, const char *left_out, struct rows *rows, 
 
         do {
                 r = source_read(source, &batch, fault);
-                if (!r && left_out)
+                if (r || !batch.n_rows)
+                        break;
+                if (left_out)
                         batch = leave_out(&batch, left_out, columns);
-                if (!r)
-                        r = rows_add(rows, &batch, fault);
-        } while (!r && batch.n_rows);
+                r = rows_add(rows, &batch, fault);
+        } while (!r);
         return r ? r : rows_finish(rows, fault);
 }
 

@@ -252,18 +252,22 @@ static int pull(const struct options *options, const char *operand, struct fault
         _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
         _cleanup_(store_close_pointer) struct store *store = NULL;
         const char *out = options_text(options, "out");
+        char folder[PLACE_BYTES];
         struct registry registry;
         int64_t number;
         int r;
 
-        if (!out)
+        if (!out || !*out)
                 return fault_set(fault, "OPTION_OPERANDS", "say where to: convoy models pull %s --out DIR",
                                  operand ? operand : ALIASES_CHAMPION);
+        snprintf(folder, sizeof(folder), "%s", out);
+        for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/'; n--)
+                folder[n - 1] = 0;
         r = place_load_pipeline(options, &pipeline, fault);
         if (!r)
                 r = reference_open(pipeline, options_text(options, "home"), operand, &store, &registry, &number, fault);
         if (!r)
-                r = pull_version(&registry, number, out, fault);
+                r = pull_version(&registry, number, folder, fault);
         if (r)
                 return r;
         if (options_flag(options, "json"))

@@ -35,16 +35,14 @@ static const struct option_table TABLE = {
 };
 
 static int read_all(const char *path, struct buffer *content) {
-        _cleanup_(close_descriptor) int opened = -1;
+        /* standard input is closed like any other: nobody else reads it */
+        _cleanup_(close_descriptor) int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
         char chunk[READ_BYTES];
-        int fd = STDIN_FILENO, r;
         ssize_t n;
+        int r;
 
-        if (strcmp(path, "-") != 0) {
-                fd = opened = open(path, O_RDONLY | O_CLOEXEC);
-                if (fd < 0)
-                        return command_fail("%s: cannot be read: %s", path, strerror(errno));
-        }
+        if (fd < 0)
+                return command_fail("%s: cannot be read: %s", path, strerror(errno));
         for (;;) {
                 n = read(fd, chunk, sizeof(chunk));
                 if (n < 0 && errno == EINTR)

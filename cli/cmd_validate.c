@@ -84,7 +84,7 @@ static int copy(struct source *source, int fd, struct fault *fault) {
                 r = source_read(source, &batch, fault);
                 if (!r && !writer)
                         r = arrow_writer_create(fd, &batch, NULL, 0, &writer);
-                if (!r)
+                if (!r && batch.n_rows)
                         r = arrow_writer_add(writer, &batch);
         } while (!r && batch.n_rows);
         return r ? r : error_trace(arrow_writer_finish(writer, &summary));

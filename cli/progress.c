@@ -245,7 +245,7 @@ static int put_error(const struct json_value *run, struct buffer *text) {
                 r = buffer_printf(text, "%s: ", file);
         if (!r && json_as_int64(json_get(error, "line"), &number) && number > 0)
                 r = buffer_printf(text, "line %" PRId64 ": ", number);
-        if (!r && json_as_int64(json_get(error, "row"), &number) && number >= 0)
+        else if (!r && json_as_int64(json_get(error, "row"), &number) && number >= 0)
                 r = buffer_printf(text, "row %" PRId64 ": ", number);
         if (!r && *column)
                 r = buffer_printf(text, "%s: ", column);

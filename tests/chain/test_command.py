@@ -1,0 +1,316 @@
+"""The operator's command against a line that it started itself: every verb, its words, its JSON and its exit codes."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pandas as pd
+import pytest
+import requests
+from line import PIPELINE, STAGES, Line, free_port, program, until
+from pyarrow import feather
+
+from conftest import ALWAYS, EVALUATE, SOURCE, TRAIN
+
+SETTINGS = [f"--set=train.{name}={value}" for name, value in TRAIN.items()]
+EASY = SETTINGS + [f"--set=evaluate.{name}={value}" for name, value in EVALUATE.items()]
+SURE = SETTINGS + [f"--set=evaluate.{name}={value}" for name, value in ALWAYS.items()]
+PATIENCE_S = 120
+
+
+class Up:
+    """`convoy up` in a home of its own, and the other verbs beside it."""
+
+    def __init__(self, folder, source):
+        self.folder = folder
+        self.home = folder / "home"
+        self.port = free_port()
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("CONVOY_")} | {
+            "CONVOY_HOME": str(self.home), "CONVOY_PORT": str(self.port), "CONVOY_PIPELINE": str(PIPELINE)}
+        self.log = folder / "log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [program("convoy"), "up", "--port", str(self.port), "--source", source], cwd=folder,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+        until(self.is_ready, "the line is ready")
+
+    def is_ready(self):
+        assert self.process.poll() is None, self.log.read_text()
+        return "the line is ready at http://127.0.0.1:" in self.log.read_text()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(PATIENCE_S) == 0, self.log.read_text()
+
+    def convoy(self, *arguments, want=0, **more):
+        """Standard output; standard error when the command fails as it should."""
+        done = subprocess.run([program("convoy"), *map(str, arguments)], capture_output=True, text=True, cwd=self.folder,
+                              env=self.environment | more.pop("environment", {}), timeout=PATIENCE_S, **more)
+        assert done.returncode == want, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout if want == 0 else done.stdout + done.stderr
+
+    def json(self, *arguments, **more):
+        return json.loads(self.convoy(*arguments, "--json", **more))
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    up = Up(tmp_path_factory.mktemp("command"), SOURCE)
+    yield up
+    up.stop()
+
+
+@pytest.fixture(scope="module")
+def first(up):
+    """The words of the first run, which makes version 1."""
+    return up.convoy("train", *EASY)
+
+
+@pytest.fixture(scope="module")
+def run(up, first):
+    return re.match(r"run (\S+)\n", first)[1]
+
+
+@pytest.fixture(scope="module")
+def rows(up):
+    """Files of the same rows in three formats, without a label."""
+    for form in ("csv", "ndjson", "arrow"):
+        up.convoy("data", "generate", "--rows", 400, "--seed", 7, "--no-label", "--out", f"rows.{form}")
+    return up.folder
+
+
+def test_train_tells_each_stage_and_the_outcome(first):
+    for stage in STAGES[:-1]:
+        assert re.search(rf"^{stage} +succeeded in [0-9.]+ s", first, re.MULTILINE), first
+    assert "accepted: version 1 is the champion and answers\n" in first
+    assert re.search(r"^  f1 +0\.\d{4}$", first, re.MULTILINE)
+
+
+def test_a_run_that_is_not_accepted_is_no_failure(up, run):
+    assert "not accepted: no version was published, the champion goes on\n" in up.convoy("train", *EASY)
+    view = json.loads(up.convoy("train", *EASY, "--require-accepted", "--json", want=1))
+    assert view["accepted"] is False and view["reasons"]
+
+
+def test_a_setting_that_is_none_is_named(up, run):
+    assert "max_dept" in up.convoy("train", "--set", "train.max_dept=3", want=1)
+    assert "NAME=VALUE" in up.convoy("train", "--set", "max_depth", want=2)
+    assert "did you mean --json" in up.convoy("train", "--jsn", want=2)
+
+
+def test_runs_are_listed_and_shown(up, run):
+    listed = up.json("runs", "--limit", 100)["runs"]
+    assert listed[-1]["run_id"] == run and listed[-1]["version"] == 1
+    assert len(up.json("runs", "--limit", 1)["runs"]) == 1
+    words = up.convoy("runs")
+    assert re.search(rf"^{run}  SUCCEEDED  \S+ +0\.\d{{4}}  version 1$", words, re.MULTILINE), words
+    assert up.json("runs", run)["run_id"] == run
+    assert "accepted: version 1" in up.convoy("runs", run)
+
+
+def test_runs_that_are_none_are_named(up, run):
+    unknown = run[:-1] + ("0" if run[-1] != "0" else "1")
+    for verb in ("runs", "cancel", "retry"):
+        assert f"there is no run {unknown}" in up.convoy(verb, unknown, want=1)
+        assert "`convoy runs` lists them" in up.convoy(verb, "../models", want=2)
+    assert "409" in up.convoy("cancel", run, want=1)
+    assert "409" in up.convoy("retry", run, want=1)
+
+
+def test_a_run_can_be_canceled_and_begun_again(up, run):
+    """The second of two runs waits, so a cancel finds it PENDING or at work."""
+    ids = [up.convoy("train", "--no-wait", "--set", "train.num_boost_round=2000",
+                     "--set", "train.early_stopping_rounds=0").strip() for _ in range(2)]
+    assert re.match(rf"run {ids[1]} (CANCELED|CANCELING)", up.convoy("cancel", ids[1]))
+    up.convoy("cancel", ids[0])
+    for run_id in ids:
+        until(lambda: up.json("runs", run_id)["state"] == "CANCELED", "the run is canceled")
+    assert f"run {ids[1]} SUCCEEDED" in up.convoy("retry", ids[1])
+    assert up.json("runs", ids[1])["attempt"] == 2
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "arrow"])
+def test_score_gives_the_bytes_of_http(up, run, rows, form):
+    objects = [json.loads(line) for line in (rows / "rows.ndjson").read_text().splitlines()]
+    answer = requests.post(f"http://127.0.0.1:{up.port}/predict", json=objects, timeout=60)
+    assert up.convoy("score", f"rows.{form}") == answer.text[1:-1].replace("},{", "}\n{") + "\n"
+
+
+def test_predict_takes_a_file_standard_input_and_settings(up, run, rows):
+    objects = [json.loads(line) for line in (rows / "rows.ndjson").read_text().splitlines()[:3]]
+    (rows / "three.json").write_text(json.dumps(objects))
+    answers = json.loads(up.convoy("predict", "three.json"))
+    assert [answer["id"] for answer in answers] == [row["id"] for row in objects]
+    assert json.loads(up.convoy("predict", "-", input=json.dumps(objects[0]))) == answers[0]
+    settings = [f"--set={name}={value}" for name, value in objects[0].items()]
+    assert json.loads(up.convoy("predict", *settings)) == answers[0]
+    assert "Gender" in up.convoy("predict", "--set", "Gender=none", want=1)
+    assert "--set" in up.convoy("predict", want=2)
+
+
+def test_a_row_that_cannot_be_scored_is_named(up, run, rows):
+    lines = (rows / "rows.csv").read_text().splitlines()
+    lines[3] = lines[3].replace("Male", "Mael").replace("Female", "Mael")
+    (rows / "bad.csv").write_text("\n".join(lines) + "\n")
+    words = up.convoy("score", "bad.csv", want=1)
+    assert "bad.csv" in words and "Gender" in words and "Mael" in words and "row 2" in words
+    assert "cannot be read" in up.convoy("score", "none.csv", want=1)
+
+
+def test_a_pulled_version_scores_alone(up, run, rows):
+    assert "version 1 of vehicle-insurance is in pulled" in up.convoy("models", "pull", "--out", "pulled/")
+    alone = {"CONVOY_HOME": "/nowhere", "CONVOY_PIPELINE": "/nowhere"}
+    want = up.convoy("score", "rows.csv", "--model", "vehicle-insurance@1")
+    assert up.convoy("score", "rows.csv", "--bundle", "pulled", environment=alone) == want
+    assert "pulled" in up.convoy("models", "pull", "1", "--out", "pulled", want=1)
+    assert sorted(path.name for path in up.folder.glob("pulled*")) == ["pulled"]
+    # one flipped bit, and it is refused
+    model = up.folder / "pulled" / "model.ubj"
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.chmod(0o600)
+    model.write_bytes(content)
+    assert "model.ubj" in up.convoy("score", "rows.csv", "--bundle", "pulled", want=1)
+
+
+def test_versions_that_are_none_are_named(up, run, rows):
+    assert "version 77" in up.convoy("score", "rows.csv", "--model", "77", want=1)
+    assert "no alias nobody; there is champion" in up.convoy("score", "rows.csv", "--model", "nobody", want=1)
+    assert "names no version" in up.convoy("score", "rows.csv", "--model", "a@b@c", want=1)
+
+
+def test_export_gives_the_rows_and_the_matrix(up, run):
+    up.convoy("export", run, "--out", "exported")
+    up.convoy("export", run, "--out", "exported", "--features")
+    rows = pd.concat([pd.read_csv(up.folder / "exported" / f"{name}.csv") for name in ("train", "test")])
+    up.convoy("data", "generate", "--rows", 4000, "--seed", 1, "--out", "again.csv")
+    want = pd.read_csv(up.folder / "again.csv")
+    pd.testing.assert_frame_equal(rows.sort_values("id", ignore_index=True), want)
+    features = pd.read_csv(up.folder / "exported" / "features.csv")
+    assert len(features) == len(pd.read_csv(up.folder / "exported" / "train.csv"))
+    assert "id" not in features.columns and "Response" in features.columns
+    assert "has not ended here" in up.convoy("export", "01a208bc-314d-7a59-a9f7-000000000000", want=1)
+
+
+def test_the_formats_hold_the_same_rows(up, rows):
+    csv = pd.read_csv(rows / "rows.csv")
+    assert len(csv) == 400 and "Response" not in csv.columns
+    pd.testing.assert_frame_equal(csv, pd.read_json(rows / "rows.ndjson", lines=True), check_dtype=False)
+    pd.testing.assert_frame_equal(csv, feather.read_feather(rows / "rows.arrow"), check_dtype=False)
+    assert "Response" in up.convoy("data", "generate", "--rows", 1, "--out", "-").splitlines()[0]
+    assert "--format" in up.convoy("data", "generate", "--rows", 1, "--out", "rows.txt", want=2)
+    assert "cannot be written" in up.convoy("data", "generate", "--rows", 1, "--out", "no/such/rows.csv", want=2)
+
+
+def test_validate_says_what_is_wrong(up, rows):
+    up.convoy("data", "generate", "--rows", 500, "--out", "good.csv")
+    report = up.json("validate", "good.csv")
+    assert report["valid"] and report["statistics"]["rows"] == 500 and not report["report"]["anomalies"]
+    assert "good.csv: 500 rows, valid" in up.convoy("validate", "good.csv")
+    frame = pd.read_csv(up.folder / "good.csv")
+    frame.loc[7, "Gender"] = "Mael"
+    frame.loc[9, "id"] = frame.loc[8, "id"]
+    frame.to_csv(up.folder / "wrong.csv", index=False)
+    words = up.convoy("validate", "wrong.csv", want=1)
+    assert "Gender: ENUM_TYPE_UNEXPECTED_STRING_VALUES" in words and "see row 7" in words
+    assert "id: FEATURE_TYPE_LOW_UNIQUE" in words and "wrong.csv: 500 rows, not valid" in words
+    (up.folder / "text.csv").write_text((up.folder / "good.csv").read_text().replace(",44,", ",old,"))
+    words = up.convoy("validate", "text.csv", want=1)
+    assert "text.csv:" in words and "Age" in words and "cannot be read" in words
+    assert "SERVING" not in up.convoy("validate", "rows.csv", "--environment", "SERVING")
+    assert "Response" in up.convoy("validate", "rows.csv", want=1)
+
+
+def test_aliases_are_moved(up, run):
+    words = up.convoy("train", *SURE, "--set", "train.seed=2", "--require-accepted")
+    second = int(re.search(r"accepted: version (\d+) is the champion", words)[1])
+    assert up.json("models")["models"][0]["aliases"]["champion"] == second
+    assert re.search(rf"^ +{second}  .* champion$", up.convoy("models"), re.MULTILINE)
+    assert "version 1 is the champion, pinned" in up.convoy("models", "rollback", "--reason", "a test")
+    assert "the champion is pinned" in up.convoy("models")
+    assert f"version {second} is the champion\n" in up.convoy("models", "promote", second)
+    assert "version 1 is the champion\n" in up.convoy("models", "promote", "previous")
+    assert "pinned" in up.convoy("models", "pin")
+    assert "pinned" not in up.convoy("models", "unpin")
+    assert "404" in up.convoy("models", "promote", "77", want=1)
+    assert "did you mean promote?" in up.convoy("models", "promot", "1", want=2)
+
+
+def test_doctor_finds_the_line_well(up, run):
+    findings = up.json("doctor")
+    assert findings["well"]
+    assert [check["name"] for check in findings["checks"]] == [
+        "pipeline", "programs", "home", "store", "registry", "gateway", "stages"]
+    assert not list((up.home / "store").glob("doctor*"))
+
+
+def test_doctor_says_what_to_do(up, run):
+    words = up.convoy("doctor", "--url", f"http://127.0.0.1:{free_port()}", want=1)
+    assert re.search(r"^wrong +gateway .*`convoy up`", words, re.MULTILINE)
+    words = up.convoy("doctor", "--pipeline", "/nowhere", want=1)
+    assert re.search(r"^wrong +pipeline +/nowhere", words, re.MULTILINE)
+    # the gateway's lock is held
+    assert "another gateway" in up.convoy("doctor", "--rebuild", want=2)
+
+
+def test_without_a_gateway_the_fix_is_named(up):
+    for arguments in (["train"], ["runs"], ["models"], ["predict", "--set", "a=1"]):
+        words = up.convoy(*arguments, "--url", f"http://127.0.0.1:{free_port()}", want=1)
+        assert "no gateway answers at" in words and "`convoy up`" in words
+
+
+def test_verbs_help_themselves(up):
+    verbs = re.findall(r"^  (\w+) +\S", up.convoy("--help").split("Verbs:")[1].split("\n\n")[0], re.MULTILINE)
+    assert {"up", "train", "runs", "doctor"} <= set(verbs)
+    for verb in verbs:
+        assert up.convoy(verb, "--help").startswith(f"Usage: convoy {verb} ")
+    assert "did you mean train?" in up.convoy("trian", want=2)
+    assert "Usage: convoy VERB" in up.convoy(want=2)
+    assert up.convoy("--version").startswith("convoy ")
+
+
+def test_a_second_line_on_the_same_port_is_refused(up):
+    words = up.convoy("up", "--home", "other", "--port", up.port, want=2)
+    assert "something answers at" in words and "--port" in words
+
+
+def test_the_source_is_checked_before_anything_starts(up):
+    words = up.convoy("up", "--home", "other", "--source", "none.csv", want=2)
+    assert "none.csv: cannot be read" in words
+
+
+def test_a_run_that_fails_names_the_place(tmp_path):
+    """A relative file; one row of it is wrong, and mended later."""
+    program_ = [program("convoy"), "data", "generate", "--rows", "4000", "--out", str(tmp_path / "rows.csv"),
+                "--pipeline", str(PIPELINE)]
+    subprocess.run(program_, check=True, timeout=PATIENCE_S)
+    good = (tmp_path / "rows.csv").read_text()
+    lines = good.splitlines()
+    fields = lines[41].split(",")
+    fields[2] = "old"
+    lines[41] = ",".join(fields)
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    up = Up(tmp_path, "rows.csv")
+    with contextlib.ExitStack() as stack:
+        stack.callback(up.stop)
+        words = up.convoy("train", *EASY, want=1)
+        assert re.search(r"^the ingestor failed: \w+: rows\.csv: line 42: Age: ", words, re.MULTILINE), words
+        assert "ingestor    failed in" in words
+        run = re.match(r"run (\S+)\n", words)[1]
+        (tmp_path / "rows.csv").write_text(good)
+        assert "accepted: version 1" in up.convoy("retry", run)
+
+
+def test_a_token_is_sent_and_its_lack_explained(tmp_path):
+    with Line(tmp_path / "home", source=SOURCE, CONVOY_TOKEN="secret") as line:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CONVOY_")}
+        convoy = [program("convoy"), "train", "--no-wait", "--url", line.url]
+        done = subprocess.run(convoy, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
+        assert done.returncode == 1 and "401" in done.stderr and "set CONVOY_TOKEN" in done.stderr
+        done = subprocess.run(convoy, capture_output=True, text=True, env=environment | {"CONVOY_TOKEN": "secret"},
+                              timeout=PATIENCE_S)
+        assert done.returncode == 0 and "secret" not in done.stdout + done.stderr
+        line.ended(done.stdout.strip())
