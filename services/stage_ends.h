@@ -38,8 +38,8 @@ void stage_ends_envelope(struct stage_ends *ends, const struct envelope *about, 
  * tombstone comes first. */
 int stage_ends_write(struct stage_ends *ends, const struct stage_job *job, bool may_cancel);
 
-/* Answers a later attempt of a run that has ended well from what done keeps, and ends the job's inbox row. ret_state is
- * how it had ended. -EBADMSG when done keeps something else. job->output is used for it. */
+/* Answers a later attempt of a run that has ended well from what done keeps, and ends the job's inbox row. job->end and
+ * job->output are used for it. -EBADMSG when done keeps what another build understands. */
 int stage_ends_repeat(struct stage_ends *ends, struct stage_job *job, const struct spool_done *done);
 
 /* Ends the inbox row and nothing else. */

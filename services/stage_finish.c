@@ -48,7 +48,7 @@ static int defer(struct stage_loop *loop, struct stage_job *job) {
         int64_t now = clock_realtime_ms(), pause = stage_retry_pause_ms(job->message.n_deferrals);
         int r;
 
-        if (now - job->message.received_ms >= STAGE_RETRY_LIMIT_MS) {
+        if (job->message.n_deferrals && now - job->message.deferred_ms >= STAGE_RETRY_LIMIT_MS) {
                 stage_job_end(job, loop->options.service->stage, RUN_STATE_FAILED, "STORE_UNAVAILABLE",
                               "store or network could not be reached for a day; the stage's log says more");
                 loop->ending = NULL;

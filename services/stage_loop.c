@@ -173,7 +173,7 @@ static void beat(struct stage_loop *loop) {
 
 /* Takes over a failure of the spool that passes: what could not be done is done after a pause. */
 static int survive(struct stage_loop *loop, int r) {
-        if (r != -ENOSPC && r != -EDQUOT && r != -EIO && r != -EBUSY && r != -ENOMEM)
+        if (!spool_failure_passes(r))
                 return error_trace(r);
         if (!loop->pause_ms)
                 log_warn("errno=%d the spool cannot be written; retrying every %d ms", -r, PAUSE_MS);

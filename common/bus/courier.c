@@ -43,7 +43,7 @@ struct courier {
 
 /* Takes over an error that passes, such as a full disk: 0 when the courier can go on. */
 static int survive(struct courier *courier, int code) {
-        if (code != -ENOSPC && code != -EDQUOT && code != -EIO && code != -EBUSY && code != -ENOMEM)
+        if (!spool_failure_passes(code))
                 return error_trace(code);
         if (!courier->storage_ms)
                 log_warn("errno=%d the spool cannot be written, nothing is acked; retrying every %d ms", -code,

@@ -34,6 +34,7 @@ static const char *const steps[] = {
         " key TEXT NOT NULL, bytes BLOB NOT NULL, n_bytes INTEGER NOT NULL, died_ms INTEGER NOT NULL) STRICT;"
         "CREATE TABLE seen (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;"
         "CREATE TABLE cancels (number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, attempt INTEGER NOT NULL) STRICT;",
+        "ALTER TABLE inbox ADD COLUMN deferred_ms INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* A change belongs to the caller's transaction. */
@@ -141,6 +142,10 @@ int spool_commit(struct spool *spool) {
         return error_trace(db_commit(&spool->transaction));
 }
 
+bool spool_failure_passes(int error) {
+        return error == -ENOSPC || error == -EDQUOT || error == -EIO || error == -EBUSY || error == -ENOMEM;
+}
+
 void spool_rollback(struct spool *spool) {
         db_rollback(&spool->transaction);
 }
@@ -182,8 +187,8 @@ int spool_inbox_next(struct spool *spool, int64_t after, struct spool_message *r
         int r;
 
         r = find(spool,
-                 "SELECT number, id, key, body, received_ms, due_ms, starts, deferrals FROM inbox WHERE number > ?"
-                 " ORDER BY number LIMIT 1",
+                 "SELECT number, id, key, body, received_ms, due_ms, starts, deferrals, deferred_ms FROM inbox"
+                 " WHERE number > ? ORDER BY number LIMIT 1",
                  QUERY_VALUES(query_int64(after)), &statement);
         if (r)
                 return error_trace(r);
@@ -197,6 +202,7 @@ int spool_inbox_next(struct spool *spool, int64_t after, struct spool_message *r
         ret_message->due_ms = db_column_int64(statement, 5);
         ret_message->n_starts = db_column_int64(statement, 6);
         ret_message->n_deferrals = db_column_int64(statement, 7);
+        ret_message->deferred_ms = db_column_int64(statement, 8);
         return 0;
 }
 
@@ -226,8 +232,10 @@ int spool_inbox_release(struct spool *spool, int64_t number) {
 
 int spool_inbox_defer(struct spool *spool, int64_t number, int64_t due_ms) {
         return error_trace(
-                change_row(spool, "UPDATE inbox SET due_ms = ?, starts = 0, deferrals = deferrals + 1 WHERE number = ?",
-                           QUERY_VALUES(query_int64(due_ms), query_int64(number))));
+                change_row(spool,
+                           "UPDATE inbox SET due_ms = ?1, starts = 0, deferrals = deferrals + 1,"
+                           " deferred_ms = iif(deferrals, deferred_ms, ?2) WHERE number = ?3",
+                           QUERY_VALUES(query_int64(due_ms), query_int64(clock_realtime_ms()), query_int64(number))));
 }
 
 int spool_inbox_end(struct spool *spool, int64_t number) {

@@ -7,7 +7,7 @@
  *
  *     inbox   messages received and acked, not yet ended; starts counts how often work on one began
  *     outbox  messages to send, until their receiver's ack
- *     done    how this daemon ended each run, with what it told the next one, so that it can answer again
+ *     done    how this daemon ended each run, with what it told others, so that it can answer again
  *     dead    refused or given-up messages: the reason, and the bytes
  *     seen    ids of messages that have left the inbox, so that a late duplicate is acked and not handled again
  *     cancels (run, attempt) that are to end CANCELED
@@ -62,6 +62,7 @@ struct spool_message {
         int64_t due_ms;      /* wall time before which it rests; 0 for at once */
         int64_t n_starts;    /* begun without an end */
         int64_t n_deferrals; /* put off since it came */
+        int64_t deferred_ms; /* wall time when it was put off first; 0: never */
 };
 
 #define SPOOL_MESSAGE_NULL \
@@ -83,7 +84,7 @@ struct spool_letter {
 struct spool_done {
         int64_t attempt;
         char outcome[SPOOL_OUTCOME_BYTES];
-        struct buffer emitted; /* the body of the next message; empty when there was none */
+        struct buffer emitted; /* what it told, in its own form; may be empty */
         int64_t finished_ms;   /* wall time */
 };
 
@@ -107,6 +108,10 @@ int spool_begin(struct spool *spool);
 
 /* 0: durable. Else a negative errno, -ENOSPC among them, and the transaction is rolled back. */
 int spool_commit(struct spool *spool);
+
+/* True for failures of disk or memory that may be over later, such as a full disk: the owner of the spool rests a while
+ * and tries again. */
+bool spool_failure_passes(int error);
 
 /* Ends the transaction without a change; does nothing when none is open. */
 void spool_rollback(struct spool *spool);

@@ -129,11 +129,34 @@ static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
         assert_int_equal(fixture_end(fixture, SIGTERM), 0);
-        fixture_change_spool(fixture, "UPDATE inbox SET received_ms = received_ms - 86400000");
+        fixture_change_spool(fixture, "UPDATE inbox SET deferred_ms = deferred_ms - 86400000");
         fixture_start(fixture);
         fixture_await_notice(fixture, 1, &envelope, &notice);
         assert_int_equal(notice.state, RUN_STATE_FAILED);
         assert_string_equal(notice.error.code, "STORE_UNAVAILABLE");
+}
+
+/* The machine was off, or the stage was behind: that is no failure of the store. */
+static void a_message_that_waited_long_has_its_day_too(void **state) {
+        struct fixture *fixture = *state;
+        char path[700], before[700];
+
+        fixture_touch(fixture, "file");
+        fixture_path(fixture, "file", path);
+        fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        fixture_path(fixture, "log.before", before);
+        fixture_change_spool(fixture, "UPDATE inbox SET received_ms = received_ms - 86400000,"
+                                      " due_ms = 0, deferrals = 0, deferred_ms = 0");
+        assert_int_equal(rename(fixture->log, before), 0);
+        fixture_start(fixture);
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(remove(path), 0);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
 }
 
 static void fill(const char *path) {
@@ -185,6 +208,8 @@ int main(void) {
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_store_that_is_away_is_waited_for, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_store_that_stays_away_for_a_day_fails_the_run, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_message_that_waited_long_has_its_day_too, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_full_disk_is_waited_for, fixture_setup, fixture_teardown),
         };

@@ -198,7 +198,9 @@ static void test_starts_and_deferrals(void **state) {
         assert_int_equal(spool_inbox_next(fixture->spool, 0, &fixture->message), 0);
         assert_int_equal(fixture->message.n_starts, 1);
         begin(fixture);
+        assert_int_equal(fixture->message.deferred_ms, 0);
         assert_int_equal(spool_inbox_defer(fixture->spool, number, 12345), 0);
+        assert_int_equal(db_exec(spool_db(fixture->spool), "UPDATE inbox SET deferred_ms = 77"), 0);
         assert_int_equal(spool_inbox_defer(fixture->spool, number, 23456), 0);
         assert_int_equal(spool_inbox_start(fixture->spool, 99, &n_starts), SPOOL_E_NONE);
         commit(fixture);
@@ -206,6 +208,7 @@ static void test_starts_and_deferrals(void **state) {
         assert_int_equal(fixture->message.n_starts, 0);
         assert_int_equal(fixture->message.n_deferrals, 2);
         assert_int_equal(fixture->message.due_ms, 23456);
+        assert_int_equal(fixture->message.deferred_ms, 77);
 }
 
 static int remember_endpoint(void *context, const char *endpoint) {
