@@ -32,6 +32,8 @@ struct line {
         pthread_t thread;
         bool is_started;
         _Atomic bool is_stopping, has_failed;
+        bool must_resume; /* an end could not be recorded, or what follows from one not be done */
+        int64_t rest_ms;  /* monotonic, until when the inbox is left alone, since the spool could not be written */
 
         pthread_mutex_t lock; /* of the two below */
         struct line_stage stages[STAGE_N_WORKERS];
@@ -141,8 +143,10 @@ static void run_arrival(struct job *job, void *context) {
         struct arrival *arrival = (struct arrival *)(void *)job;
         struct line *line = context;
 
-        if (runs_finish(line->runs, arrival->run))
-                log_error("run=%s its end could not be recorded, trying again at the next start", arrival->run);
+        if (runs_finish(line->runs, arrival->run)) {
+                log_warn("run=%s its end cannot be recorded now, retrying in %d ms", arrival->run, WAIT_MS);
+                line->must_resume = true;
+        }
         free(arrival);
 }
 
@@ -161,7 +165,8 @@ static void on_released(void *context, const char *run, const struct pusher_to_g
         struct line *line = context;
 
         if (!arrival) {
-                log_error("run=%s out of memory, its end is recorded at the next start", run);
+                log_warn("run=%s out of memory, its end is recorded in %d ms", run, WAIT_MS);
+                line->must_resume = true;
                 return;
         }
         *arrival = (struct arrival){ { .run = run_arrival, .discard = discard_arrival }, .line = line };
@@ -238,8 +243,21 @@ void line_destroy_pointer(struct line **line) {
         line_destroy(*line);
 }
 
+/* 0 also for a message that was ended before what followed failed. */
+static int put_off(struct line *line, const struct spool_message *message) {
+        int r;
+
+        r = spool_begin(line->spool);
+        if (!r)
+                r = spool_inbox_defer(line->spool, message->number, clock_realtime_ms() + DEFER_MS);
+        if (!r)
+                r = spool_commit(line->spool);
+        spool_rollback(line->spool);
+        return r == SPOOL_E_NONE ? 0 : error_trace(r);
+}
+
 /* Handles what is due in the inbox; what cannot be done now rests. */
-static int handle_inbox(struct line *line) {
+static int handle_rows(struct line *line) {
         struct spool_message message = SPOOL_MESSAGE_NULL;
         int64_t after = 0;
         int r;
@@ -253,18 +271,26 @@ static int handle_inbox(struct line *line) {
                         continue;
                 log_warn("run=%s error=%d a message cannot be handled now, retrying in %d ms", message.key, -r,
                          DEFER_MS);
-                r = spool_begin(line->spool);
-                if (!r)
-                        r = spool_inbox_defer(line->spool, message.number, clock_realtime_ms() + DEFER_MS);
-                if (!r)
-                        r = spool_commit(line->spool);
-                else
-                        spool_rollback(line->spool);
+                line->must_resume = true;
+                r = put_off(line, &message);
                 if (r)
                         break;
         }
         spool_message_finish(&message);
         return r == SPOOL_E_NONE ? 0 : error_trace(r);
+}
+
+static int handle_inbox(struct line *line) {
+        int r;
+
+        if (line->rest_ms > clock_monotonic_ms())
+                return 0;
+        r = handle_rows(line);
+        if (!spool_failure_passes(r))
+                return error_trace(r);
+        log_warn("error=%d the spool cannot be written now, retrying in %d ms", -r, WAIT_MS);
+        line->rest_ms = clock_monotonic_ms() + WAIT_MS;
+        return 0;
 }
 
 static void update_counts(struct line *line) {
@@ -299,6 +325,8 @@ static int turn(struct line *line) {
 static void tick(struct line *line) {
         update_counts(line);
         watchers_breathe(&line->watchers);
+        if (line->must_resume)
+                line->must_resume = runs_resume(line->runs);
 }
 
 static void *line_main(void *argument) {
@@ -342,5 +370,4 @@ void line_stop(struct line *line) {
         }
         mailbox_close(&line->mailbox);
         watchers_end(&line->watchers);
-        line->watchers = (struct watchers)WATCHERS_NULL;
 }

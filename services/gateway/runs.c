@@ -320,7 +320,8 @@ int runs_resume(struct runs *runs) {
         r = find_in_flight(runs, runs->run);
         if (r)
                 return r < 0 ? error_trace(r) : 0;
-        note_start(runs, runs->run);
+        if (strcmp(runs->progress_run, runs->run->run_id) || runs->progress_attempt != runs->run->attempt)
+                note_start(runs, runs->run);
         return error_trace(runs_check_release(runs, runs->progress_run));
 }
 

@@ -68,7 +68,7 @@ int runs_create(const struct runs_options *options, struct runs **ret_runs, stru
 struct runs *runs_destroy(struct runs *runs);
 void runs_destroy_pointer(struct runs **runs);
 
-/* After a restart: goes on with what was in flight. */
+/* After a restart, or when an end could not be recorded: goes on with what is in flight. */
 int runs_resume(struct runs *runs);
 
 /* Begins the oldest waiting run when nothing is in flight; to be called after whatever may have changed that, and again

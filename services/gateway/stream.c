@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +34,9 @@ static void discard_watch(struct job *job) {
         stream_refuse(stream_of_watch(job), 503, "the gateway is being stopped, try again");
 }
 
-/* The line has ended, and nothing more comes from it. */
+/* The line has ended, and what it told may still be on its way. */
 static void discard_forget(struct job *job) {
-        free(stream_of_forget(job));
+        stream_release(stream_of_forget(job));
 }
 
 static void send_waiting(struct stream_generator *generator) {
@@ -113,10 +114,7 @@ static void deliver(struct loop_message *super) {
         }
         buffer_finish(&message->text);
         free(message);
-}
-
-static void deliver_release(struct loop_message *message) {
-        free(OUTER_OF(struct stream, released, message));
+        stream_release(stream);
 }
 
 int stream_open(struct request *request, struct mailbox *mailbox, job_function *watch, job_function *forget) {
@@ -139,7 +137,7 @@ int stream_open(struct request *request, struct mailbox *mailbox, job_function *
         stream->after = strtoll(number, NULL, 10);
         stream->watch = (struct job){ .run = watch, .discard = discard_watch };
         stream->forget = (struct job){ .run = forget, .discard = discard_forget };
-        stream->released.deliver = deliver_release;
+        atomic_init(&stream->n_holds, 1);
         stream->mailbox = mailbox;
         stream->receiver = request->receiver;
         stream->request = *request;
@@ -164,6 +162,7 @@ static int post(struct stream *stream, struct stream_message *message, int r) {
         stream->told_ms = clock_monotonic_ms();
         message->super.deliver = deliver;
         message->stream = stream;
+        stream_hold(stream);
         h2o_multithread_send_message(stream->receiver, &message->super.super);
         return 0;
 }
@@ -208,6 +207,11 @@ int stream_refuse(struct stream *stream, int status, const char *sentence) {
         return post(stream, message, message ? buffer_append_text(&message->text, sentence) : -ENOMEM);
 }
 
+void stream_hold(struct stream *stream) {
+        atomic_fetch_add(&stream->n_holds, 1);
+}
+
 void stream_release(struct stream *stream) {
-        h2o_multithread_send_message(stream->receiver, &stream->released.super);
+        if (atomic_fetch_sub(&stream->n_holds, 1) == 1)
+                free(stream);
 }

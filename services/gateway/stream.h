@@ -5,7 +5,8 @@
  *
  * The events of one run, sent to one client as server-sent events (WHATWG HTML, section 9.2). The loop owns the
  * connection, the thread of line.h knows the events: the loop asks it to watch, it sends each event as a message to the
- * loop, and when the client has gone the loop asks it to forget, and frees the stream only when that was done.
+ * loop, and when the client has gone the loop asks it to forget. A stream is freed when nobody holds it any more:
+ * neither the client, whose hold ends with being forgotten, nor the list of watchers, nor a message on its way.
  *
  * A stream ends with the run, or when the client is so slow that STREAM_WAITING_BYTES_MOST wait for it; a client that
  * comes again with Last-Event-ID misses nothing. A comment is sent now and then, which finds out who has gone.
@@ -24,7 +25,7 @@
 struct stream {
         struct job watch;  /* for the line: begin to tell */
         struct job forget; /* for the line: the client has gone */
-        struct loop_message released;
+        _Atomic int n_holds;
         struct stream *next; /* the line's list */
         struct mailbox *mailbox;
         h2o_multithread_receiver_t *receiver;
@@ -47,7 +48,8 @@ int stream_end(struct stream *stream);
 int stream_breathe(struct stream *stream);
 int stream_refuse(struct stream *stream, int status, const char *sentence);
 
-/* In the line, after the last word: the loop may free the stream. */
+/* From any thread: one hold more or less. The line ends the client's when it forgets the stream. */
+void stream_hold(struct stream *stream);
 void stream_release(struct stream *stream);
 
 static inline struct stream *stream_of_watch(struct job *job) {

@@ -12,12 +12,14 @@
 void watchers_add(struct watchers *watchers, struct stream *stream) {
         stream->next = watchers->first;
         watchers->first = stream;
+        stream_hold(stream);
 }
 
 void watchers_remove(struct watchers *watchers, struct stream *stream) {
         for (struct stream **at = &watchers->first; *at; at = &(*at)->next)
                 if (*at == stream) {
                         *at = stream->next;
+                        stream_release(stream);
                         return;
                 }
 }
@@ -83,7 +85,12 @@ void watchers_breathe(struct watchers *watchers) {
 }
 
 void watchers_end(struct watchers *watchers) {
-        for (struct stream *stream = watchers->first; stream; stream = stream->next)
+        struct stream *stream;
+
+        while ((stream = watchers->first)) {
+                watchers->first = stream->next;
                 if (stream_end(stream))
-                        return;
+                        log_warn("run=%s a stream was not ended, ignoring", stream->run);
+                stream_release(stream);
+        }
 }

@@ -3,7 +3,7 @@
 /*
  * Watchers
  *
- * The streams that want to hear of a run's events. Owned by the thread of line.h.
+ * The streams that want to hear of a run's events, each held. Owned by the thread of line.h.
  */
 
 #include <stdbool.h>

@@ -4,6 +4,7 @@
 
 #include "common/base/cleanup.h"
 #include "services/gateway/stream.h"
+#include "services/gateway/watchers.h"
 
 static struct mailbox mailbox;
 static struct stream *watching; /* the stream that the line knows */
@@ -187,6 +188,23 @@ static void a_line_that_ends_leaves_no_stream_waiting(void **state _unused_) {
         bare_end(&unseen);
 }
 
+/* What was told is on its way, the client has gone, and the line ends before it forgets the stream. */
+static void a_line_may_end_with_a_stream_to_forget(void **state _unused_) {
+        struct watchers watchers = WATCHERS_NULL;
+        struct ledger_event event = { .number = 1, .kind = "run", .data = "x", .n_bytes = 1 };
+        struct bare bare;
+
+        open_stream(&bare, NULL);
+        watchers_add(&watchers, watching);
+        watchers_tell(&watchers, "abc", &event, false);
+        bare_leave(&bare);
+        mailbox_close(&mailbox);
+        assert_ptr_equal(watchers.first, watching);
+        watchers_end(&watchers);
+        assert_null(watchers.first);
+        bare_end(&bare);
+}
+
 static void head_is_answered_without_a_stream(void **state _unused_) {
         struct bare bare;
 
@@ -206,6 +224,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_client_that_does_not_read_is_cut, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_may_go_at_any_time, begin, end),
                 cmocka_unit_test_setup_teardown(a_line_that_ends_leaves_no_stream_waiting, begin, end),
+                cmocka_unit_test_setup_teardown(a_line_may_end_with_a_stream_to_forget, begin, end),
                 cmocka_unit_test_setup_teardown(head_is_answered_without_a_stream, begin, end),
         };
 
