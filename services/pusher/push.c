@@ -54,8 +54,10 @@ static int prove(const struct push_input *input, const struct push_files *files,
         if (r)
                 return error_trace(r);
         r = store_fetch_blob(input->store, input->message->verdict.golden.sha256, path);
-        if (r > 0)
+        if (r == STORE_E_MISSING)
                 return fault_set(fault, "ARTIFACT_MISSING", "the golden rows are gone");
+        if (r > 0)
+                return fault_set(fault, "ARTIFACT_CORRUPT", "the golden rows are not what was put there");
         if (!r)
                 r = golden_verify(&bundle, path, fault);
         if (r)
