@@ -93,6 +93,7 @@ class Line:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes = {}
+        self.log_starts = {}
         self.session = requests.Session()
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CONVOY_")},
@@ -128,12 +129,17 @@ class Line:
         for name in names or STAGES:
             assert not self.lives(name)
             with self.log_path(name).open("ab") as log:
+                self.log_starts[name] = log.tell()
                 self.processes[name] = subprocess.Popen(
                     [program(f"convoy-{name}")], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     env=self.environment | environment)
 
     def lives(self, name):
         return name in self.processes and self.processes[name].poll() is None
+
+    def is_up(self, name):
+        """The daemon has ended, or said that it is ready; before that SIGTERM ends it as it ends any program."""
+        return not self.lives(name) or " ready\n" in self.log(name, self.log_starts[name])
 
     def pid(self, name):
         return self.processes[name].pid
@@ -150,6 +156,7 @@ class Line:
         """SIGTERM; each must end with exit code 0."""
         names = [name for name in names or STAGES if self.lives(name)]
         for name in names:
+            until(lambda name=name: self.is_up(name), f"{name} is ready")
             self.processes[name].terminate()
         codes = {}
         for name in names:
@@ -234,8 +241,9 @@ class Line:
     def log_path(self, name):
         return self.log_folder / f"{name}.log"
 
-    def log(self, name):
-        return self.log_path(name).read_text(errors="replace")
+    def log(self, name, start=0):
+        """What a daemon has logged since its first start, or beyond that many bytes."""
+        return self.log_path(name).read_bytes()[start:].decode(errors="replace")
 
     def lines_about(self, name, run):
         """What a daemon logged about a run, as the fields of each line."""
