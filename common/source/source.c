@@ -84,6 +84,10 @@ int64_t source_n_rows(const struct source *source) {
         return source->n_rows;
 }
 
+bool source_has_column(const struct source *source, size_t column) {
+        return source->has[column];
+}
+
 size_t source_n_unknown(const struct source *source) {
         return source->n_unknown;
 }

@@ -10,18 +10,19 @@
  *
  * A source hands out batches of at most TABLE_BATCH_ROWS rows whose columns are the schema's, in the schema's order and
  * types, whatever order and types the input has. Memory is bounded by one batch. Columns that the schema does not know
- * are ignored and named once in the log; a schema column that the input lacks is a column of missing values, for the
+ * are not handed out, and a schema column that the input lacks is a column of missing values; both are told, for the
  * validator to judge.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/fault.h"
 #include "common/data/schema.h"
 #include "common/data/table.h"
 
-/* unknown columns that are remembered by name, at most */
-#define SOURCE_UNKNOWN_MOST 64
+/* unknown columns that are counted and remembered by name, at most: no table has more */
+#define SOURCE_UNKNOWN_MOST TABLE_COLUMNS_MOST
 
 struct source;
 
@@ -44,7 +45,8 @@ struct source_kind {
 
 struct source {
         const struct source_kind *kind;
-        int64_t n_rows; /* as of source_n_rows(); set by the kind when it opens */
+        int64_t n_rows;  /* as of source_n_rows(); set by the kind when it opens */
+        const bool *has; /* as of source_has_column(), of each schema column; of the kind */
         size_t n_unknown;
         const char (*unknown)[TABLE_NAME_BYTES]; /* as of source_unknown() */
 };
@@ -65,7 +67,11 @@ int source_read(struct source *source, struct table *ret_batch, struct fault *fa
 /* Rows the source expects to hand out in all, for progress; -1 when unknown. */
 int64_t source_n_rows(const struct source *source);
 
-/* Columns that the input has and the schema does not, met so far; SOURCE_UNKNOWN_MOST are remembered. Borrowed from the
- * source. */
+/* Whether the input has the schema's column at that place, filled or not. Known at opening, but of ndjson, where every
+ * document may have other members: there it says whether one of those read so far had it. */
+bool source_has_column(const struct source *source, size_t column);
+
+/* Columns that the input has and the schema does not, met so far; names are cut at TABLE_NAME_BYTES - 1 bytes, and one
+ * may be empty. Borrowed from the source. */
 size_t source_n_unknown(const struct source *source);
 const char *source_unknown(const struct source *source, size_t i);

@@ -20,6 +20,7 @@
 struct source_generate {
         struct source super;
         struct generator *generator;
+        bool *has; /* of each schema column: some draw makes it */
         struct source_generate_request request;
         uint64_t n_made; /* rows in batches made so far */
         struct table_builder *batches[BATCHES_AHEAD_MAX];
@@ -91,6 +92,7 @@ static void source_generate_destroy(struct source *super) {
         for (size_t i = 0; i < source->n_builders; i++)
                 table_builder_destroy(source->batches[i]);
         generator_destroy(source->generator);
+        free(source->has);
         free(source);
 }
 
@@ -163,7 +165,8 @@ static int create_generator(struct source_generate *source, const struct source_
         _cleanup_(free_pointer) char *path = NULL;
         int r;
 
-        if (!columns || asprintf(&path, "%s/generator.yaml", options->pipeline_path) < 0) {
+        source->super.has = source->has = calloc(schema->n_columns, sizeof(*source->has));
+        if (!columns || !source->has || asprintf(&path, "%s/generator.yaml", options->pipeline_path) < 0) {
                 path = NULL;
                 return error_origin(-ENOMEM, "no memory for %zu columns", schema->n_columns);
         }
@@ -174,10 +177,12 @@ static int create_generator(struct source_generate *source, const struct source_
         r = generator_create(path, columns, schema->n_columns, &source->generator, fault);
         if (r)
                 return error_trace(r);
-        for (size_t i = 0; i < schema->n_columns; i++)
-                if (!generator_makes(source->generator, i))
+        for (size_t i = 0; i < schema->n_columns; i++) {
+                source->has[i] = generator_makes(source->generator, i);
+                if (!source->has[i])
                         log_warn("file=%s column=%s is in the schema but is not drawn; its values are missing", path,
                                  columns[i].name);
+        }
         return 0;
 }
 

@@ -150,6 +150,7 @@ static int collect_members(struct source_ndjson *source, const struct json_value
                         return fault_set(fault, "JSON_DUPLICATE_FIELD", "the object has this field twice");
                 }
                 source->cells[k] = (struct cell){ row, value };
+                source_rows_add_known(&source->rows, k);
         }
         return 0;
 }

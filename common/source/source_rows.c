@@ -9,6 +9,10 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/utf8.h"
+
+/* more lines would help nobody */
+enum { UNKNOWN_LOGGED = 64 };
 
 int source_rows_init(struct source_rows *rows, struct source *super, const struct source_options *options,
                      const char *path) {
@@ -20,10 +24,13 @@ int source_rows_init(struct source_rows *rows, struct source *super, const struc
                 .on_reject = options->on_reject,
                 .on_reject_context = options->on_reject_context,
                 .path = strdup(path),
+                .has = calloc(options->schema->n_columns, sizeof(*rows->has)),
                 .unknown = calloc(SOURCE_UNKNOWN_MOST, sizeof(*rows->unknown)),
         };
-        if (!rows->path || !rows->unknown)
+        if (!rows->path || !rows->has || !rows->unknown)
                 return error_origin(-ENOMEM, "opening %s", path);
+        super->has = rows->has;
+        super->unknown = (const char(*)[TABLE_NAME_BYTES])rows->unknown;
         r = table_builder_create(&rows->builder);
         for (size_t i = 0; i < rows->schema->n_columns && !r; i++)
                 r = table_builder_add_column(rows->builder, rows->schema->columns[i].name,
@@ -33,6 +40,7 @@ int source_rows_init(struct source_rows *rows, struct source *super, const struc
 
 void source_rows_finish(struct source_rows *rows) {
         free(rows->path);
+        free(rows->has);
         free(rows->unknown);
         table_builder_destroy(rows->builder);
         *rows = (struct source_rows){ 0 };
@@ -43,19 +51,31 @@ void source_rows_clear(struct source_rows *rows) {
         rows->n_batch = 0;
 }
 
+/* How much of a name is remembered: what is UTF-8 without NUL, and fits. */
+static size_t fit_name(const char *name, size_t n_name) {
+        size_t n_kept = 0, n;
+
+        while (n_kept < n_name && name[n_kept]) {
+                n = utf8_character_bytes(name + n_kept, n_name - n_kept);
+                if (!n || n_kept + n >= TABLE_NAME_BYTES)
+                        break;
+                n_kept += n;
+        }
+        return n_kept;
+}
+
 void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t n_name) {
         struct source *super = rows->super;
 
-        if (n_name >= TABLE_NAME_BYTES)
-                n_name = TABLE_NAME_BYTES - 1;
+        n_name = fit_name(name, n_name);
         for (size_t i = 0; i < super->n_unknown; i++)
                 if (strlen(rows->unknown[i]) == n_name && !memcmp(rows->unknown[i], name, n_name))
                         return;
         if (super->n_unknown == SOURCE_UNKNOWN_MOST)
                 return;
         memcpy(rows->unknown[super->n_unknown++], name, n_name);
-        super->unknown = (const char(*)[TABLE_NAME_BYTES])rows->unknown;
-        log_warn("file=%s column=%.*s is not in the schema, ignoring it", rows->path, (int)n_name, name);
+        if (super->n_unknown <= UNKNOWN_LOGGED)
+                log_warn("file=%s column=%.*s is not in the schema, ignoring it", rows->path, (int)n_name, name);
 }
 
 int source_rows_match(struct source_rows *rows, const char *(*name)(const void *context, size_t i), const void *context,
@@ -81,6 +101,7 @@ int source_rows_match(struct source_rows *rows, const char *(*name)(const void *
                         return fault_set(fault, "SOURCE_DUPLICATE_COLUMN", "column \"%s\" stands there twice", text);
                 }
                 ret_names[k] = i;
+                source_rows_add_known(rows, k);
                 is_any = true;
         }
         if (is_any)

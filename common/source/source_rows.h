@@ -22,7 +22,7 @@
 #define SOURCE_REJECT_BYTES 4096
 
 struct source_rows {
-        struct source *super;        /* borrowed: learns of unknown columns */
+        struct source *super;        /* borrowed: learns of columns */
         const struct schema *schema; /* borrowed */
         char *path;
         source_on_reject *on_reject;
@@ -30,6 +30,7 @@ struct source_rows {
         struct table_builder *builder;
         size_t n_batch;                    /* rows of the batch in hand */
         int64_t n_read;                    /* rows met so far, the rejected ones too */
+        bool *has;                         /* of each schema column: the input has it */
         char (*unknown)[TABLE_NAME_BYTES]; /* SOURCE_UNKNOWN_MOST */
 };
 
@@ -43,11 +44,16 @@ void source_rows_clear(struct source_rows *rows);
 
 /*
  * Matches n_names names to schema columns: ret_names (as long as the schema) is the name of each schema column, or
- * SCHEMA_NO_VALUE. Logs what is not known. FAULT_E_INPUT: SOURCE_NO_KNOWN_COLUMN when there is none,
+ * SCHEMA_NO_VALUE. Remembers and logs what is not known. FAULT_E_INPUT: SOURCE_NO_KNOWN_COLUMN when there is none,
  * SOURCE_DUPLICATE_COLUMN.
  */
 int source_rows_match(struct source_rows *rows, const char *(*name)(const void *context, size_t i), const void *context,
                       size_t n_names, size_t *ret_names, struct fault *fault);
+
+/* Remembers that the input has the schema column at that place. */
+static inline void source_rows_add_known(struct source_rows *rows, size_t column) {
+        rows->has[column] = true;
+}
 
 /* Remembers and logs the name of a column that the schema does not know, once. */
 void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t n_name);

@@ -14,6 +14,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/utf8.h"
 #include "common/data/arrow.h"
 #include "common/source/source.h"
 #include "tests/support/scratch.h"
@@ -403,6 +404,99 @@ static void test_unknown_columns_are_named_once(void **state) {
         }
 }
 
+/* "id weight": the schema columns that the source has; "|x y": those that the schema does not know. */
+static void list_columns(const struct source *source, const struct schema *schema, struct buffer *ret_text) {
+        buffer_clear(ret_text);
+        for (size_t k = 0; k < schema->n_columns; k++)
+                if (source_has_column(source, k))
+                        assert_int_equal(buffer_printf(ret_text, "%s ", schema->columns[k].name), 0);
+        assert_int_equal(buffer_append_text(ret_text, "|"), 0);
+        for (size_t i = 0; i < source_n_unknown(source); i++)
+                assert_int_equal(buffer_printf(ret_text, " %s", source_unknown(source, i)), 0);
+}
+
+static struct source *open_source(const char *path, const struct schema *schema) {
+        struct source_options options = { .pipeline_path = ".", .schema = schema };
+        struct fault fault = FAULT_NULL;
+        struct source *source = NULL;
+        char uri[2048];
+
+        snprintf(uri, sizeof(uri), SOURCE_FILE_SCHEME "%s", path);
+        options.uri = uri;
+        assert_int_equal(source_open(&options, &source, &fault), 0);
+        return source;
+}
+
+static void check_columns(const char *path, const char *want_at_first, const char *want_at_last) {
+        _cleanup_(schema_destroy_pointer) struct schema *schema = load_schema();
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        _cleanup_(source_close_pointer) struct source *source = open_source(path, schema);
+        struct fault fault = FAULT_NULL;
+        struct table batch;
+
+        list_columns(source, schema, &text);
+        assert_string_equal(buffer_text(&text), want_at_first);
+        do
+                assert_int_equal(source_read(source, &batch, &fault), 0);
+        while (batch.n_rows);
+        list_columns(source, schema, &text);
+        assert_string_equal(buffer_text(&text), want_at_last);
+}
+
+static void test_columns_are_told(void **state) {
+        static const char csv[] = "Weight,ripe,,id\n1,,2,1\n";
+        static const char json[] = "{\"id\":1,\"ripe\":null}\n{\"Weight\":2,\"id\":2}\n{\"zone\":1,\"id\":3}\n";
+        const char *path = scratch_path(*state, "in");
+
+        write_bytes(path, csv, sizeof(csv) - 1);
+        check_columns(path, "id ripe | Weight ", "id ripe | Weight ");
+        write_arrow(path, false);
+        check_columns(path, "id weight colour zone ripe | unknown", "id weight colour zone ripe | unknown");
+        /* each document may have other members, and a null is one */
+        write_bytes(path, json, sizeof(json) - 1);
+        check_columns(path, "|", "id zone ripe | Weight");
+}
+
+/* Names that no message may hold as they are. */
+static void test_odd_names_are_cut(void **state) {
+        _cleanup_(buffer_finish) struct buffer json = BUFFER_NULL;
+        _cleanup_(schema_destroy_pointer) struct schema *schema = load_schema();
+        _cleanup_(source_close_pointer) struct source *source = NULL;
+        const char *path = scratch_path(*state, "in");
+        struct fault fault = FAULT_NULL;
+        struct table batch;
+
+        assert_int_equal(buffer_append_text(&json, "{\"id\":1,\"a\\u0000b\":1,\"x"), 0);
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(buffer_append_text(&json, "\xc3\xbc"), 0);
+        assert_int_equal(buffer_append_text(&json, "\":1}\n{\"id\":2,\"b\":1,\"a\\u0000c\":1}\n"), 0);
+        write_bytes(path, json.data, json.n_bytes);
+        source = open_source(path, schema);
+        assert_int_equal(source_read(source, &batch, &fault), 0);
+        assert_int_equal(source_n_unknown(source), 3);
+        assert_string_equal(source_unknown(source, 0), "a");
+        assert_int_equal(strlen(source_unknown(source, 1)), TABLE_NAME_BYTES - 1);
+        assert_true(utf8_is_valid(source_unknown(source, 1), TABLE_NAME_BYTES - 1));
+        assert_string_equal(source_unknown(source, 2), "b");
+}
+
+static void test_unknown_columns_are_counted_up_to_a_limit(void **state) {
+        _cleanup_(buffer_finish) struct buffer json = BUFFER_NULL;
+        _cleanup_(schema_destroy_pointer) struct schema *schema = load_schema();
+        _cleanup_(source_close_pointer) struct source *source = NULL;
+        const char *path = scratch_path(*state, "in");
+        struct fault fault = FAULT_NULL;
+        struct table batch;
+
+        for (int i = 0; i < SOURCE_UNKNOWN_MOST + 10; i++)
+                assert_int_equal(buffer_printf(&json, "{\"id\":1,\"c%d\":1}\n", i), 0);
+        write_bytes(path, json.data, json.n_bytes);
+        source = open_source(path, schema);
+        assert_int_equal(source_read(source, &batch, &fault), 0);
+        assert_int_equal(source_n_unknown(source), SOURCE_UNKNOWN_MOST);
+        assert_string_equal(source_unknown(source, SOURCE_UNKNOWN_MOST - 1), "c1023");
+}
+
 static void test_a_line_without_end_is_refused(void **state) {
         _cleanup_(buffer_finish) struct buffer bytes = BUFFER_NULL;
 
@@ -435,6 +529,10 @@ int main(void) {
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_many_rows_come_in_batches, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_unknown_columns_are_named_once, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_columns_are_told, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_odd_names_are_cut, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_unknown_columns_are_counted_up_to_a_limit, scratch_setup,
+                                                scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_a_line_without_end_is_refused, scratch_setup, scratch_teardown),
         };
 

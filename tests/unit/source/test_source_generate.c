@@ -99,6 +99,18 @@ static void test_columns_are_the_schemas(void **state) {
         }
 }
 
+static void test_columns_that_nobody_draws_are_told(void **state) {
+        _cleanup_(schema_destroy_pointer) struct schema *schema = create_schema();
+        _cleanup_(source_close_pointer) struct source *source = NULL;
+        struct fault fault = FAULT_NULL;
+
+        assert_int_equal(open_source(*state, schema, "generate:rows=1", drawn, &source, &fault), 0);
+        for (size_t i = 0; i < 5; i++)
+                assert_int_equal(source_has_column(source, i), i != 3);
+        /* what is drawn for others alone is no column of the source */
+        assert_int_equal(source_n_unknown(source), 0);
+}
+
 static void test_more_rows_begin_with_fewer(void **state) {
         _cleanup_(schema_destroy_pointer) struct schema *schema = create_schema();
         _cleanup_(source_close_pointer) struct source *few = NULL, *many = NULL;
@@ -205,6 +217,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 test(test_batches_follow_each_other),
                 test(test_columns_are_the_schemas),
+                test(test_columns_that_nobody_draws_are_told),
                 test(test_more_rows_begin_with_fewer),
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_an_address_is_checked_without_its_password),
