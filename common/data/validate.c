@@ -3,12 +3,14 @@
 #include "common/data/validate.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/base/json_builder.h"
+#include "common/base/nearest.h"
 #include "common/data/validate_tally.h"
 
 struct validate_report *validate_report_destroy(struct validate_report *report) {
@@ -82,6 +84,19 @@ const struct validate_finding *validate_first_error(const struct validate_report
 int validate_fault(const struct validate_finding *finding, struct fault *fault) {
         fault_in(fault, finding->column, finding->n_examples ? (int64_t)finding->examples[0].row : -1);
         return fault_set(fault, anomaly_name(finding->code), "%s", finding->message);
+}
+
+char *validate_describe_missing(const char *column, const char *environment, const char *const *names, size_t n_names,
+                                char *ret_text, size_t n_bytes) {
+        const char *nearest = nearest_find(column, names, n_names);
+        char quote[VALUE_QUOTE_BYTES];
+        int n;
+
+        n = snprintf(ret_text, n_bytes, "there is no such column, and %s requires it", environment);
+        if (nearest && n >= 0 && (size_t)n < n_bytes)
+                (void)snprintf(ret_text + n, n_bytes - (size_t)n, "; there is a column %s (is it meant?)",
+                               value_quote(nearest, strlen(nearest), quote));
+        return ret_text;
 }
 
 static void put_finding(const struct validate_report *report, const struct validate_finding *finding,

@@ -31,11 +31,21 @@ struct json_builder;
 /* columns that the schema does not know, named in a report */
 #define VALIDATE_NEW_COLUMNS_MAX 64
 
+/* What a source's columns were, where its tables have those of the schema come what may. All borrowed. */
+struct validate_columns {
+        const bool *missing;      /* of each schema column: the source had none of that name; NULL: it had all */
+        const char *const *names; /* of columns that the schema does not know */
+        size_t n_names;
+        uint64_t n_new; /* such columns, with those whose names are not here */
+};
+
 struct validate_options {
         const struct schema *schema; /* borrowed; the report borrows it too */
         unsigned environment;        /* SCHEMA_TRAINING, SCHEMA_SERVING, … */
-        /* The test set: its size, the classes of its label and its drift are no matter of validity. */
+        /* The test set: its size, the classes of its label and its drift are no matter of validity, and what its source
+         * lacked is told of the train set, which has the same. */
         bool is_holdout;
+        struct validate_columns columns;
         uint64_t n_rows_beside;          /* rows of the same source in another set, counted for min_examples */
         const struct baseline *baseline; /* borrowed for the call; NULL: drift is not checked */
 };
@@ -78,6 +88,11 @@ const struct validate_finding *validate_first_error(const struct validate_report
 
 /* Fills fault with a finding: code, column, first row, message. Returns FAULT_E_INPUT. */
 int validate_fault(const struct validate_finding *finding, struct fault *fault);
+
+/* The sentence of SCHEMA_MISSING_COLUMN, without the column's name. Asks whether the nearest of the names that the
+ * schema does not know is meant, when one is near. Cut at n_bytes; returns ret_text. */
+char *validate_describe_missing(const char *column, const char *environment, const char *const *names, size_t n_names,
+                                char *ret_text, size_t n_bytes);
 
 /* {"environment","rows","valid","anomalies":[{"column","code","severity","rows","fraction","message",
  *  "examples":[{"row","value"}]}],"drift":[{"column","measure","distance","threshold","null_quantile","alarm"}]} */

@@ -257,21 +257,32 @@ static int conclude_label(struct conclusion *conclusion, size_t place) {
                                        "every label is %s, so there is nothing to learn", scratch));
 }
 
+/* Judged by the schema, not by rows: there may be none. */
+static int conclude_missing(struct conclusion *conclusion, const struct schema_column *column) {
+        const struct validate_options *options = conclusion->options;
+        const struct value missing = VALUE_NULL;
+        char sentence[512];
+
+        if (!schema_check(column, options->environment, &missing))
+                return 0;
+        validate_describe_missing(column->name, options->schema->environments[options->environment],
+                                  options->columns.names, options->columns.n_names, sentence, sizeof(sentence));
+        return error_trace(add_message(conclusion, column->name, ANOMALY_SCHEMA_MISSING_COLUMN,
+                                       schema_severity(column, ANOMALY_FEATURE_TYPE_NOT_PRESENT), "%s", sentence));
+}
+
 static int conclude_column(struct conclusion *conclusion, size_t place, const struct validate_tally *tally) {
         const struct schema_column *column = &conclusion->options->schema->columns[place];
+        const bool *missing = conclusion->options->columns.missing;
         unsigned environment = conclusion->options->environment;
         int r;
 
         if (!schema_column_is_checked(column, environment))
                 return 0;
-        if (column_is_absent(conclusion, column->name)) {
-                if (!tally->entries[ANOMALY_FEATURE_TYPE_NOT_PRESENT].n_rows)
-                        return 0;
-                return error_trace(add_message(conclusion, column->name, ANOMALY_SCHEMA_MISSING_COLUMN,
-                                               schema_severity(column, ANOMALY_FEATURE_TYPE_NOT_PRESENT),
-                                               "there is no such column, and %s requires it",
-                                               conclusion->options->schema->environments[environment]));
-        }
+        if (missing && missing[place])
+                return conclusion->options->is_holdout ? 0 : error_trace(conclude_missing(conclusion, column));
+        if (column_is_absent(conclusion, column->name))
+                return error_trace(conclude_missing(conclusion, column));
         r = conclude_presence(conclusion, column, &tally->entries[ANOMALY_FEATURE_TYPE_NOT_PRESENT]);
         if (!r)
                 r = conclude_values(conclusion, place, tally);
@@ -302,26 +313,37 @@ static int conclude_size(struct conclusion *conclusion) {
         return error_trace(r);
 }
 
+/* Columns of the tables that are not the schema's, and those of the source, which tables need not have. */
 static int conclude_new_columns(struct conclusion *conclusion) {
         const struct schema *schema = conclusion->options->schema;
-        size_t n_named = 0;
-
+        const struct validate_columns *columns = &conclusion->options->columns;
+        bool is_holdout = conclusion->options->is_holdout;
         /* all batches of a dataset have the same columns; the first one names them */
-        if (!conclusion->n_tables || schema->new_columns == SEVERITY_IGNORE)
-                return 0;
-        for (size_t i = 0; i < conclusion->tables[0].n_columns && n_named < VALIDATE_NEW_COLUMNS_MAX; i++) {
-                const char *name = conclusion->tables[0].columns[i].name;
-                int r;
+        size_t n_own = conclusion->n_tables ? conclusion->tables[0].n_columns : 0, n_named = 0;
+        size_t n_names = is_holdout ? 0 : columns->n_names;
+        uint64_t n_new = is_holdout ? 0 : columns->n_new;
+        int r = 0;
 
-                if (schema_find(schema, name, strlen(name)))
+        if (schema->new_columns == SEVERITY_IGNORE)
+                return 0;
+        for (size_t i = 0; i < n_own + n_names && !r; i++) {
+                const char *name = i < n_own ? conclusion->tables[0].columns[i].name : columns->names[i - n_own];
+
+                if (i < n_own && schema_find(schema, name, strlen(name)))
+                        continue;
+                n_new += i < n_own;
+                if (n_named == VALIDATE_NEW_COLUMNS_MAX)
                         continue;
                 n_named++;
                 r = add_message(conclusion, name, ANOMALY_SCHEMA_NEW_COLUMN, schema->new_columns,
-                                "the schema does not know this column, so it is not read");
-                if (r)
-                        return error_trace(r);
+                                *name ? "the schema does not know this column, so it is not read"
+                                      : "there is a column without a name, so it is not read");
         }
-        return 0;
+        if (!r && n_new > n_named)
+                r = add_message(conclusion, NULL, ANOMALY_SCHEMA_NEW_COLUMN, schema->new_columns,
+                                "the schema does not know %" PRIu64 " more columns, so they are not read",
+                                n_new - n_named);
+        return error_trace(r);
 }
 
 static int conclude_drift(struct conclusion *conclusion) {

@@ -14,6 +14,7 @@
 #include "common/base/log.h"
 #include "common/data/csv.h"
 #include "common/data/split.h"
+#include "common/data/validate.h"
 #include "common/source/source.h"
 #include "services/ingestor/dataset_writer.h"
 #include "services/ingestor/rejects.h"
@@ -151,6 +152,21 @@ static int show_row(const struct table *batch, uint32_t row, struct buffer *text
         return error_trace(csv_append_rows(&shown, text));
 }
 
+/* Says of a row without a key that none has one. FAULT_E_INPUT or -ENOMEM. */
+static int refuse_keyless_source(const struct job *job, struct fault *fault) {
+        size_t n_names = source_n_unknown(job->source);
+        _cleanup_(free_pointer) const char **names = calloc(n_names + 1, sizeof(*names));
+        char sentence[512];
+
+        if (!names)
+                return error_origin(-ENOMEM, "ingesting");
+        for (size_t i = 0; i < n_names; i++)
+                names[i] = source_unknown(job->source, i);
+        validate_describe_missing(job->key, job->input->schema->environments[SCHEMA_TRAINING], names, n_names, sentence,
+                                  sizeof(sentence));
+        return fault_set(fault, anomaly_name(ANOMALY_SCHEMA_MISSING_COLUMN), "%s", sentence);
+}
+
 /* Refuses a row for want of a key, or sets it aside. number is that of the row in the source. */
 static int refuse_keyless(struct job *job, const struct table *batch, uint32_t row, int64_t number,
                           struct fault *fault) {
@@ -162,6 +178,11 @@ static int refuse_keyless(struct job *job, const struct table *batch, uint32_t r
         (void)fault_set(fault, "KEY_MISSING",
                         "row %" PRIi64 " has no value for the key \"%s\", which decides whether a row trains or tests",
                         number, job->key);
+        if (!source_has_column(job->source, job->input->schema->key)) {
+                r = refuse_keyless_source(job, fault);
+                if (r != FAULT_E_INPUT)
+                        return error_trace(r);
+        }
         if (!job->rejects)
                 return FAULT_E_INPUT;
         r = show_row(batch, row, &text);
@@ -286,10 +307,30 @@ static int judge_bad(const struct job *job, struct fault *fault) {
         return 0;
 }
 
+/* The datasets have the schema's columns; what the source had instead is for the validator to judge. */
+static void note_columns(const struct job *job, struct ingestion *ingestion) {
+        const struct schema *schema = job->input->schema;
+        size_t n_unknown = source_n_unknown(job->source);
+
+        for (size_t k = 0; k < schema->n_columns; k++) {
+                if (source_has_column(job->source, k))
+                        continue;
+                if (ingestion->n_missing < INGESTION_COLUMNS_MOST)
+                        (void)snprintf(ingestion->missing[ingestion->n_missing++].name, TABLE_NAME_BYTES, "%s",
+                                       schema->columns[k].name);
+                ingestion->n_missing_columns++;
+        }
+        ingestion->n_new_columns = (int64_t)n_unknown;
+        for (; ingestion->n_new < n_unknown && ingestion->n_new < INGESTION_COLUMNS_MOST; ingestion->n_new++)
+                (void)snprintf(ingestion->new[ingestion->n_new].name, TABLE_NAME_BYTES, "%s",
+                               source_unknown(job->source, ingestion->n_new));
+}
+
 static int finish_all(struct job *job, struct ingestion *ret_ingestion) {
         struct ingestion ingestion = { .n_rows = job->n_good + count_bad(job), .n_bad = count_bad(job) };
         int r = 0;
 
+        note_columns(job, &ingestion);
         for (size_t i = 0; i < N_SIDES; i++)
                 dataset_writer_end(job->writers[i]);
         if (ingestion.n_bad) {

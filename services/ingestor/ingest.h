@@ -10,6 +10,9 @@
  * Where the schema declares no key, the row's content stands for it (split.h), so that equal rows fall to
  * the same side.
  *
+ * Columns that the source lacks, and those that the schema does not know, are named in the ingestion; they change
+ * nothing in the datasets.
+ *
  * A row that cannot be read, or that has no key, ends the run while max_bad_fraction is 0. Above, such rows are set
  * aside in a dataset of their own, with reasons, and the run fails only when their share of all rows is greater.
  */
@@ -45,6 +48,7 @@ struct ingest_input {
  *      EMPTY_SOURCE            there are no rows, or none that can be read
  *      BAD_ROWS_TOO_MANY       more than max_bad_fraction of them; names the first one
  *      KEY_MISSING             a row without a key, when max_bad_fraction is 0
+ *      SCHEMA_MISSING_COLUMN   the same, where no row so far has the column at all
  *      SOURCE_*, CSV_*, JSON_*, ARROW_*, FILE_*, an anomaly's code, …   what the source says (source.h)
  */
 int ingest(const struct ingest_input *input, struct ingestion *ret_ingestion, struct fault *fault);

@@ -8,7 +8,6 @@
 
 #include "common/base/error.h"
 #include "common/base/json_builder.h"
-#include "common/data/validate.h"
 
 enum { TRAIN, TEST, N_PARTS };
 
@@ -36,7 +35,9 @@ static uint64_t count_rows(const struct table *tables, size_t n_tables) {
 }
 
 static int validate_parts(const struct examine_input *input, struct part parts[N_PARTS]) {
-        struct validate_options options = { .schema = input->schema, .environment = SCHEMA_TRAINING };
+        struct validate_options options = { .schema = input->schema,
+                                            .environment = SCHEMA_TRAINING,
+                                            .columns = input->columns };
         int64_t n_done = 0, n_total = (int64_t)(parts[TRAIN].n_rows + parts[TEST].n_rows);
         int r;
 
@@ -98,6 +99,11 @@ static void name_key(const struct examine_input *input, const struct part *part,
                        key->name, text);
 }
 
+/* About the columns that the source had, whatever the datasets have. */
+static bool is_of_source(const struct validate_finding *finding) {
+        return finding->code == ANOMALY_SCHEMA_MISSING_COLUMN || finding->code == ANOMALY_SCHEMA_NEW_COLUMN;
+}
+
 /* The first error in the order of the report: train, then test. */
 static void find_fault(const struct examine_input *input, const struct part parts[N_PARTS],
                        struct examination *examination) {
@@ -106,7 +112,7 @@ static void find_fault(const struct examine_input *input, const struct part part
 
                 if (!finding)
                         continue;
-                fault_at(&examination->fault, parts[i].file, 0, 0);
+                fault_at(&examination->fault, is_of_source(finding) ? "" : parts[i].file, 0, 0);
                 (void)validate_fault(finding, &examination->fault);
                 name_key(input, &parts[i], &examination->fault);
                 return;

@@ -25,6 +25,7 @@
 #include "common/data/baseline.h"
 #include "common/data/schema.h"
 #include "common/data/table.h"
+#include "common/data/validate.h"
 
 enum {
         EXAMINE_E_CANCELED = FAULT_E_INPUT + 1,
@@ -37,6 +38,7 @@ struct examine_input {
         size_t n_train;
         const struct table *test;
         size_t n_test;
+        struct validate_columns columns; /* of the source; told once, of train */
         const struct baseline *baseline; /* of the champion; NULL: drift is not looked for */
         const char *baseline_digest;     /* its file's SHA-256, for the report; NULL: none */
 
@@ -47,7 +49,8 @@ struct examine_input {
 
 struct examination {
         bool is_valid;
-        struct fault fault; /* the first error, when not valid: its file is "train.arrow" or "test.arrow" */
+        struct fault fault; /* the first error, when not valid: its file is "train.arrow" or "test.arrow", and
+                                    "" where it is one of the source's columns */
         int64_t n_errors;
         int64_t n_warnings;
         int64_t n_drifted;       /* features that moved away from the baseline */

@@ -30,6 +30,8 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +64,8 @@ struct job {
         struct baseline *baseline;
         char baseline_digest[DIGEST_SHA256_BYTES];
         struct examination examination;
+        bool missing[SCHEMA_COLUMNS_MAX]; /* of each schema column: the source has it not */
+        const char *new_columns[INGESTION_COLUMNS_MOST];
 };
 
 static void job_destroy(struct job **job) {
@@ -132,10 +136,30 @@ static int on_rows(void *context, int64_t n_done, int64_t n_total) {
         return stage_is_canceled(context);
 }
 
+/* What the ingestor saw of the source's columns. */
+static struct validate_columns tell_columns(struct job *job) {
+        const struct ingestion *ingestion = &((const struct ingestor_to_validator *)job->work->input)->ingestion;
+
+        for (size_t i = 0; i < ingestion->n_missing; i++) {
+                const char *name = ingestion->missing[i].name;
+                const struct schema_column *column = schema_find(job->schema, name, strlen(name));
+
+                if (column)
+                        job->missing[column - job->schema->columns] = true;
+        }
+        for (size_t i = 0; i < ingestion->n_new; i++)
+                job->new_columns[i] = ingestion->new[i].name;
+        return (struct validate_columns){ .missing = job->missing,
+                                          .names = job->new_columns,
+                                          .n_names = ingestion->n_new,
+                                          .n_new = (uint64_t)ingestion->n_new_columns };
+}
+
 static int examine_all(struct job *job) {
         const struct part *parts = job->parts;
         struct examine_input input = {
                 .schema = job->schema,
+                .columns = tell_columns(job),
                 .train = parts[TRAIN].tables,
                 .n_train = arrow_file_n_batches(parts[TRAIN].file),
                 .test = parts[TEST].tables,
@@ -199,6 +223,20 @@ static int work(struct stage_work *work) {
         return FAULT_E_INPUT;
 }
 
+/* The source's columns: the datasets do not show them, and the report does. */
+static int key_columns(struct buffer *key, const struct ingestion *ingestion) {
+        char n_new[24];
+        int r;
+
+        (void)snprintf(n_new, sizeof(n_new), "%" PRIi64, ingestion->n_new_columns);
+        r = stage_key_text(key, "n_new", n_new);
+        for (size_t i = 0; i < ingestion->n_new && !r; i++)
+                r = stage_key_text(key, "new", ingestion->new[i].name);
+        for (size_t i = 0; i < ingestion->n_missing && !r; i++)
+                r = stage_key_text(key, "missing", ingestion->missing[i].name);
+        return error_trace(r);
+}
+
 static int cache_key(struct stage_work *work, struct buffer *key) {
         const struct ingestor_to_validator *message = work->input;
         char baseline[DIGEST_SHA256_BYTES] = "";
@@ -206,6 +244,8 @@ static int cache_key(struct stage_work *work, struct buffer *key) {
         int r;
 
         r = reference_find(work->registry_store, &message->order, &has_baseline, baseline, &work->fault);
+        if (!r)
+                r = key_columns(key, &message->ingestion);
         if (!r)
                 r = stage_key_text(key, "train", message->ingestion.train.sha256);
         if (!r)

@@ -51,6 +51,11 @@ static inline void rows_order(struct fixture *fixture, struct order *ret_order) 
         strcpy(ret_order->cause, "test");
 }
 
+/* rows.csv as text. */
+static inline void rows_write_text(struct fixture *fixture, const struct buffer *text) {
+        assert_int_equal(file_replace(scratch_path(fixture->scratch, "rows.csv"), text->data, text->n_bytes), 0);
+}
+
 /* rows.csv: n good rows, ids from first, whose weights begin at `first` as well, and then more text (NULL: none). */
 static inline void rows_write_csv(struct fixture *fixture, int first, int n, const char *more) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
@@ -61,5 +66,5 @@ static inline void rows_write_csv(struct fixture *fixture, int first, int n, con
                         buffer_printf(&text, "%d,%d,%s,%d\n", i, first + i % 97, i % 3 ? "red" : "green", i % 4 == 0),
                         0);
         assert_int_equal(buffer_append_text(&text, more ? more : ""), 0);
-        assert_int_equal(file_replace(scratch_path(fixture->scratch, "rows.csv"), text.data, text.n_bytes), 0);
+        rows_write_text(fixture, &text);
 }

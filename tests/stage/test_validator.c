@@ -24,8 +24,8 @@ static int setup(void **state) {
         return 0;
 }
 
-/* Rows as rows_write_csv() has them, ingested. */
-static void ingest_rows(struct fixture *fixture, int first, int n, const char *more) {
+/* Ingests rows.csv. */
+static void ingest_file(struct fixture *fixture) {
         _cleanup_(store_close_pointer) struct store *store = rows_store(fixture, "store");
         _cleanup_(schema_destroy_pointer) struct schema *schema = NULL;
         struct fault fault = FAULT_NULL;
@@ -35,11 +35,29 @@ static void ingest_rows(struct fixture *fixture, int first, int n, const char *m
                                      .pipeline_folder = fixture->scratch->folder,
                                      .store = store };
 
-        rows_write_csv(fixture, first, n, more);
         (void)snprintf(uri, sizeof(uri), "file://%s", scratch_path(fixture->scratch, "rows.csv"));
         assert_int_equal(schema_load(scratch_path(fixture->scratch, "schema.yaml"), &fault, &schema), 0);
         from.schema = schema;
         assert_int_equal(ingest(&from, &input.ingestion, &fault), 0);
+}
+
+/* Rows as rows_write_csv() has them, ingested. */
+static void ingest_rows(struct fixture *fixture, int first, int n, const char *more) {
+        rows_write_csv(fixture, first, n, more);
+        ingest_file(fixture);
+}
+
+/* A hundred good rows in a file of this header; each ends in `more`. */
+static void ingest_header(struct fixture *fixture, const char *header, const char *more) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+
+        assert_int_equal(buffer_printf(&text, "%s\n", header), 0);
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(
+                        buffer_printf(&text, "%d,%d,%s,%d%s\n", i, i % 9, i % 3 ? "red" : "green", i % 4 == 0, more),
+                        0);
+        rows_write_text(fixture, &text);
+        ingest_file(fixture);
 }
 
 static void post(struct fixture *fixture, const char *run) {
@@ -137,6 +155,62 @@ static void a_broken_rule_ends_the_run(void **state) {
                 assert_non_null(strstr(buffer_text(&manifest), "\"details\": {\"report\":\""));
         }
         assert_int_equal(station_n_inbox(&fixture->next), 0);
+}
+
+static void a_mistyped_header_ends_the_run(void **state) {
+        static const struct {
+                const char *header;
+                const char *want_column;
+                const char *want_message;
+        } rows[] = {
+                { "id,Weigth,colour,ripe", "weight",
+                  "there is no such column, and TRAINING requires it; there is a column \"Weigth\" (is it meant?)" },
+                { "id,weight,colour,answer", "ripe", "there is no such column, and TRAINING requires it" },
+        };
+        static const char *const runs[] = { RUN_A, RUN_B };
+        struct fixture *fixture = *state;
+
+        fixture_start(fixture);
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                _cleanup_(buffer_finish) struct buffer manifest = BUFFER_NULL;
+
+                ingest_header(fixture, rows[i].header, "");
+                post(fixture, runs[i]);
+                fixture_await_notice(fixture, (int64_t)i + 1, &envelope, &notice);
+                assert_int_equal(notice.state, RUN_STATE_FAILED);
+                assert_string_equal(notice.error.code, "SCHEMA_MISSING_COLUMN");
+                assert_string_equal(notice.error.column, rows[i].want_column);
+                assert_string_equal(notice.error.message, rows[i].want_message);
+                assert_int_equal(count_of("n_errors"), 1);
+                assert_int_equal(count_of("n_warnings"), 1);
+                read_manifest(fixture, runs[i], &manifest);
+                assert_non_null(strstr(buffer_text(&manifest), "\"code\":\"SCHEMA_MISSING_COLUMN\""));
+                assert_non_null(strstr(buffer_text(&manifest), "\"code\":\"SCHEMA_NEW_COLUMN\""));
+        }
+        assert_int_equal(station_n_inbox(&fixture->next), 0);
+}
+
+/* The datasets are the same, and so the report must not come from the cache. */
+static void a_new_column_is_told_of_rows_seen_before(void **state) {
+        _cleanup_(buffer_finish) struct buffer manifest = BUFFER_NULL;
+        struct fixture *fixture = *state;
+        struct dataset before;
+
+        ingest_header(fixture, "id,weight,colour,ripe", "");
+        before = input.ingestion.train;
+        fixture_start(fixture);
+        post(fixture, RUN_A);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        assert_int_equal(count_of("n_warnings"), 0);
+        ingest_header(fixture, "id,weight,colour,ripe,shape", ",round");
+        assert_memory_equal(&input.ingestion.train, &before, sizeof(before));
+        post(fixture, RUN_B);
+        fixture_await_notice(fixture, 2, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        assert_int_equal(count_of("n_warnings"), 1);
+        read_manifest(fixture, RUN_B, &manifest);
+        assert_non_null(strstr(buffer_text(&manifest), "\"column\":\"shape\",\"code\":\"SCHEMA_NEW_COLUMN\""));
 }
 
 static void one_class_ends_the_run(void **state) {
@@ -265,6 +339,8 @@ int main(void) {
                 test(good_rows_go_on_with_their_report),
                 test(the_same_rows_are_not_looked_at_again),
                 test(a_broken_rule_ends_the_run),
+                test(a_mistyped_header_ends_the_run),
+                test(a_new_column_is_told_of_rows_seen_before),
                 test(one_class_ends_the_run),
                 test(all_anomalies_stand_in_the_manifest),
                 test(rows_are_held_against_the_champions),

@@ -27,7 +27,7 @@ static const struct {
           "CSV_NOT_UTF8", 2, "" },
         { "no key", "in.csv", HEADER "1,2,red,0\n,2,red,0\n", "KEY_MISSING", 0, "id" },
         { "NaN for a key", "in.csv", HEADER "nan,2,red,0\n", "KEY_MISSING", 0, "id" },
-        { "no column of the key", "in.csv", "weight,colour,ripe\n2,red,0\n", "KEY_MISSING", 0, "id" },
+        { "no column of the key", "in.csv", "weight,colour,ripe\n2,red,0\n", "SCHEMA_MISSING_COLUMN", 0, "id" },
         { "no column that is known", "in.csv", "a,b\n1,2\n", "SOURCE_NO_KNOWN_COLUMN", 0, "" },
         { "JSON text for a number", "in.ndjson",
           "{\"id\":1,\"weight\":1,\"colour\":\"red\",\"ripe\":0}\n"
@@ -55,6 +55,21 @@ static void test_the_first_bad_row_ends_the_run(void **state) {
         }
         assert_int_equal(ingestion.n_rows, 0);
         assert_int_equal(intake_count_files(intake, "store"), 0);
+}
+
+static void test_a_mistyped_key_is_recognised(void **state) {
+        struct intake *intake = *state;
+        struct ingestion ingestion = { 0 };
+
+        intake_write_text(intake, "in.csv", "Id,weight,colour,ripe\n1,2,red,0\n");
+        assert_int_equal(intake_run(intake, &ingestion), FAULT_E_INPUT);
+        assert_string_equal(intake->fault.code, "SCHEMA_MISSING_COLUMN");
+        assert_string_equal(intake->fault.column, "id");
+        assert_non_null(strstr(intake->fault.message, "there is a column \"Id\""));
+        intake->parameters.max_bad_fraction = 0.5;
+        assert_int_equal(intake_run(intake, &ingestion), FAULT_E_INPUT);
+        assert_string_equal(intake->fault.code, "BAD_ROWS_TOO_MANY");
+        assert_non_null(strstr(intake->fault.message, "there is a column \"Id\""));
 }
 
 static void test_a_field_of_ten_megabytes_is_refused(void **state) {
@@ -230,6 +245,53 @@ static void test_columns_that_nobody_knows_are_passed_over(void **state) {
         assert_int_equal(intake_run(intake, &without), 0);
         assert_string_equal(with.train.sha256, without.train.sha256);
         assert_string_equal(with.test.sha256, without.test.sha256);
+        assert_int_equal(with.n_new_columns, 1);
+        assert_int_equal(with.n_new, 1);
+        assert_string_equal(with.new[0].name, "note");
+        assert_int_equal(without.n_new_columns + without.n_missing_columns + with.n_missing_columns, 0);
+}
+
+static void test_columns_that_are_not_there_are_named_and_change_no_byte(void **state) {
+        static const char *const files[] = {
+                HEADER "1,,red,\n2,,green,\n",
+                "id,colour\n1,red\n2,green\n",
+                "{\"id\":1,\"colour\":\"red\"}\n{\"id\":2,\"colour\":\"green\"}\n",
+        };
+        struct intake *intake = *state;
+        struct ingestion full = { 0 }, ingestion = { 0 };
+
+        for (size_t i = 0; i < N_ELEMENTS(files); i++) {
+                intake_write_text(intake, "in", files[i]);
+                assert_int_equal(intake_run(intake, i ? &ingestion : &full), 0);
+                if (!i)
+                        continue;
+                assert_string_equal(ingestion.train.sha256, full.train.sha256);
+                assert_string_equal(ingestion.test.sha256, full.test.sha256);
+                assert_int_equal(ingestion.n_missing_columns, 2);
+                assert_int_equal(ingestion.n_missing, 2);
+                assert_string_equal(ingestion.missing[0].name, "weight");
+                assert_string_equal(ingestion.missing[1].name, "ripe");
+        }
+        assert_int_equal(full.n_missing_columns, 0);
+}
+
+static void test_so_many_columns_are_named_and_all_counted(void **state) {
+        enum { N_NEW = INGESTION_COLUMNS_MOST + 8 };
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct intake *intake = *state;
+        struct ingestion ingestion = { 0 };
+
+        for (int i = 0; i < N_NEW; i++)
+                assert_int_equal(buffer_printf(&text, "c%d,", i), 0);
+        assert_int_equal(buffer_append_text(&text, HEADER), 0);
+        for (int i = 0; i < N_NEW; i++)
+                assert_int_equal(buffer_append_text(&text, "x,"), 0);
+        assert_int_equal(buffer_append_text(&text, "1,2,red,0\n"), 0);
+        intake_write(intake, "in.csv", text.data, text.n_bytes);
+        assert_int_equal(intake_run(intake, &ingestion), 0);
+        assert_int_equal(ingestion.n_new_columns, N_NEW);
+        assert_int_equal(ingestion.n_new, INGESTION_COLUMNS_MOST);
+        assert_string_equal(ingestion.new[INGESTION_COLUMNS_MOST - 1].name, "c31");
 }
 
 #define test(function) cmocka_unit_test_setup_teardown(function, intake_setup, intake_teardown)
@@ -237,6 +299,7 @@ static void test_columns_that_nobody_knows_are_passed_over(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 test(test_the_first_bad_row_ends_the_run),
+                test(test_a_mistyped_key_is_recognised),
                 test(test_a_field_of_ten_megabytes_is_refused),
                 test(test_a_file_that_is_not_there_is_named),
                 test(test_bad_rows_are_set_aside_with_reasons),
@@ -245,6 +308,8 @@ int main(void) {
                 test(test_nothing_but_bad_rows_is_no_source),
                 test(test_values_that_the_schema_forbids_are_for_the_validator),
                 test(test_columns_that_nobody_knows_are_passed_over),
+                test(test_columns_that_are_not_there_are_named_and_change_no_byte),
+                test(test_so_many_columns_are_named_and_all_counted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

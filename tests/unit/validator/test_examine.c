@@ -263,6 +263,53 @@ static void test_no_test_rows_are_for_the_gate_to_judge(void **state) {
         assert_true(ground->examination.is_valid);
 }
 
+static void test_a_column_that_the_source_lacks(void **state) {
+        static const bool no_weight[] = { false, true, false, false }, no_label[] = { false, false, false, true };
+        static const char *const names[] = { "waight" };
+        struct ground *ground = *state;
+
+        for (int i = 0; i < N_TRAIN; i++)
+                ground->train[i].weight = NAN;
+        for (int i = 0; i < N_TEST; i++)
+                ground->test[i].weight = NAN;
+        check_fault(ground, "FEATURE_TYPE_NOT_PRESENT", "train.arrow", "weight", "a value is required here");
+        ground->input.columns = (struct validate_columns){ no_weight, names, 1, 1 };
+        check_fault(ground, "SCHEMA_MISSING_COLUMN", "", "weight",
+                    "there is no such column, and TRAINING requires it; there is a column \"waight\" (is it meant?)");
+        assert_int_equal(ground->examination.fault.row, -1);
+        /* told once, not of each dataset */
+        assert_int_equal(ground->examination.n_errors, 1);
+        assert_int_equal(ground->examination.n_warnings, 1);
+        assert_non_null(strstr(buffer_text(&ground->examination.anomalies), "\"code\":\"SCHEMA_MISSING_COLUMN\""));
+        assert_non_null(strstr(buffer_text(&ground->examination.report), "\"code\": \"SCHEMA_MISSING_COLUMN\""));
+        for (int i = 0; i < N_TRAIN; i++)
+                ground->train[i].weight = 1;
+        for (int i = 0; i < N_TEST; i++)
+                ground->test[i].weight = 1;
+        ground->input.columns = (struct validate_columns){ .missing = no_label };
+        check_fault(ground, "SCHEMA_MISSING_COLUMN", "", "ripe", "TRAINING requires it");
+        assert_int_equal(ground->examination.n_errors, 1);
+}
+
+static void test_columns_that_the_schema_does_not_know(void **state) {
+        static const char *const names[] = { "size", "shape" };
+        struct ground *ground = *state;
+
+        ground->input.columns = (struct validate_columns){ .names = names, .n_names = 2, .n_new = 2 };
+        assert_int_equal(run(ground), 0);
+        assert_true(ground->examination.is_valid);
+        assert_int_equal(ground->examination.n_warnings, 2);
+        assert_non_null(strstr(buffer_text(&ground->examination.anomalies),
+                               "{\"dataset\":\"train\",\"column\":\"shape\",\"code\":\"SCHEMA_NEW_COLUMN\","
+                               "\"severity\":\"warning\""));
+        ground->schema->new_columns = SEVERITY_ERROR;
+        check_fault(ground, "SCHEMA_NEW_COLUMN", "", "size", "the schema does not know this column");
+        ground->schema->new_columns = SEVERITY_IGNORE;
+        assert_int_equal(run(ground), 0);
+        assert_true(ground->examination.is_valid);
+        assert_int_equal(ground->examination.n_warnings, 0);
+}
+
 static void test_all_anomalies_stand_in_the_report(void **state) {
         static const char *const want[] = { "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "BOOL_TYPE_BIG_INT" };
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
@@ -396,6 +443,8 @@ int main(void) {
                 test(test_too_few_rows),
                 test(test_no_train_rows_at_all),
                 test(test_no_test_rows_are_for_the_gate_to_judge),
+                test(test_a_column_that_the_source_lacks),
+                test(test_columns_that_the_schema_does_not_know),
                 test(test_all_anomalies_stand_in_the_report),
                 test(test_drift_is_told),
                 test(test_drift_of_test_rows_is_not_looked_for),
