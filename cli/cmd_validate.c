@@ -48,6 +48,9 @@ struct validation {
         unsigned environment;
         int64_t n_unreadable;
         char temporary[PLACE_BYTES]; /* holds the rows while they are looked at; "" when there is none */
+        struct source *source;       /* its columns' names are borrowed */
+        bool *missing;               /* of each schema column */
+        const char **names;          /* of columns that the schema does not know */
         struct arrow_file *file;
         struct table *tables;
         size_t n_tables;
@@ -60,6 +63,9 @@ static void validation_finish(struct validation *validation) {
         arrow_file_close(validation->file);
         if (*validation->temporary)
                 unlink(validation->temporary);
+        free(validation->names);
+        free(validation->missing);
+        source_close(validation->source);
         schema_destroy(validation->schema);
 }
 
@@ -92,7 +98,6 @@ static int copy(struct source *source, int fd, struct fault *fault) {
 
 /* Puts the rows into a file that can be mapped, so that memory does not bound their number. */
 static int gather(struct validation *validation, const char *uri, struct fault *fault) {
-        _cleanup_(source_close_pointer) struct source *source = NULL;
         _cleanup_(close_descriptor) int fd = -1;
         const char *folder = getenv("TMPDIR");
         char temporary[PLACE_BYTES];
@@ -102,7 +107,7 @@ static int gather(struct validation *validation, const char *uri, struct fault *
                                                   .schema = validation->schema,
                                                   .on_reject = on_reject,
                                                   .on_reject_context = validation },
-                        &source, fault);
+                        &validation->source, fault);
         if (r)
                 return r;
         snprintf(temporary, sizeof(temporary), "%s/convoy-validate-XXXXXX", folder && *folder ? folder : "/tmp");
@@ -110,18 +115,35 @@ static int gather(struct validation *validation, const char *uri, struct fault *
         if (fd < 0)
                 return error_origin(-errno, "making %s", temporary);
         memcpy(validation->temporary, temporary, sizeof(temporary));
-        r = copy(source, fd, fault);
+        r = copy(validation->source, fd, fault);
         return r ? r : arrow_file_open(validation->temporary, &validation->file, fault);
+}
+
+/* What the file's columns were; the rows gathered have the schema's. */
+static int tell_columns(struct validation *validation, struct validate_columns *ret_columns) {
+        size_t n_columns = validation->schema->n_columns, n_names = source_n_unknown(validation->source);
+
+        validation->missing = calloc(n_columns, sizeof(*validation->missing));
+        validation->names = calloc(n_names + 1, sizeof(*validation->names));
+        if (!validation->missing || !validation->names)
+                return error_origin(-ENOMEM, "validating");
+        for (size_t i = 0; i < n_columns; i++)
+                validation->missing[i] = !source_has_column(validation->source, i);
+        for (size_t i = 0; i < n_names; i++)
+                validation->names[i] = source_unknown(validation->source, i);
+        *ret_columns = (struct validate_columns){ validation->missing, validation->names, n_names, n_names };
+        return 0;
 }
 
 static int judge(struct validation *validation, struct fault *fault) {
         struct validate_options options = { .schema = validation->schema, .environment = validation->environment };
-        int r = 0;
+        int r;
 
         validation->n_tables = arrow_file_n_batches(validation->file);
         validation->tables = calloc(validation->n_tables + 1, sizeof(*validation->tables));
         if (!validation->tables)
                 return error_origin(-ENOMEM, "validating");
+        r = tell_columns(validation, &options.columns);
         for (size_t i = 0; i < validation->n_tables && !r; i++)
                 r = arrow_file_batch(validation->file, i, &validation->tables[i], fault);
         return r ? r

@@ -220,8 +220,12 @@ def test_validate_says_what_is_wrong(up, rows):
     (up.folder / "text.csv").write_text((up.folder / "good.csv").read_text().replace(",44,", ",old,"))
     words = up.convoy("validate", "text.csv", want=1)
     assert "text.csv:" in words and "Age" in words and "cannot be read" in words
+    (up.folder / "header.csv").write_text((up.folder / "good.csv").read_text().replace(",Age,", ",Agee,"))
+    words = up.convoy("validate", "header.csv", want=1)
+    assert 'error: Age: SCHEMA_MISSING_COLUMN' in words and 'there is a column "Agee" (is it meant?)' in words
+    assert "warning: Agee: SCHEMA_NEW_COLUMN" in words and "NOT_PRESENT" not in words
     assert "SERVING" not in up.convoy("validate", "rows.csv", "--environment", "SERVING")
-    assert "Response" in up.convoy("validate", "rows.csv", want=1)
+    assert "error: Response: SCHEMA_MISSING_COLUMN" in up.convoy("validate", "rows.csv", want=1)
 
 
 def test_aliases_are_moved(up, run):
