@@ -76,22 +76,40 @@ static void prepare(struct stage_worker *worker, struct stage_job *job) {
         };
 }
 
+/* What decides the result now. What `cache_key` returns is returned through ret_result; without 0 there is no key. */
+static int find_key(struct stage_worker *worker, char ret_key[DIGEST_SHA256_BYTES], int *ret_result) {
+        _cleanup_(buffer_finish) struct buffer parts = BUFFER_NULL;
+        const struct stage_service *service = worker->options.service;
+
+        *ret_result = service->cache_key(worker->work, &parts);
+        if (*ret_result)
+                return 0;
+        return error_trace(stage_cache_key(service->stage, worker->manifest->build, &parts, ret_key));
+}
+
+/* A result is kept under the key of before the work: not if that is another one now, as when the champion has moved and
+ * nobody can say with which the candidate was compared. */
+static void doubt_key(struct stage_worker *worker) {
+        char key[DIGEST_SHA256_BYTES];
+        int result;
+
+        if (find_key(worker, key, &result) || result || strcmp(key, worker->manifest->cache_key) != 0)
+                worker->manifest->cache_key[0] = 0;
+}
+
 /* From cache, or STAGE_CACHE_E_NONE. What `cache_key` returns is returned through ret_result. */
 static int find_in_cache(struct stage_worker *worker, struct stage_job *job, int *ret_result) {
         _cleanup_(free_pointer) struct stage_manifest *before = calloc(1, sizeof(*before));
-        _cleanup_(buffer_finish) struct buffer parts = BUFFER_NULL;
         const struct stage_service *service = worker->options.service;
         int r;
 
         if (!before)
                 return error_origin(-ENOMEM, "reading the cache");
-        *ret_result = service->cache_key(worker->work, &parts);
-        if (*ret_result)
-                return 0;
-        r = stage_cache_key(service->stage, worker->manifest->build, &parts, worker->manifest->cache_key);
-        if (!r)
-                r = stage_cache_find(worker->options.store, service->stage, worker->manifest->cache_key, job->input,
-                                     job->output, before);
+        r = find_key(worker, worker->manifest->cache_key, ret_result);
+        if (r || *ret_result)
+                return error_trace(r);
+        r = stage_cache_find(worker->options.store, service->stage, worker->manifest->cache_key, job->input,
+                             job->output, before);
         if (r)
                 return error_trace(r);
         worker->work->n_counts = before->end.n_counts;
@@ -125,7 +143,10 @@ static int call_work(struct stage_worker *worker, struct stage_job *job) {
                 stage_carry(message_record(job->envelope.type), job->input, message_record(stage_emits(service->stage)),
                             job->output);
         }
-        return error_trace(service->work(worker->work));
+        r = service->work(worker->work);
+        if (!r && service->cache_key)
+                doubt_key(worker);
+        return error_trace(r);
 }
 
 static void fail(struct stage_worker *worker, struct stage_job *job, int error) {

@@ -11,6 +11,7 @@
  *      fault     finds the rows at fault
  *      bug       fails with an errno that no waiting mends
  *      broken    gives an output that its own table refuses
+ *      move      makes the file `moved`, on which the cache's key depends
  *      end       ends the run
  *
  * and FAKE_DECIDES=1: decides about cancels itself. Each work appends a byte to `works` in the home.
@@ -110,6 +111,8 @@ static int work(struct stage_work *work) {
         r = do_work(work);
         if (is("broken"))
                 output->validation.report.sha256[0] = 'x';
+        if (is("move"))
+                close(open("moved", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         if (is("end"))
                 strcpy(work->ends_run, "INSUFFICIENT_DATA");
         return r;
@@ -118,7 +121,7 @@ static int work(struct stage_work *work) {
 static int cache_key(struct stage_work *work, struct buffer *key) {
         const struct ingestor_to_validator *input = work->input;
 
-        return stage_key_text(key, "train", input->ingestion.train.sha256);
+        return stage_key_text(key, file_exists("moved") ? "moved" : "train", input->ingestion.train.sha256);
 }
 
 int main(int argc, char **argv) {

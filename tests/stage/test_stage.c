@@ -160,6 +160,29 @@ static void equal_work_is_skipped(void **state) {
         assert_true(has_output && digest_sha256_is_valid(manifest.cache_key));
 }
 
+static void a_result_whose_key_has_changed_meanwhile_is_not_kept(void **state) {
+        struct fixture *fixture = *state;
+        struct stage_manifest manifest;
+        char path[700];
+        bool has_output;
+
+        fixture_environment(fixture, "FAKE_WORK", "move", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 1);
+        fixture_read(&fixture->next, 0, MESSAGE_VALIDATOR_TO_TRANSFORMER, &envelope, &output);
+        read_manifest(fixture, RUN_A, &manifest, &has_output);
+        assert_string_equal(manifest.cache_key, "");
+        fixture_path(fixture, "moved", path);
+        assert_int_equal(remove(path), 0);
+        sample_post(fixture, RUN_B, 1, 10);
+        fixture_await_notice(fixture, 2, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        assert_int_equal(fixture_n_bytes(fixture, "works"), 2);
+}
+
 static void a_cache_whose_blobs_are_gone_or_harmed_does_not_count(void **state) {
         struct fixture *fixture = *state;
         const struct blob *report = &output.validation.report;
@@ -263,6 +286,8 @@ int main(void) {
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_retry_is_answered_from_memory, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(equal_work_is_skipped, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_result_whose_key_has_changed_meanwhile_is_not_kept, fixture_setup,
+                                                fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_cache_whose_blobs_are_gone_or_harmed_does_not_count, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_fault_fails_the_run_and_a_retry_works_again, fixture_setup,
