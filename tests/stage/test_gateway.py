@@ -439,6 +439,21 @@ def test_misconfigured(gateway):
     assert done.returncode == 2 and "pipeline.yaml" in done.stderr and "serv" in done.stderr
 
 
+def test_an_end_is_recorded_once_the_store_is_back(gateway):
+    run, waiting = gateway.train(), gateway.train()
+    store, away = gateway.home / "store", gateway.home / "away"
+    store.rename(away)
+    store.write_text("")
+    with gateway.line() as line:
+        line.succeed(run, promoted=False)
+        until(lambda: "cannot be recorded now" in gateway.log.read_text(), "the end was tried")
+        assert gateway.view(run)["state"] == "RUNNING"
+        store.unlink()
+        away.rename(store)
+        gateway.is_in(run, "SUCCEEDED")
+        gateway.is_in(waiting, "RUNNING")
+
+
 def test_a_disk_that_is_full_loses_nothing(gateway):
     """Where a small disk can be made: needs the right to mount."""
     gateway.stop()
