@@ -1,9 +1,11 @@
 /* convoy models: versions and aliases. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/client.h"
 #include "cli/command.h"
@@ -11,7 +13,9 @@
 #include "cli/pull.h"
 #include "cli/reference.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/nearest.h"
+#include "common/base/uuid.h"
 
 enum {
         PATH_BYTES = 512,
@@ -33,6 +37,7 @@ static const char SECTIONS[] =
         "convoy models                         list the versions\n"
         "convoy models pull [NAME@champion|N] --out DIR\n"
         "                                      copy a version, verified, from the registry to a folder\n"
+        "convoy models register RUN            make a challenger of a run's candidate that was not accepted\n"
         "convoy models promote VERSION         make it the champion, which also releases a pin\n"
         "convoy models rollback [--to N]       back to an earlier champion, and pin it\n"
         "convoy models pin | unpin             while pinned, accepted models become challengers\n";
@@ -40,7 +45,7 @@ static const char SECTIONS[] =
 static const struct option_table TABLE = {
         .program = "convoy models",
         .summary = "Lists the versions of the model, copies one, or moves its aliases",
-        .operands = "[pull | promote | rollback | pin | unpin] [VERSION]",
+        .operands = "[pull | register | promote | rollback | pin | unpin] [VERSION|RUN]",
         .n_operands_max = 2,
         .rows = OPTIONS,
         .n_rows = N_ELEMENTS(OPTIONS),
@@ -277,8 +282,35 @@ static int pull(const struct options *options, const char *operand, struct fault
         return 0;
 }
 
+/* Becomes the pusher, which alone knows how a version is made. */
+static int register_run(const struct options *options, const char *run) {
+        char program[PLACE_BYTES], pipeline[PLACE_BYTES], home[PLACE_BYTES];
+        const char *const argv[] = { program, "--register", run,      "--home",
+                                     home,    "--pipeline", pipeline, options_flag(options, "json") ? "--json" : NULL,
+                                     NULL };
+        struct fault fault = FAULT_NULL;
+        int r;
+
+        if (!run || !uuid_is_valid(run)) {
+                command_fail("say which run: convoy models register RUN; `convoy runs` lists them");
+                return COMMAND_MISCONFIGURED;
+        }
+        if (!file_exists(options_text(options, "home")))
+                return command_fail("there is no home at %s; name it with --home or CONVOY_HOME",
+                                    options_text(options, "home"));
+        r = place_daemon(STAGE_PUSHER, program, &fault);
+        if (!r)
+                r = place_pipeline(options_text(options, "pipeline"), pipeline, &fault);
+        if (!r)
+                r = place_absolute(options_text(options, "home"), home);
+        if (r)
+                return command_end(r, &fault, COMMAND_MISCONFIGURED);
+        execv(program, (char *const *)(uintptr_t)argv);
+        return command_fail("%s cannot be started: %s", program, strerror(errno));
+}
+
 int cmd_models(int argc, char **argv) {
-        static const char *const actions[] = { "pull", "promote", "rollback", "pin", "unpin" };
+        static const char *const actions[] = { "pull", "register", "promote", "rollback", "pin", "unpin" };
         _cleanup_(options_destroy_pointer) struct options *options = NULL;
         struct fault fault = FAULT_NULL;
         const char *action, *operand;
@@ -293,6 +325,8 @@ int cmd_models(int argc, char **argv) {
                 return list(options);
         if (!strcmp(action, "pull"))
                 return command_end(pull(options, operand, &fault), &fault, COMMAND_FAILED);
+        if (!strcmp(action, "register"))
+                return register_run(options, operand);
         if (!strcmp(action, "promote"))
                 return promote(options, operand);
         if (!strcmp(action, "rollback"))

@@ -7,6 +7,9 @@
  *      moves the alias champion to it when nobody else has moved it since the verdict; else the version becomes
  *      challenger. Publishes nothing for a candidate that was not accepted.
  *
+ *      convoy-pusher --register RUN does that once for a run whose candidate was not accepted, because a person wants
+ *      it: the version becomes challenger. It needs no other daemon and may run beside the one that serves the line.
+ *
  * RECEIVES
  *      evaluator_to_pusher  a verdict
  *
@@ -34,6 +37,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "services/pusher/register.h"
 #include "services/stage.h"
 
 static int work(struct stage_work *work) {
@@ -72,11 +76,14 @@ static int work(struct stage_work *work) {
 static const struct stage_service SERVICE = {
         .stage = STAGE_PUSHER,
         .summary = "makes a model version of an accepted candidate",
+        .sections = "convoy-pusher --register RUN makes a challenger of a run's candidate and exits.\n",
         .uses_registry = true,
         .decides_cancel = true,
         .work = work,
 };
 
 int main(int argc, char **argv) {
+        if (register_is_asked(argc, argv))
+                return register_main(argc, argv);
         return stage_main(&SERVICE, argc, argv);
 }

@@ -181,16 +181,17 @@ static void explain(const struct verdict *verdict, const struct alias_move *move
 static int hand_out(const struct push_input *input, const struct registry_claim *claim,
                     struct pusher_to_gateway *release, struct fault *fault) {
         const struct verdict *verdict = &input->message->verdict;
-        bool wants_champion = verdict->may_promote &&
+        bool wants_champion = !input->is_by_hand && verdict->may_promote &&
                               input->message->order.parameters.evaluate.on_accept == EVALUATE_ON_ACCEPT_PROMOTE;
         struct alias_request request = { .actor = ACTOR, .at_ms = input->now_ms };
         struct alias_move move;
+        const char *how = input->is_by_hand ? "registered by hand" : "accepted";
         char reason[128];
         int r;
 
-        snprintf(reason, sizeof(reason), "accepted with F1 %.6f", verdict->candidate.f1);
+        snprintf(reason, sizeof(reason), "%s with F1 %.6f", how, verdict->candidate.f1);
         if (verdict->has_champion)
-                snprintf(reason, sizeof(reason), "accepted with F1 %.6f, the champion's is %.6f", verdict->candidate.f1,
+                snprintf(reason, sizeof(reason), "%s with F1 %.6f, the champion's is %.6f", how, verdict->candidate.f1,
                          verdict->champion.f1);
         request.reason = reason;
         r = registry_release(input->registry, claim, &request, verdict->compared_version, wants_champion, &move);
@@ -223,7 +224,7 @@ int push(const struct push_input *input, struct pusher_to_gateway *ret_release, 
         int r = 0;
 
         begin_release(input->message, &release);
-        if (release.accepted) {
+        if (release.accepted || input->is_by_hand) {
                 r = push_files_collect(input->store, input->message, &files, fault);
                 if (!r)
                         r = prove(input, &files, &bundle, fault);

@@ -12,6 +12,7 @@
  * run is not made again.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/fault.h"
@@ -28,6 +29,7 @@ struct push_input {
         int64_t now_ms;            /* what the move of the alias is dated */
         struct store *store;       /* holds the blobs */
         struct registry *registry; /* of parameters.name */
+        bool is_by_hand;           /* a person asks: it becomes a challenger, whatever the verdict */
 };
 
 /*

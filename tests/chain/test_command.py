@@ -47,8 +47,9 @@ class Up:
 
     def convoy(self, *arguments, want=0, **more):
         """Standard output; standard error when the command fails as it should."""
-        done = subprocess.run([program("convoy"), *map(str, arguments)], capture_output=True, text=True, cwd=self.folder,
-                              env=self.environment | more.pop("environment", {}), timeout=PATIENCE_S, **more)
+        environment = self.environment | more.pop("environment", {})
+        done = subprocess.run([program("convoy"), *map(str, arguments)], capture_output=True, text=True,
+                              cwd=self.folder, env=environment, timeout=PATIENCE_S, **more)
         assert done.returncode == want, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if want == 0 else done.stdout + done.stderr
 
@@ -241,6 +242,27 @@ def test_aliases_are_moved(up, run):
     assert "pinned" not in up.convoy("models", "unpin")
     assert "404" in up.convoy("models", "promote", "77", want=1)
     assert "did you mean promote?" in up.convoy("models", "promot", "1", want=2)
+
+
+def test_a_run_that_was_not_accepted_is_registered_as_challenger(up, run):
+    before = up.json("models")["models"][0]
+    refused = up.json("train", *EASY, "--set", "train.seed=3", "--set", "evaluate.threshold=0.9")
+    assert refused["accepted"] is False
+    words = up.convoy("models", "register", refused["run_id"])
+    version = int(re.search(r"version (\d+) is a challenger", words)[1])
+    after = up.json("models")["models"][0]
+    assert after["aliases"] == before["aliases"] | {"challenger": version}
+    assert [found["run_id"] for found in after["versions"] if found["version"] == version] == [refused["run_id"]]
+    # again: the same version
+    assert up.json("models", "register", refused["run_id"]) == {
+        "name": "vehicle-insurance", "version": version, "promoted": False}
+    assert len(up.json("models")["models"][0]["versions"]) == len(after["versions"])
+    moves = [json.loads(path.read_text()) for path in (up.home / "registry").glob("*/history/*.json")]
+    ours = [move for move in moves if move.get("run_id") == refused["run_id"]]
+    assert len(ours) == 1 and "registered by hand" in ours[0]["reason"]
+    assert up.convoy("score", "rows.csv", "--model", "challenger").count("\n") == 400
+    assert "nothing to register" in up.convoy("models", "register", refused["run_id"][:-4] + "0000", want=1)
+    assert "say which run" in up.convoy("models", "register", "3", want=2)
 
 
 def test_doctor_finds_the_line_well(up, run):
