@@ -1,4 +1,4 @@
-/* Listen: one socket to probe, then one per thread. */
+/* Listen: the first socket takes the port for itself alone, then shares it with the others. */
 
 #include "services/gateway/listen.h"
 
@@ -15,6 +15,12 @@
 
 enum { LISTEN_BACKLOG = 1024 };
 
+static int share(int fd) {
+        const int on = 1;
+
+        return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) ? -errno : 0;
+}
+
 static int open_one(const struct addrinfo *address, bool is_shared, int *ret_fd) {
         _cleanup_(close_descriptor) int fd = -1;
         const int on = 1;
@@ -22,8 +28,7 @@ static int open_one(const struct addrinfo *address, bool is_shared, int *ret_fd)
         fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
-        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-            (is_shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on))) ||
+        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) || (is_shared && share(fd)) ||
             bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, LISTEN_BACKLOG))
                 return -errno;
         *ret_fd = steal_descriptor(&fd);
@@ -58,18 +63,19 @@ static int set_port(const char *address, int port, struct addrinfo **found) {
 
 int listen_open(const char *address, int *port, int n, int *fds, struct fault *fault) {
         struct addrinfo *found = NULL;
-        int r, probe = -1;
+        int r;
 
         if (set_port(address, *port, &found))
                 return fault_set(fault, "ADDRESS_INVALID", "%s is not a numeric IPv4 or IPv6 address", address);
-        r = open_one(found, false, &probe);
+        r = open_one(found, false, &fds[0]);
         if (!r && !*port) {
-                r = find_port(probe, port);
+                r = find_port(fds[0], port);
                 if (!r && set_port(address, *port, &found))
                         r = -EIO;
         }
-        close_descriptor(&probe);
-        for (int i = 0; !r && i < n; i++)
+        if (!r && n > 1)
+                r = share(fds[0]);
+        for (int i = 1; !r && i < n; i++)
                 r = open_one(found, true, &fds[i]);
         if (found)
                 freeaddrinfo(found);

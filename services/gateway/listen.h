@@ -3,14 +3,13 @@
 /*
  * Listen
  *
- * Listening sockets of several threads on one port (SO_REUSEPORT: the kernel deals connections out). The port is probed
- * without SO_REUSEPORT first, since two gateways would otherwise share it silently.
+ * Listening sockets of several threads on one port (SO_REUSEPORT: the kernel deals connections out). The first of them
+ * listens without SO_REUSEPORT and gets it afterwards, since two gateways would otherwise share the port silently.
  */
 
 #include "common/base/fault.h"
 
 /* Fills n descriptors, each non-blocking and listening; address is a numeric IPv4 or IPv6 address, port 0 any that is
- * free, which is then written to it. 0, FAULT_E_INPUT
- * (ADDRESS_INVALID, ADDRESS_UNAVAILABLE, PORT_TAKEN), or a negative errno. The caller closes what was filled in, also
- * after a failure. */
+ * free, which is then written to it. 0, FAULT_E_INPUT (ADDRESS_INVALID, ADDRESS_UNAVAILABLE, PORT_TAKEN), or a negative
+ * errno. The caller closes what was filled in, also after a failure. */
 int listen_open(const char *address, int *port, int n, int *fds, struct fault *fault);
