@@ -94,7 +94,7 @@ static struct ingestion make_ingestion(void) {
                 .missing = { { .name = "Höhe" } },
                 .n_new_columns = 40,
                 .n_new = 2,
-                .new = { { .name = "Hoehe" }, { .name = "" } },
+                .new = { { .name = "Hoehe" }, { .name = "shape" } },
         };
 }
 
