@@ -19,11 +19,17 @@ static int hex_digit(char c) {
 /* A '%' without two digits stands for itself, as the standard has it. */
 static h2o_iovec_t decode(h2o_mem_pool_t *pool, const char *text, size_t n_bytes) {
         char *decoded = h2o_mem_alloc_pool(pool, n_bytes + 1);
+        int high, low;
         size_t n = 0;
 
         for (size_t i = 0; i < n_bytes; i++) {
-                if (text[i] == '%' && i + 2 < n_bytes && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-                        decoded[n++] = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+                high = low = -1;
+                if (text[i] == '%' && i + 2 < n_bytes) {
+                        high = hex_digit(text[i + 1]);
+                        low = hex_digit(text[i + 2]);
+                }
+                if (high >= 0 && low >= 0) {
+                        decoded[n++] = (char)(high << 4 | low);
                         i += 2;
                 } else {
                         decoded[n++] = text[i] == '+' ? ' ' : text[i];

@@ -138,7 +138,7 @@ static void keep_mapped(struct models *models, struct model *model) {
                 at++;
         if (at == models->n_mapped)
                 models->n_mapped++;
-        memmove(models->mapped + 1, models->mapped, at * sizeof(*models->mapped));
+        memmove(models->mapped + 1, models->mapped, at * sizeof(struct model *));
         models->mapped[0] = model;
         while (models->n_mapped > n_most || models->n_mapped >= MAPPED_MOST)
                 server_shared_unref(&models->mapped[--models->n_mapped]->super);

@@ -52,7 +52,7 @@ bool request_has_type(const struct request *request, const char *type) {
 
         while (n < value.len && value.base[n] != ';' && value.base[n] != ' ' && value.base[n] != '\t')
                 n++;
-        return n == strlen(type) && !strncasecmp(value.base, type, n);
+        return value.base && n == strlen(type) && !strncasecmp(value.base, type, n);
 }
 
 bool request_refuses_type(struct request *request, const char *type) {

@@ -80,7 +80,8 @@ static bool is_of_other_origin(const struct request *request) {
         if (!origin.base)
                 return false;
         origin = authority_of(origin);
-        return origin.len != host.len || strncasecmp(origin.base, host.base, host.len) != 0;
+        return !origin.base || !host.base || origin.len != host.len ||
+               strncasecmp(origin.base, host.base, host.len) != 0;
 }
 
 /* True when the request was answered because it may not do this. */

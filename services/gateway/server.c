@@ -119,14 +119,11 @@ static void on_shared(struct loop_message *message) {
 int server_share(struct server *server, struct server_shared *shared, void (*on_taken)(void *context), void *context) {
         struct sharing_message *messages[SERVER_LOOPS_MOST] = { 0 };
         struct sharing *sharing = calloc(1, sizeof(*sharing));
-        int n = server->n_loops;
+        int n = server->n_loops, n_made = 0;
 
-        for (int i = 0; sharing && i < n; i++) {
-                messages[i] = calloc(1, sizeof(*messages[i]));
-                if (!messages[i])
-                        break;
-        }
-        if (!sharing || !messages[n - 1]) {
+        while (sharing && n_made < n && (messages[n_made] = calloc(1, sizeof(*messages[n_made]))))
+                n_made++;
+        if (!sharing || n_made < n) {
                 for (int i = 0; i < n; i++)
                         free(messages[i]);
                 free(sharing);

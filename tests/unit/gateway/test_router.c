@@ -112,11 +112,19 @@ static void without_a_token(void **state) {
                 { "GET", "/runs", NULL, "https://example.org", 200, NULL },
         };
         _cleanup_(router_finish) struct router router = ROUTER_NULL;
+        struct bare bare;
 
         (void)state;
         fill(&router);
         for (size_t i = 0; i < N_ELEMENTS(calls); i++)
                 check(&router, &calls[i]);
+        /* HTTP/1.0 may have no Host */
+        bare_begin(&bare, "POST", "/runs");
+        bare.h2o.authority = (h2o_iovec_t){ NULL, 0 };
+        bare_header(&bare, "origin", "null");
+        assert_int_equal(router_dispatch(&router, &bare.request), 0);
+        assert_int_equal(bare.h2o.res.status, 403);
+        bare_end(&bare);
 }
 
 static void with_a_token(void **state) {
