@@ -140,12 +140,9 @@ static int judge(struct validation *validation, struct fault *fault) {
         int r;
 
         validation->n_tables = arrow_file_n_batches(validation->file);
-        validation->tables = calloc(validation->n_tables + 1, sizeof(*validation->tables));
-        if (!validation->tables)
-                return error_origin(-ENOMEM, "validating");
         r = tell_columns(validation, &options.columns);
-        for (size_t i = 0; i < validation->n_tables && !r; i++)
-                r = arrow_file_batch(validation->file, i, &validation->tables[i], fault);
+        if (!r)
+                r = arrow_file_batches(validation->file, &validation->tables, fault);
         return r ? r
                  : error_trace(
                            validate_dataset(&options, validation->tables, validation->n_tables, &validation->report));

@@ -84,6 +84,9 @@ int64_t arrow_file_first_row(const struct arrow_file *file, size_t batch);
  * time, so what comes back can be read without further care. UTF-8 is not: the digest vouches for it. */
 int arrow_file_batch(const struct arrow_file *file, size_t batch, struct table *ret_table, struct fault *fault);
 
+/* All batches, arrow_file_n_batches() of them, as arrow_file_batch() gives them; the caller frees the array. */
+int arrow_file_batches(const struct arrow_file *file, struct table **ret_tables, struct fault *fault);
+
 /* Lets the kernel take back the memory of batches before this one, for readers of files larger than memory. */
 void arrow_file_forget_before(const struct arrow_file *file, size_t batch);
 

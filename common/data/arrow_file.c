@@ -294,6 +294,21 @@ int arrow_file_batch(const struct arrow_file *file, size_t batch, struct table *
         return 0;
 }
 
+int arrow_file_batches(const struct arrow_file *file, struct table **ret_tables, struct fault *fault) {
+        _cleanup_(free_pointer) struct table *tables = calloc(file->n_batches + 1, sizeof(*tables));
+        int r;
+
+        if (!tables)
+                return error_origin(-ENOMEM, "reading %s", file->path);
+        for (size_t i = 0; i < file->n_batches; i++) {
+                r = arrow_file_batch(file, i, &tables[i], fault);
+                if (r)
+                        return error_trace(r);
+        }
+        *ret_tables = steal(tables);
+        return 0;
+}
+
 void arrow_file_forget_before(const struct arrow_file *file, size_t batch) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
 

@@ -163,15 +163,7 @@ static int open_test_rows(struct job *job) {
                                  "the ingestor recorded %lld test rows, here are %lld", (long long)test->n_rows,
                                  (long long)arrow_file_n_rows(job->file));
         job->n_tables = arrow_file_n_batches(job->file);
-        job->tables = calloc(job->n_tables + 1, sizeof(*job->tables));
-        if (!job->tables)
-                return error_origin(-ENOMEM, "reading the test rows");
-        for (size_t i = 0; i < job->n_tables; i++) {
-                r = arrow_file_batch(job->file, i, &job->tables[i], &work->fault);
-                if (r)
-                        return error_trace(r);
-        }
-        return 0;
+        return error_trace(arrow_file_batches(job->file, &job->tables, &work->fault));
 }
 
 static int store_golden(struct job *job, struct blob *ret_blob) {

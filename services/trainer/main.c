@@ -58,24 +58,14 @@ static void matrix_finish(struct matrix *matrix) {
 
 static int matrix_open(struct stage_work *work, const char *sha256, struct matrix *matrix) {
         char path[STORE_PATH_BYTES];
-        size_t n_batches;
         int r;
 
         r = stage_fetch_blob(work, sha256, "the train matrix", path);
         if (!r)
                 r = arrow_file_open(path, &matrix->file, &work->fault);
-        if (r)
-                return error_trace(r);
-        n_batches = arrow_file_n_batches(matrix->file);
-        matrix->tables = calloc(n_batches + 1, sizeof(*matrix->tables));
-        if (!matrix->tables)
-                return error_origin(-ENOMEM, "reading the train matrix");
-        for (size_t b = 0; b < n_batches; b++) {
-                r = arrow_file_batch(matrix->file, b, &matrix->tables[b], &work->fault);
-                if (r)
-                        return error_trace(r);
-        }
-        return 0;
+        if (!r)
+                r = arrow_file_batches(matrix->file, &matrix->tables, &work->fault);
+        return error_trace(r);
 }
 
 static int on_round(void *context, int64_t n_done, int64_t n_rounds) {

@@ -66,24 +66,14 @@ static int on_rows(void *context, int64_t n_done, int64_t n_rows) {
 static int open_rows(struct job *job, const char *sha256) {
         struct stage_work *work = job->work;
         char path[STORE_PATH_BYTES];
-        size_t n_batches;
         int r;
 
         r = stage_fetch_blob(work, sha256, "the train rows", path);
         if (!r)
                 r = arrow_file_open(path, &job->file, &work->fault);
-        if (r)
-                return error_trace(r);
-        n_batches = arrow_file_n_batches(job->file);
-        job->tables = calloc(n_batches + 1, sizeof(*job->tables));
-        if (!job->tables)
-                return error_origin(-ENOMEM, "reading the train rows");
-        for (size_t b = 0; b < n_batches; b++) {
-                r = arrow_file_batch(job->file, b, &job->tables[b], &work->fault);
-                if (r)
-                        return error_trace(r);
-        }
-        return 0;
+        if (!r)
+                r = arrow_file_batches(job->file, &job->tables, &work->fault);
+        return error_trace(r);
 }
 
 static int store_transform(struct stage_work *work, const struct buffer *json, struct blob *ret_blob) {

@@ -91,24 +91,14 @@ static int fetch_part(void *context, size_t part, int worker _unused_) {
 }
 
 static int open_part(struct stage_work *work, struct part *part) {
-        size_t n_batches;
         int r;
 
         r = stage_store_result(work, part->result, part->what);
         if (!r)
                 r = arrow_file_open(part->path, &part->file, &work->fault);
-        if (r)
-                return error_trace(r);
-        n_batches = arrow_file_n_batches(part->file);
-        part->tables = calloc(n_batches + 1, sizeof(*part->tables));
-        if (!part->tables)
-                return error_origin(-ENOMEM, "reading %s", part->what);
-        for (size_t i = 0; i < n_batches; i++) {
-                r = arrow_file_batch(part->file, i, &part->tables[i], &work->fault);
-                if (r)
-                        return error_trace(r);
-        }
-        return 0;
+        if (!r)
+                r = arrow_file_batches(part->file, &part->tables, &work->fault);
+        return error_trace(r);
 }
 
 static int open_all(struct job *job) {
