@@ -92,7 +92,10 @@ int reference_read(struct store *registry_store, const struct order *order, stru
                 r = judge(registry_fetch_file(&registry, &manifest, BASELINE_NAME, path), order, BASELINE_NAME, fault);
                 if (!r)
                         r = file_map(path, &map);
-                if (!r && baseline_parse((const char *)map.data, map.n_bytes, fault, &baseline))
+                if (r)
+                        return error_trace(r);
+                r = baseline_parse((const char *)map.data, map.n_bytes, fault, &baseline);
+                if (r == FAULT_E_INPUT)
                         r = judge(REGISTRY_E_CORRUPT, order, BASELINE_NAME, fault);
                 if (r)
                         return error_trace(r);
