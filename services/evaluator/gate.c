@@ -106,8 +106,12 @@ static void check_candidate(const struct gate_input *input, struct gate_result *
         struct fraction f1 = f1_of(&input->candidate), zero = { 0, 1 };
 
         if (n_positives < parameters->min_test_positives)
-                add_reason(result, "INSUFFICIENT_DATA", "the test rows hold %lld positives, %lld are needed to decide",
-                           (long long)n_positives, (long long)parameters->min_test_positives);
+                add_reason(
+                        result, "INSUFFICIENT_DATA",
+                        "the test rows hold %lld positives, %lld are needed to decide; give more rows, or set "
+                        "evaluate.min_test_positives lower, in pipeline.yaml or for one run with `convoy train --set "
+                        "evaluate.min_test_positives=N`",
+                        (long long)n_positives, (long long)parameters->min_test_positives);
         if (compare_difference(f1, zero, parameters->min_score) < 0)
                 add_reason(result, "F1_BELOW_MINIMUM", "F1 %.6f is below the minimum score %g", fraction_value(f1),
                            parameters->min_score);

@@ -154,6 +154,9 @@ static void test_positives_needed(void **state) {
                         assert_string_equal(result.reasons[0].code, "INSUFFICIENT_DATA");
                         assert_string_equal(result.reasons[1].code, "F1_BELOW_MINIMUM");
                 }
+                /* what to do stands beside it, for data that will never hold more */
+                if (rows[i].n_positives < parameters.min_test_positives)
+                        assert_non_null(strstr(result.reasons[0].message, "--set evaluate.min_test_positives=N"));
         }
 }
 
