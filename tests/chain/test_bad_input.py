@@ -64,7 +64,7 @@ CASES = {
                        "LABEL_ONE_CLASS", 0, "Response"),
     "a column that is not there": (HEADER.replace(",Vintage", "") + "".join(
         row(number).replace(",217,", ",") for number in range(1, 301)), "validator",
-        "FEATURE_TYPE_NOT_PRESENT", 0, "Vintage"),
+        "SCHEMA_MISSING_COLUMN", 0, "Vintage"),
 }
 
 
