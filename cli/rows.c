@@ -147,6 +147,9 @@ static int add_text(struct rows *rows, const struct table *batch, struct fault *
 int rows_add(struct rows *rows, const struct table *batch, struct fault *fault) {
         int r;
 
+        /* the last batch of a source has no rows, and no columns either */
+        if (rows->is_begun && !batch->n_rows)
+                return 0;
         if (rows->format == ROWS_ARROW) {
                 r = rows->arrow ? 0 : arrow_writer_create(rows->fd, batch, NULL, 0, &rows->arrow);
                 if (!r)

@@ -26,7 +26,8 @@ struct rows;
 int rows_create(const char *path, enum rows_format format, const struct schema *schema, struct rows **ret_rows,
                 struct fault *fault);
 
-/* Appends a batch; all have the columns of the first, which may be without rows. */
+/* Appends a batch; all have the columns of the first, which may be without rows. A later one without rows, such as that
+ * which ends a source, adds nothing. */
 int rows_add(struct rows *rows, const struct table *batch, struct fault *fault);
 
 /* Makes the file appear. Only destroy may follow; without this call it removes what was written. */
