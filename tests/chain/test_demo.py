@@ -1,7 +1,9 @@
 """script/demo from the first line to the last, on the release build that it makes itself."""
 
+import fcntl
 import json
 import os
+import pathlib
 import pty
 import re
 import signal
@@ -39,6 +41,9 @@ def test_wrong_usage_is_told(environment):
     assert "--rows wants a value" in demo(environment, "--rows", want=2)
     assert "unknown argument --row" in demo(environment, "--row", "5", want=2)
     assert "usage: script/demo" in demo(environment, "--help")
+    for port in ("none", "0", "65536"):
+        words = demo(environment | {"CONVOY_PORT": port}, want=2)
+        assert words == f'demo: CONVOY_PORT wants a number from 1 to 65535, got "{port}"\n'
 
 
 @pytest.mark.once
@@ -72,7 +77,11 @@ def test_a_file_is_meant_from_where_the_caller_stands(environment, tmp_path):
 @pytest.mark.once
 def test_too_few_rows_are_explained(environment):
     words = demo(environment, "--once", "--rows", 1000, want=1)
-    assert "INSUFFICIENT_DATA" in words and "no model was accepted so far" in words
+    assert "INSUFFICIENT_DATA" in words and "nothing can predict yet" in words
+    assert "--set evaluate.min_test_positives=" in words and "the last lines of" not in words
+    words = demo(environment, "--once", "--rows", 1000, "--set", "evaluate.min_test_positives=1", "--set",
+                 "evaluate.min_score=0")
+    assert json.loads(words.splitlines()[-1])["version"] == 1
     assert is_port_free(environment)
 
 
@@ -83,6 +92,20 @@ def test_a_taken_port_is_named(environment):
         taken.listen()
         words = demo(environment, "--once", want=1)
     assert "something answers at" in words
+
+
+@pytest.mark.once
+def test_a_second_demo_leaves_the_log_of_the_first(environment):
+    home = pathlib.Path(environment["CONVOY_HOME"])
+    home.mkdir()
+    (home / "demo.log").write_text("the line is ready at another's\n")
+    (home / "run").mkdir()
+    with (home / "run" / "line.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        words = demo(environment, "--once", want=1)
+    assert "the line did not start" in words and "grep" not in words
+    assert (home / "demo.log").read_text() == "the line is ready at another's\n"
+    assert [path.name for path in home.glob("demo.log*")] == ["demo.log"]
 
 
 @pytest.mark.once
