@@ -46,6 +46,21 @@ def test_wrong_usage_is_told(environment):
         assert words == f'demo: CONVOY_PORT wants a number from 1 to 65535, got "{port}"\n'
 
 
+def test_the_other_scripts_do_nothing_for_wrong_usage():
+    wrong = {"build": ["--alll"], "test": ["--unit"], "check": ["--tidy"], "bench": ["line", "--run", "3"],
+             "bootstrap": ["--hlep"]}
+    for name, arguments in wrong.items():
+        def script(*arguments):
+            return subprocess.run([ROOT / "script" / name, *arguments], capture_output=True, text=True,
+                                  stdin=subprocess.DEVNULL, timeout=20)
+        help_ = script("--help")
+        assert help_.returncode == 0 and f"usage: script/{name}" in help_.stdout and not help_.stderr
+        done = script(*arguments)
+        assert done.returncode == 2 and not done.stdout
+        assert done.stderr == f"{name}: unknown argument {arguments[-1 if name != 'bench' else 1]}; " \
+            f"script/{name} --help shows the usage\n"
+
+
 @pytest.mark.once
 def test_from_nothing_to_a_prediction_and_again(environment):
     words = demo(environment, "--once", "--rows", 20000)
