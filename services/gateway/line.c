@@ -34,6 +34,7 @@ struct line {
         _Atomic bool is_stopping, has_failed;
         bool must_resume; /* an end could not be recorded, or what follows from one not be done */
         int64_t rest_ms;  /* monotonic, until when the inbox is left alone, since the spool could not be written */
+        int64_t begin_ms; /* monotonic, until when no run is begun, since one could not be */
 
         pthread_mutex_t lock; /* of the two below */
         struct line_stage stages[STAGE_N_WORKERS];
@@ -304,6 +305,14 @@ static void update_counts(struct line *line) {
         pthread_mutex_unlock(&line->lock);
 }
 
+/* Each heartbeat makes a turn, and a store that is away is not asked that often. */
+static void begin_run(struct line *line) {
+        if (line->begin_ms > clock_monotonic_ms() || !runs_begin(line->runs))
+                return;
+        log_warn("the next run cannot be begun now, retrying in %d ms", WAIT_MS);
+        line->begin_ms = clock_monotonic_ms() + WAIT_MS;
+}
+
 static int turn(struct line *line) {
         size_t n_accepted;
         bool has_mail;
@@ -317,8 +326,7 @@ static int turn(struct line *line) {
         if (r)
                 return error_trace(r);
         watchers_tell_progress(&line->watchers, line->runs);
-        if (runs_begin(line->runs))
-                log_warn("the next run cannot be begun now, retrying in %d ms", WAIT_MS);
+        begin_run(line);
         return 0;
 }
 
