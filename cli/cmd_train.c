@@ -27,7 +27,9 @@ static const struct option_table TABLE = {
         .summary = "Starts a run and follows it to its end",
         .rows = OPTIONS,
         .n_rows = N_ELEMENTS(OPTIONS),
-        .sections = "Exit codes: 0 the run succeeded, accepted or not; 1 it failed or was canceled.\n",
+        .sections =
+                "Exit codes: 0 the run succeeded, accepted or not; 1 it failed or was canceled, 130 Ctrl-C: the run\n"
+                "goes on.\n",
 };
 
 /* {"parameters":{…}}, or nothing. */

@@ -2,6 +2,7 @@
 
 #include "cli/follow.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum {
         GATEWAY_PATIENCE_MS = 60000,
         ASK_TIMEOUT_MS = 10000,
         PATH_BYTES = 256,
+        FAREWELL_BYTES = 256,
         COLUMNS_USUAL = 80,
 };
 
@@ -33,6 +35,27 @@ struct follow {
         int64_t gone_ms;     /* since when the gateway does not answer; 0: it does */
         bool is_told_gone;
 };
+
+/* what Ctrl-C answers; made beforehand, since little may be called from a handler */
+static char farewell[FAREWELL_BYTES];
+
+static void on_interrupt(int number) {
+        ssize_t n = write(STDERR_FILENO, farewell, strlen(farewell));
+
+        (void)number;
+        (void)n;
+        _exit(FOLLOW_EXIT_INTERRUPTED);
+}
+
+/* Whoever started us with SIGINT ignored wants it so. */
+static void heed_interrupt(const char *run) {
+        struct sigaction action = { .sa_handler = on_interrupt }, former;
+
+        snprintf(farewell, sizeof(farewell),
+                 "\nconvoy: the run goes on; `convoy runs %.64s` shows it, `convoy cancel %.64s` ends it\n", run, run);
+        if (!sigaction(SIGINT, NULL, &former) && former.sa_handler != SIG_IGN)
+                sigaction(SIGINT, &action, NULL);
+}
 
 static void follow_finish(struct follow *follow) {
         buffer_finish(&follow->drawn);
@@ -126,6 +149,7 @@ int follow_run(struct client *client, const char *run, enum follow_style style, 
         int r, exit_code;
 
         snprintf(path, sizeof(path), "/runs/%.64s", run);
+        heed_interrupt(run);
         for (;;) {
                 r = client_ask(client, &request, &response);
                 if (client_is_well(r, &response)) {

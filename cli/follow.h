@@ -21,8 +21,11 @@ enum follow_style {
 /* Bars on a terminal, else lines; silent when the answer shall be JSON alone. */
 enum follow_style follow_style(bool is_json);
 
+/* The exit code of a watching that Ctrl-C ended; the run goes on. */
+#define FOLLOW_EXIT_INTERRUPTED 130
+
 /* Returns the exit code of the watching, 0 when the run's end was seen; then ret_run is the JSON of the ended run, and
- * the caller's. */
+ * the caller's. From here on Ctrl-C says how to see or end the run, and ends the process. */
 int follow_run(struct client *client, const char *run, enum follow_style style, struct json **ret_run);
 
 /* Prints the end of a run, as JSON or in words. The exit code: 0 when it succeeded, and was accepted where that is

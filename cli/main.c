@@ -14,8 +14,8 @@
  * CONVOY_PIPELINE: as for the daemons; CONVOY_BIN: folder of the daemons when they are not beside this program
  *
  * DIAGNOSTICS
- *      Exit codes 0 done, 1 failed, 2 misconfigured. Answers go to standard output, sentences about trouble to standard
- *      error.
+ *      Exit codes 0 done, 1 failed, 2 misconfigured, 130 Ctrl-C while following a run. Answers go to standard output,
+ * sentences about trouble to standard error.
  */
 
 #include <errno.h>

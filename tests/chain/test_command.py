@@ -133,6 +133,24 @@ def test_a_run_can_be_canceled_and_begun_again(up, run):
     assert up.json("runs", ids[1])["attempt"] == 2
 
 
+def test_ctrl_c_leaves_the_run_going(up, run):
+    process = subprocess.Popen(
+        [program("convoy"), "train", "--set=train.num_boost_round=100000", "--set=train.early_stopping_rounds=0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=up.environment, cwd=up.folder)
+    for line in process.stdout:
+        # it follows
+        if line.startswith("ingestor "):
+            break
+    process.send_signal(signal.SIGINT)
+    words = process.communicate(timeout=PATIENCE_S)[1]
+    assert process.returncode == 130
+    going = re.search(r"the run goes on; `convoy runs (\S+)` shows it, `convoy cancel (\S+)` ends it\n", words)
+    assert going[1] == going[2]
+    assert up.json("runs", going[1])["state"] in ("QUEUED", "RUNNING")
+    up.convoy("cancel", going[1])
+    until(lambda: up.json("runs", going[1])["state"] == "CANCELED", "the run is canceled")
+
+
 @pytest.mark.parametrize("form", ["csv", "ndjson", "arrow"])
 def test_score_gives_the_bytes_of_http(up, run, rows, form):
     objects = [json.loads(line) for line in (rows / "rows.ndjson").read_text().splitlines()]
