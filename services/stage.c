@@ -97,10 +97,17 @@ static int open_home(struct process *process, struct fault *fault) {
                 r = daemon_lock(stage_name(service->stage), &process->lock_fd, fault);
         if (!r)
                 r = file_make_folders(SPOOL_FOLDER);
-        if (!r)
-                r = store_open(process->pipeline.store_uri, &process->store, fault);
-        if (!r && service->uses_registry)
+        if (r)
+                return error_trace(r);
+        r = store_open(process->pipeline.store_uri, &process->store, fault);
+        if (r) {
+                fault_in(fault, "store.uri", -1);
+                return error_trace(r);
+        }
+        if (service->uses_registry)
                 r = store_open(process->pipeline.registry_uri, &process->registry_store, fault);
+        if (r)
+                fault_in(fault, "registry", -1);
         return error_trace(r);
 }
 

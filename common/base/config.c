@@ -129,7 +129,7 @@ static int expand_node(struct loader *loader, struct config_node *node, const st
         r = expand_text(node->written, CONFIG_BYTES_MAX, &expanded, name);
         if (r < 0)
                 return error_trace(r);
-        if (node->key)
+        if (r && node->key)
                 fault_in(loader->fault, node->key, -1);
         if (r == EXPAND_E_UNSET)
                 return refuse(loader, mark, "CONFIG_UNSET_VARIABLE",

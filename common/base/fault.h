@@ -5,7 +5,8 @@
  *
  * Why an input was refused: a stable code for programs, the place, and a sentence for a person that names the value
  * at fault and, where there is one, the fix. A function that reads outside input returns FAULT_E_INPUT and fills the
- * caller's fault; a negative errno stays what it is everywhere else, a failure of the machine.
+ * caller's fault; a negative errno stays what it is everywhere else, a failure of the machine. A function that succeeds
+ * leaves the fault as it was, place included: what fails next would show it.
  */
 
 #include <stdint.h>

@@ -215,13 +215,12 @@ static int read_batches(struct arrow_file *file, struct fault *fault) {
         return 0;
 }
 
-int arrow_file_open(const char *path, struct arrow_file **ret_file, struct fault *fault) {
+static int open_file(const char *path, struct arrow_file **ret_file, struct fault *fault) {
         _cleanup_(arrow_file_close_pointer) struct arrow_file *file = calloc(1, sizeof(*file));
         int r;
 
         if (!file || !(file->path = strdup(path)))
                 return error_origin(-ENOMEM, "opening %s", path);
-        fault_at(fault, path, 0, 0);
         r = file_map(path, &file->map);
         if (r == -ENOENT)
                 return fault_set(fault, "FILE_NOT_FOUND", "there is no file %s", path);
@@ -240,6 +239,14 @@ int arrow_file_open(const char *path, struct arrow_file **ret_file, struct fault
                 return error_trace(r);
         *ret_file = steal(file);
         return 0;
+}
+
+int arrow_file_open(const char *path, struct arrow_file **ret_file, struct fault *fault) {
+        int r = open_file(path, ret_file, fault);
+
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, path, 0, 0);
+        return error_trace(r);
 }
 
 struct table arrow_file_shape(const struct arrow_file *file) {

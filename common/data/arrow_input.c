@@ -199,13 +199,12 @@ static int read_schema(struct arrow_input *input, struct fault *fault) {
         return arrow_schema_read(&message->header, message->version, &input->schema, fault);
 }
 
-int arrow_input_open(const char *path, struct arrow_input **ret_input, struct fault *fault) {
+static int open_input(const char *path, struct arrow_input **ret_input, struct fault *fault) {
         _cleanup_(arrow_input_close_pointer) struct arrow_input *input = calloc(1, sizeof(*input));
         int r;
 
         if (!input || !(input->path = strdup(path)))
                 return error_origin(-ENOMEM, "opening %s", path);
-        fault_at(fault, path, 0, 0);
         r = file_map(path, &input->map);
         if (r == -ENOENT)
                 return fault_set(fault, "FILE_NOT_FOUND", "there is no file %s", path);
@@ -224,6 +223,14 @@ int arrow_input_open(const char *path, struct arrow_input **ret_input, struct fa
                 return error_trace(r);
         *ret_input = steal(input);
         return 0;
+}
+
+int arrow_input_open(const char *path, struct arrow_input **ret_input, struct fault *fault) {
+        int r = open_input(path, ret_input, fault);
+
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, path, 0, 0);
+        return error_trace(r);
 }
 
 size_t arrow_input_n_columns(const struct arrow_input *input) {

@@ -91,6 +91,13 @@ static int compare_names(const struct bundle *bundle, struct fault *fault) {
         return 0;
 }
 
+/* A fault's line is kept: whoever read the file has told it. */
+static int name_file(const char *name, int r, struct fault *fault) {
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, name, fault->line, fault->position);
+        return error_trace(r);
+}
+
 int bundle_load(const struct bundle_parts *parts, struct bundle *ret_bundle, struct fault *fault) {
         _cleanup_(bundle_finish) struct bundle bundle = BUNDLE_NULL;
         int r;
@@ -98,21 +105,17 @@ int bundle_load(const struct bundle_parts *parts, struct bundle *ret_bundle, str
         r = schema_parse(BUNDLE_SCHEMA, parts->schema.data, parts->schema.n_bytes, fault, &bundle.schema);
         if (r)
                 return error_trace(r);
-        fault_at(fault, BUNDLE_TRANSFORM, 0, 0);
         r = features_load(bundle.schema, parts->transform.data, parts->transform.n_bytes, &bundle.features, fault);
         if (r)
-                return error_trace(r);
-        fault_at(fault, BUNDLE_THRESHOLD, 0, 0);
+                return name_file(BUNDLE_TRANSFORM, r, fault);
         r = bundle_load_threshold(parts->threshold.data, parts->threshold.n_bytes, &bundle.threshold, fault);
         if (r)
-                return error_trace(r);
-        fault_at(fault, BUNDLE_MODEL, 0, 0);
+                return name_file(BUNDLE_THRESHOLD, r, fault);
         r = forest_create(parts->model.data, parts->model.n_bytes, &bundle.forest, fault);
         if (!r)
                 r = compare_names(&bundle, fault);
         if (r)
-                return error_trace(r);
-        fault_at(fault, "", 0, 0);
+                return name_file(BUNDLE_MODEL, r, fault);
         *ret_bundle = bundle;
         bundle = (struct bundle)BUNDLE_NULL;
         return 0;

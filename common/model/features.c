@@ -234,15 +234,15 @@ int features_apply(const struct features *features, const struct table *table, f
                 const struct feature *feature = &features->features[i];
                 const struct column *column = table_find(table, feature->column->name);
 
-                fault_in(fault, feature->column->name, -1);
-                if (!column)
+                if (!column) {
+                        fault_in(fault, feature->column->name, -1);
                         return fault_set(fault, anomaly_name(ANOMALY_SCHEMA_MISSING_COLUMN),
                                          "the column is not in the data");
+                }
                 r = apply_column(feature, column, table->n_rows, ret_matrix + feature->first_output * distance,
                                  distance, fault);
                 if (r)
                         return r;
         }
-        fault_in(fault, "", -1);
         return 0;
 }

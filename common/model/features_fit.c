@@ -82,18 +82,20 @@ static void fit_one(struct feature *feature, enum features_scaling scaling, cons
 }
 
 static int find_choice(struct features *features, const char *name, struct feature **ret_feature, struct fault *fault) {
-        fault_in(fault, name, -1);
         for (size_t i = 0; i < features->n_features; i++) {
                 struct feature *feature = &features->features[i];
 
                 if (strcmp(feature->column->name, name))
                         continue;
-                if (!features_is_number(feature->column))
+                if (!features_is_number(feature->column)) {
+                        fault_in(fault, name, -1);
                         return fault_set(fault, "TRANSFORM_NOT_A_NUMBER",
                                          "only int and float columns that pass unencoded can be scaled");
+                }
                 *ret_feature = feature;
                 return 0;
         }
+        fault_in(fault, name, -1);
         return fault_set(fault, "TRANSFORM_UNKNOWN_COLUMN", "the schema has no feature of that name");
 }
 
@@ -116,11 +118,12 @@ int features_fit(const struct schema *schema, const struct features_choice *choi
                 if (choices[i].scaling == FEATURES_SCALING_PASSTHROUGH)
                         continue;
                 r = check_tables(feature, tables, n_tables, fault);
-                if (r)
+                if (r) {
+                        fault_in(fault, choices[i].column, -1);
                         return r;
+                }
                 fit_one(feature, choices[i].scaling, tables, n_tables);
         }
-        fault_in(fault, "", -1);
         *ret_features = steal(features);
         return 0;
 }

@@ -128,13 +128,13 @@ static int project(const struct schema *schema, const struct table *table, const
 
                 if (column->role != SCHEMA_ROLE_FEATURE)
                         continue;
-                fault_in(fault, column->name, -1);
-                if (!cells || (like && cells->type != like->columns[n].type))
+                if (!cells || (like && cells->type != like->columns[n].type)) {
+                        fault_in(fault, column->name, -1);
                         return fault_set(fault, anomaly_name(ANOMALY_SCHEMA_MISSING_COLUMN),
                                          "the column is not in all of the data");
+                }
                 ret_columns[n++] = *cells;
         }
-        fault_in(fault, "", -1);
         *ret_table = (struct table){ table->n_rows, n, ret_columns };
         return 0;
 }
@@ -270,7 +270,7 @@ static int replay(const struct bundle *bundle, const struct table *rows, const f
         return error_trace(r);
 }
 
-int golden_verify(const struct bundle *bundle, const char *path, struct fault *fault) {
+static int verify(const struct bundle *bundle, const char *path, struct fault *fault) {
         _cleanup_(arrow_file_close_pointer) struct arrow_file *file = NULL;
         const struct column *margins;
         struct table table;
@@ -279,7 +279,6 @@ int golden_verify(const struct bundle *bundle, const char *path, struct fault *f
         r = arrow_file_open(path, &file, fault);
         if (r)
                 return error_trace(r);
-        fault_at(fault, GOLDEN_FILE, 0, 0);
         if (arrow_file_n_batches(file) != 1 || arrow_file_n_rows(file) > GOLDEN_ROWS_MOST)
                 return fault_set(fault, "GOLDEN_MALFORMED", "the file holds %lld rows in %zu batches",
                                  (long long)arrow_file_n_rows(file), arrow_file_n_batches(file));
@@ -290,8 +289,13 @@ int golden_verify(const struct bundle *bundle, const char *path, struct fault *f
         if (!margins || strcmp(margins->name, GOLDEN_MARGIN) || margins->type != COLUMN_FLOAT32 || margins->validity)
                 return fault_set(fault, "GOLDEN_MALFORMED", "the last column is not the float32 \"" GOLDEN_MARGIN "\"");
         table.n_columns--;
-        r = replay(bundle, &table, margins->float32, fault);
-        if (!r)
-                fault_at(fault, "", 0, 0);
+        return error_trace(replay(bundle, &table, margins->float32, fault));
+}
+
+int golden_verify(const struct bundle *bundle, const char *path, struct fault *fault) {
+        int r = verify(bundle, path, fault);
+
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, GOLDEN_FILE, 0, 0);
         return error_trace(r);
 }

@@ -41,7 +41,8 @@ int labels_read(const struct schema *schema, const struct table *table, uint8_t 
         const struct column *column = table_find(table, label->name);
         int r;
 
-        fault_in(fault, label->name, -1);
+        if (label->n_values != 2 || !column)
+                fault_in(fault, label->name, -1);
         if (label->n_values != 2)
                 return fault_set(fault, "LABEL_NOT_BINARY", "the label has %zu values; two are wanted",
                                  label->n_values);
@@ -52,6 +53,5 @@ int labels_read(const struct schema *schema, const struct table *table, uint8_t 
                 if (r)
                         return r;
         }
-        fault_in(fault, "", -1);
         return 0;
 }

@@ -54,13 +54,11 @@ static int unknown_key(const char *key, size_t n_bytes, struct fault *fault) {
         return fault_set(fault, "SOURCE_URI_INVALID", "%s", sentence);
 }
 
-int source_generate_parse(const char *uri, struct source_generate_request *ret_request, struct fault *fault) {
+static int parse_pairs(const char *at, struct source_generate_request *ret_request, struct fault *fault) {
         struct source_generate_request request = { ROWS_DEFAULT, SEED_DEFAULT };
         bool has_rows = false, has_seed = false;
-        const char *at = uri + strlen(SOURCE_GENERATE_SCHEME);
         int r;
 
-        fault_at(fault, uri, 0, 0);
         while (*at) {
                 size_t n_pair = strcspn(at, ","), n_key = strcspn(at, "=,");
                 const char *value = at + n_key + 1;
@@ -84,6 +82,15 @@ int source_generate_parse(const char *uri, struct source_generate_request *ret_r
         }
         *ret_request = request;
         return 0;
+}
+
+int source_generate_parse(const char *uri, struct source_generate_request *ret_request, struct fault *fault) {
+        int r;
+
+        r = parse_pairs(uri + strlen(SOURCE_GENERATE_SCHEME), ret_request, fault);
+        if (r)
+                fault_at(fault, uri, 0, 0);
+        return r;
 }
 
 static void source_generate_destroy(struct source *super) {

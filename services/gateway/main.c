@@ -117,11 +117,13 @@ static int load(struct process *process, struct fault *fault) {
                 snprintf(serve->listen, sizeof(serve->listen), "%s", options_text(process->options, "listen"));
         if (token)
                 return error_trace(router_set_token(&gateway->router, token));
-        if (!is_loopback(serve->listen))
+        if (!is_loopback(serve->listen)) {
+                fault_in(fault, options_is_given(process->options, "listen") ? "--listen" : "serve.listen", -1);
                 return fault_set(fault, "TOKEN_MISSING",
                                  "listening on %s without CONVOY_TOKEN would let anyone start runs; set it, or listen "
                                  "on 127.0.0.1",
                                  serve->listen);
+        }
         return 0;
 }
 
@@ -131,8 +133,13 @@ static int open_stores(struct process *process, struct fault *fault) {
         int r;
 
         r = store_open(pipeline->store_uri, &process->store, fault);
-        if (!r)
-                r = store_open(pipeline->registry_uri, &process->registry_store, fault);
+        if (r) {
+                fault_in(fault, "store.uri", -1);
+                return error_trace(r);
+        }
+        r = store_open(pipeline->registry_uri, &process->registry_store, fault);
+        if (r)
+                fault_in(fault, "registry", -1);
         if (!r)
                 r = registry_init(&process->registry, process->registry_store, pipeline->parameters.name);
         if (!r)
@@ -241,8 +248,6 @@ static int run(struct process *process, struct fault *fault) {
         int r;
 
         r = load(process, fault);
-        if (!r)
-                *fault = (struct fault)FAULT_NULL;
         if (r || options_flag(process->options, "check"))
                 return r;
         r = daemon_open_signals(&process->signal_fd);

@@ -73,8 +73,12 @@ static int work(struct stage_work *work) {
 }
 
 static int check(const struct pipeline *pipeline, const struct options *options _unused_, struct fault *fault) {
-        fault_in(fault, "source.uri", -1);
-        return error_trace(source_check(pipeline->source.uri, fault));
+        int r;
+
+        r = source_check(pipeline->source.uri, fault);
+        if (r)
+                fault_in(fault, "source.uri", -1);
+        return error_trace(r);
 }
 
 static const struct stage_service SERVICE = {

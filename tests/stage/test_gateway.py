@@ -367,7 +367,7 @@ def test_no_other_address_without_a_token():
     with Gateway() as gateway:
         gateway.stop()
         done = gateway.run("--listen", "0.0.0.0")
-        assert done.returncode == 2 and "CONVOY_TOKEN" in done.stderr
+        assert done.returncode == 2 and "code=TOKEN_MISSING --listen: " in done.stderr and "CONVOY_TOKEN" in done.stderr
         assert gateway.run("--listen", "0.0.0.0", CONVOY_TOKEN="").returncode == 2
         assert gateway.run("--listen", "0.0.0.0", "--check", CONVOY_TOKEN="x").returncode == 0
         assert gateway.run("--listen", "::1", "--check").returncode == 0
@@ -434,6 +434,12 @@ def test_misconfigured(gateway):
     assert done.returncode == 2 and "PORT_TAKEN" in done.stderr
     done = gateway.run("--listen", "localhost:1")
     assert done.returncode == 2
+    good = (gateway.pipeline / "pipeline.yaml").read_text()
+    for key, more in {"store.uri": "store: {uri: 's4://x'}\n", "registry": "registry: {bucket: b}\n",
+                      "serve.listen": "serve: {listen: 0.0.0.0}\n"}.items():
+        (gateway.pipeline / "pipeline.yaml").write_text(good + more)
+        done = gateway.run("--home", gateway.folder / "other")
+        assert done.returncode == 2 and f" {key}: " in done.stderr, done.stderr
     (gateway.pipeline / "pipeline.yaml").write_text("name: toys\nschema: schema.yaml\nserv: {}\n")
     done = gateway.run()
     assert done.returncode == 2 and "pipeline.yaml" in done.stderr and "serv" in done.stderr

@@ -21,20 +21,21 @@ static int parse(const char *text, enum config_mode mode, struct fault *fault, s
         return config_parse("test.yaml", text, strlen(text), mode, fault, ret_config);
 }
 
-static struct config *must_parse(const char *text, enum config_mode mode) {
-        struct fault fault = FAULT_NULL;
-        struct config *config = NULL;
-
-        assert_int_equal(parse(text, mode, &fault, &config), 0);
-        return config;
-}
-
 /* The whole complaint about root, which must be one. */
 static void assert_complaint(const struct fault *fault, const char *code, const char *want) {
         char text[2048];
 
         assert_string_equal(fault->code, code);
         assert_string_equal(fault_format(fault, text, sizeof(text)), want);
+}
+
+static struct config *must_parse(const char *text, enum config_mode mode) {
+        struct fault fault = FAULT_NULL;
+        struct config *config = NULL;
+
+        assert_int_equal(parse(text, mode, &fault, &config), 0);
+        assert_complaint(&fault, "", "");
+        return config;
 }
 
 static void nodes_know_their_place_and_order(void **state) {
@@ -156,6 +157,7 @@ static void getters_give_values_and_defaults(void **state) {
         assert_int_equal(config_count(node), 1);
         assert_int_equal(config_get_map(root, "m", true, &fault, &node), 0);
         assert_int_equal(config_get_map(root, "x", false, &fault, &node), 0);
+        assert_complaint(&fault, "", "");
         assert_null(node);
 }
 

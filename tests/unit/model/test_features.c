@@ -48,7 +48,9 @@ static struct features *fit(const struct fixture *fixture, const struct features
         struct features *features = NULL;
         struct fault fault = FAULT_NULL;
 
+        fault_in(&fault, "as it was", 3);
         assert_int_equal(features_fit(fixture->schema, choices, n_choices, &fixture->table, 1, &features, &fault), 0);
+        assert_string_equal(fault.column, "as it was");
         return features;
 }
 
@@ -56,7 +58,10 @@ static float *apply(const struct features *features, const struct table *table, 
         float *matrix = calloc(features_n_outputs(features) * distance, sizeof(float));
         struct fault fault = FAULT_NULL;
 
+        fault_in(&fault, "as it was", 3);
         assert_int_equal(features_apply(features, table, matrix, distance, &fault), 0);
+        assert_string_equal(fault.column, "as it was");
+        assert_int_equal(fault.row, 3);
         return matrix;
 }
 

@@ -146,7 +146,11 @@ static void test_written_rows_replay(void **state) {
 
         path = write_golden(fixture, tables, 2, "golden.arrow", &summary);
         assert_int_equal(summary.n_rows, GOLDEN_ROWS_MOST);
+        fault_at(&fault, "as it was", 1, 1);
+        fault_in(&fault, "as it was", 3);
         assert_int_equal(golden_verify(&fixture->bundle, path, &fault), 0);
+        assert_string_equal(fault.file, "as it was");
+        assert_string_equal(fault.column, "as it was");
         assert_int_equal(file_read(path, 1 << 20, &first), 0);
         path = write_golden(fixture, &fixture->table, 1, "again.arrow", &again);
         assert_int_equal(file_read(path, 1 << 20, &second), 0);

@@ -40,8 +40,10 @@ static void test_a_bool_is_its_number(void **state) {
         uint8_t labels[3];
 
         (void)state;
+        fault_in(&fault, "as it was", 3);
         assert_int_equal(read_them(HEAD "  - {name: y, role: label, type: bool}\n", texts, 3, false, labels, &fault),
                          0);
+        assert_string_equal(fault.column, "as it was");
         assert_memory_equal(labels, "\0\1\1", 3);
 }
 

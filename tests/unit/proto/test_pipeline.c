@@ -154,6 +154,7 @@ static void the_bundled_pipeline_is_good(void **state) {
         unsetenv("MODEL_PUSHER_S3_KEY");
         if (pipeline_load(SOURCE_ROOT "/pipelines/vehicle-insurance", &bundled, &fault))
                 fail_msg("%s", fault_format(&fault, text, sizeof(text)));
+        assert_string_equal(fault_format(&fault, text, sizeof(text)), "");
         parameters_init(&defaults, bundled.parameters.name);
         assert_memory_equal(&bundled.parameters, &defaults, sizeof(defaults));
         assert_string_equal(bundled.source.uri, "generate:rows=50000,seed=1");

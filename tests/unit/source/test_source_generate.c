@@ -198,6 +198,7 @@ static void test_an_address_is_checked_without_its_password(void **state) {
         (void)state;
         assert_int_equal(source_check("generate:rows=7,seed=2", &fault), 0);
         assert_int_equal(source_check("file:///nowhere/at-all.csv", &fault), 0);
+        assert_string_equal(fault.file, "");
         assert_int_equal(source_check("file://", &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "SOURCE_URI_INVALID");
         assert_int_equal(source_check("generate:rows=x", &fault), FAULT_E_INPUT);
