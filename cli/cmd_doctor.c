@@ -1,10 +1,12 @@
 /* convoy doctor: each part looked at, each trouble with what to do. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -264,6 +266,62 @@ static void check_stages(struct doctor *doctor, const struct json_value *ready) 
                      "models rollback` goes back to another");
 }
 
+/* False only when it is sure that no gateway runs in this home: each holds a lock there for life. */
+static bool may_run_here(const char *home) {
+        _cleanup_(close_descriptor) int fd = -1;
+        char path[PLACE_BYTES];
+
+        if ((size_t)snprintf(path, sizeof(path), "%s/run/gateway.lock", home) >= sizeof(path))
+                return true;
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return errno != ENOENT;
+        return flock(fd, LOCK_SH | LOCK_NB) != 0;
+}
+
+static bool is_this_machine(const char *url) {
+        static const char *const starts[] = { "http://127.", "http://localhost:", "http://localhost/", "http://[::1]" };
+
+        for (size_t i = 0; i < N_ELEMENTS(starts); i++)
+                if (!strncmp(url, starts[i], strlen(starts[i])))
+                        return true;
+        return false;
+}
+
+/* The gateway that answers need not be the one of this home and pipeline. True when it may be. */
+static bool check_identity(struct doctor *doctor, struct client *client) {
+        _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;
+        _cleanup_(json_destroy_pointer) struct json *json = NULL;
+        struct client_request request = { .method = "GET", .path = "/models", .timeout_ms = ASK_MS };
+        const char *home = options_text(doctor->options, "home"), *name = NULL;
+        const struct json_value *model = NULL;
+        struct json_array_iterator iterator;
+        struct fault ignored = FAULT_NULL;
+
+        if (!client_ask(client, &request, &response) && response.status == 200 &&
+            !json_parse(buffer_text(&response.body), response.body.n_bytes, &ignored, &json)) {
+                iterator = json_iterate_array(json_get(json_root(json), "models"));
+                json_next_element(&iterator, &model);
+                name = json_text(json_get(model, "name"));
+        }
+        if (doctor->pipeline && name && strcmp(name, doctor->pipeline->parameters.name) != 0) {
+                note(doctor, "gateway", WRONG,
+                     "what answers at %s serves %.64s, not %s; name its pipeline with --pipeline, or this one's "
+                     "gateway "
+                     "with --url or CONVOY_PORT",
+                     client_url(client), name, doctor->pipeline->parameters.name);
+                return false;
+        }
+        if (is_this_machine(client_url(client)) && !may_run_here(home)) {
+                note(doctor, "gateway", WRONG,
+                     "no gateway runs in %s, so what answers at %s has another home; name that with --home or "
+                     "CONVOY_HOME, or start this one's line at another port with `convoy up --port N`",
+                     home, client_url(client));
+                return false;
+        }
+        return true;
+}
+
 static void check_gateway(struct doctor *doctor) {
         _cleanup_(client_destroy_pointer) struct client *client = NULL;
         _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;
@@ -293,7 +351,8 @@ static void check_gateway(struct doctor *doctor) {
                      client_url(client), r ? ": " : "", r ? response.sentence : "");
                 return;
         }
-        note(doctor, "gateway", WELL, "answers at %s", client_url(client));
+        if (check_identity(doctor, client))
+                note(doctor, "gateway", WELL, "answers at %s", client_url(client));
         check_stages(doctor, json_root(json));
 }
 

@@ -10,7 +10,7 @@ import subprocess
 import pandas as pd
 import pytest
 import requests
-from line import PIPELINE, STAGES, Line, free_port, program, until
+from line import PIPELINE, STAGES, Line, copy_pipeline, free_port, program, until
 from pyarrow import feather
 
 from conftest import ALWAYS, EVALUATE, SOURCE, TRAIN
@@ -296,6 +296,13 @@ def test_doctor_says_what_to_do(up, run):
     assert re.search(r"^wrong +gateway .*`convoy up`", words, re.MULTILINE)
     words = up.convoy("doctor", "--pipeline", "/nowhere", want=1)
     assert re.search(r"^wrong +pipeline +/nowhere", words, re.MULTILINE)
+    # a gateway answers, yet it is not that of this home, or of this model
+    (up.folder / "empty-home").mkdir()
+    words = up.convoy("doctor", "--home", "empty-home", want=1)
+    assert re.search(r"^wrong +gateway +no gateway runs in empty-home", words, re.MULTILINE)
+    copy_pipeline(up.folder / "other-model", name="other")
+    words = up.convoy("doctor", "--pipeline", "other-model", want=1)
+    assert re.search(r"^wrong +gateway .* serves vehicle-insurance, not other;", words, re.MULTILINE)
     # the gateway's lock is held
     assert "another gateway" in up.convoy("doctor", "--rebuild", want=2)
 

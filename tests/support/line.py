@@ -79,7 +79,7 @@ def copy_pipeline(folder, **changes):
         text = path.read_text()
         if path.name == "pipeline.yaml":
             for key, value in changes.items():
-                text, n = re.subn(rf"^(\s+{key}:)[^#\n]*", rf"\1 {value} ", text, flags=re.MULTILINE)
+                text, n = re.subn(rf"^(\s*{key}:)[^#\n]*", rf"\1 {value} ", text, flags=re.MULTILINE)
                 assert n == 1, f"{n} lines of pipeline.yaml set {key}"
         (folder / path.name).write_text(text)
     return folder
