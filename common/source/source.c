@@ -10,6 +10,9 @@
 
 enum { SCHEME_BYTES_SHOWN = 32 };
 
+/* mongodb:// and mongodb+srv:// */
+static const char MONGODB[] = "mongodb";
+
 static int check_file(const char *uri, struct fault *fault) {
         if (uri[strlen(SOURCE_FILE_SCHEME)])
                 return 0;
@@ -46,6 +49,11 @@ static int find_scheme(const char *uri, const struct scheme **ret_scheme, struct
                 strncat(known, schemes[i].name, sizeof(known) - strlen(known) - 1);
         }
         fault_at(fault, "", 0, 0);
+        if (!strncmp(uri, MONGODB, strlen(MONGODB)))
+                return fault_set(fault, "SOURCE_SCHEME_UNKNOWN",
+                                 "rows of MongoDB come with a later version; unset the variable that source.uri of "
+                                 "pipeline.yaml reads, MONGODB_URL as a rule, and give one of %s",
+                                 known);
         return fault_set(fault, "SOURCE_SCHEME_UNKNOWN", "rows cannot be read from \"%.*s\"; known are %s",
                          n_scheme < SCHEME_BYTES_SHOWN ? (int)n_scheme : SCHEME_BYTES_SHOWN, uri, known);
 }

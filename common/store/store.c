@@ -12,10 +12,18 @@
 #include "common/store/store_file.h"
 
 #define FILE_SCHEME "file://"
+#define S3_SCHEME "s3://"
 
 int store_open(const char *uri, struct store **ret_store, struct fault *fault) {
         const char *path = uri + strlen(FILE_SCHEME);
 
+        if (!strncmp(uri, S3_SCHEME, strlen(S3_SCHEME)))
+                return fault_set(
+                        fault, "STORE_URI",
+                        "'%s': S3 comes with a later version; for a registry leave registry.bucket of "
+                        "pipeline.yaml empty (unset the variable it reads, MODEL_BUCKET_NAME as a rule), for a "
+                        "store write file://PATH",
+                        uri);
         if (strncmp(uri, FILE_SCHEME, strlen(FILE_SCHEME)))
                 return fault_set(fault, "STORE_URI", "'%s' is no store; write file://PATH", uri);
         if (!*path)

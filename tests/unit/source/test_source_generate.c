@@ -208,6 +208,17 @@ static void test_an_address_is_checked_without_its_password(void **state) {
         assert_string_equal(fault.file, "");
         assert_non_null(strstr(fault.message, "\"mongo:\""));
         assert_null(strstr(fault.message, "secret"));
+        for (size_t i = 0; i < 2; i++) {
+                static const char *const later[] = { "mongodb://user:secret@host/", "mongodb+srv://user:secret@host/" };
+
+                assert_int_equal(source_check(later[i], &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, "SOURCE_SCHEME_UNKNOWN");
+                assert_non_null(strstr(fault.message, "later version"));
+                assert_non_null(strstr(fault.message, "unset"));
+                assert_non_null(strstr(fault.message, "MONGODB_URL"));
+                assert_non_null(strstr(fault.message, "file://, generate:"));
+                assert_null(strstr(fault.message, "secret"));
+        }
         assert_int_equal(source_check("secret", &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "SOURCE_SCHEME_UNKNOWN");
 }

@@ -71,6 +71,19 @@ static void test_uri_is_checked(void **state) {
         }
 }
 
+/* A pipeline may name what a later version brings; the refusal says so, and what to do. */
+static void test_s3_is_said_to_come_later(void **state) {
+        struct fault fault = FAULT_NULL;
+        struct store *store = NULL;
+
+        (void)state;
+        assert_int_equal(store_open("s3://models/registry", &store, &fault), FAULT_E_INPUT);
+        assert_string_equal(fault.code, "STORE_URI");
+        assert_non_null(strstr(fault.message, "later version"));
+        assert_non_null(strstr(fault.message, "MODEL_BUCKET_NAME"));
+        assert_null(store);
+}
+
 static void test_relative_path_stands_on_the_current_directory(void **state) {
         _cleanup_(close_descriptor) int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_(store_close_pointer) struct store *store = NULL;
@@ -445,6 +458,7 @@ static void test_full_disk_tears_nothing(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_uri_is_checked),
+                cmocka_unit_test(test_s3_is_said_to_come_later),
                 cmocka_unit_test_setup_teardown(test_relative_path_stands_on_the_current_directory, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_names_are_checked, scratch_setup, scratch_teardown),
