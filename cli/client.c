@@ -90,7 +90,8 @@ int client_ask(struct client *client, const struct client_request *request, stru
         return http_call(client->http, &http, response);
 }
 
-/* "GET /runs: 404: there is no run x", with code, column and row where the answer has them. */
+/* "GET /runs: 404: there is no run x", with code, column and row where the answer has them. JSON counts rows from 0,
+ * people from 1. */
 static int explain_answer(const struct client_request *request, const struct http_response *response) {
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
         _cleanup_(buffer_finish) struct buffer place = BUFFER_NULL;
@@ -108,7 +109,7 @@ static int explain_answer(const struct client_request *request, const struct htt
         if (code)
                 r = buffer_printf(&place, "%s: ", code);
         if (!r && json_as_int64(json_get(root, "row"), &row))
-                r = buffer_printf(&place, "row %lld: ", (long long)row);
+                r = buffer_printf(&place, "row %lld: ", (long long)row + 1);
         if (!r && column)
                 r = buffer_printf(&place, "%s: ", column);
         return command_fail("%s %s: %d: %s%s%s", request->method, request->path, response->status,

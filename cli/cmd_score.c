@@ -133,12 +133,12 @@ static int score(const struct options *options, const char *path, struct fault *
         return r;
 }
 
-/* fault_format() leaves the row out; here it is the only place there is. Counted from 0, as everywhere. */
+/* fault_format() leaves the row out; here it is the only place there is. Counted from 1, as people do. */
 static int end(int result, struct fault *fault) {
         char message[sizeof(fault->message)];
 
         if (result == FAULT_E_INPUT && fault->row >= 0 && !fault->line) {
-                snprintf(message, sizeof(message), "row %lld: %.990s", (long long)fault->row, fault->message);
+                snprintf(message, sizeof(message), "row %lld: %.990s", (long long)fault->row + 1, fault->message);
                 memcpy(fault->message, message, sizeof(message));
         }
         return command_end(result, fault, COMMAND_FAILED);

@@ -38,7 +38,9 @@ static const struct option_table TABLE = {
         .n_operands_max = 1,
         .rows = OPTIONS,
         .n_rows = N_ELEMENTS(OPTIONS),
-        .sections = "Exit codes: 0 the file is valid, 1 it is not.\n",
+        .sections = "Sentences count rows from 1, without a CSV file's header and without rows that cannot be read;\n"
+                    "\"row\" of --json counts from 0.\n"
+                    "Exit codes: 0 the file is valid, 1 it is not.\n",
 };
 
 struct validation {
@@ -178,7 +180,7 @@ static void print_finding(const struct validate_finding *finding) {
         printf("%s: %s%s%s: %s", severity_name(finding->severity), finding->column, *finding->column ? ": " : "",
                anomaly_name(finding->code), finding->message);
         for (size_t i = 0; i < finding->n_examples; i++)
-                printf("%s row %" PRIu64, i ? "," : "; see", finding->examples[i].row);
+                printf("%s row %" PRIu64, i ? "," : "; see", finding->examples[i].row + 1);
         printf("\n");
 }
 

@@ -51,7 +51,7 @@ struct validate_options {
 };
 
 struct validate_example {
-        uint64_t row;                     /* 0-based, over all batches */
+        uint64_t row;                     /* 0-based, over all batches; sentences count from 1 */
         char value[TALLY_TEXT_BYTES + 1]; /* as text, cut; "" for missing */
 };
 

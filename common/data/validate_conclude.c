@@ -1,4 +1,5 @@
-/* Validation, concluding: which deviations are findings, how bad they are, and what holds between rows. */
+/* Validation, concluding: which deviations are findings, how bad they are, and what holds between rows. Sentences count
+ * rows from 1, as people do. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -122,7 +123,7 @@ static int add_rows(struct conclusion *conclusion, const struct schema_column *c
                         sizeof(sentence));
         (void)snprintf(finding->message, sizeof(finding->message),
                        "%s (%" PRIu64 " of %" PRIu64 " rows, first row %" PRIu64 ")", sentence, entry->n_rows,
-                       conclusion->report->n_rows, finding->examples[0].row);
+                       conclusion->report->n_rows, finding->examples[0].row + 1);
         return 0;
 }
 
@@ -154,7 +155,7 @@ static int conclude_presence(struct conclusion *conclusion, const struct schema_
         (void)snprintf(finding->message, sizeof(finding->message),
                        "a value is missing in %" PRIu64 " of %" PRIu64 " rows, first in row %" PRIu64
                        "; the share of filled rows must be at least %g",
-                       entry->n_rows, n_rows, entry->examples[0], least);
+                       entry->n_rows, n_rows, entry->examples[0] + 1, least);
         return 0;
 }
 
@@ -229,7 +230,7 @@ static int conclude_key(struct conclusion *conclusion, const struct schema_colum
         (void)snprintf(finding->message, sizeof(finding->message),
                        "key \"%s\" stands in rows %" PRIu64 " and %" PRIu64 "; %" PRIu64 " of %" PRIu64
                        " rows repeat the key of an earlier one",
-                       finding->examples[0].value, unique.examples[0].first_row, unique.examples[0].row,
+                       finding->examples[0].value, unique.examples[0].first_row + 1, unique.examples[0].row + 1,
                        unique.n_duplicates, conclusion->report->n_rows);
         return 0;
 }

@@ -177,7 +177,7 @@ static int refuse_keyless(struct job *job, const struct table *batch, uint32_t r
         fault_in(fault, job->key, number);
         (void)fault_set(fault, "KEY_MISSING",
                         "row %" PRIi64 " has no value for the key \"%s\", which decides whether a row trains or tests",
-                        number, job->key);
+                        number + 1, job->key);
         if (!source_has_column(job->source, job->input->schema->key)) {
                 r = refuse_keyless_source(job, fault);
                 if (r != FAULT_E_INPUT)
@@ -296,7 +296,7 @@ static int judge_bad(const struct job *job, struct fault *fault) {
                 return fault_set(fault, "BAD_ROWS_TOO_MANY",
                                  "%" PRIi64 " of %" PRIi64 " rows cannot be read, and max_bad_fraction allows a share "
                                  "of %g; the first, in row %" PRIi64 ": %.640s",
-                                 n_bad, n_rows, most, fault->row, message);
+                                 n_bad, n_rows, most, fault->row + 1, message);
         }
         if (!job->n_good) {
                 *fault = *rejects_first(job->rejects);
@@ -360,6 +360,6 @@ int ingest(const struct ingest_input *input, struct ingestion *ret_ingestion, st
                 return error_trace(r);
         if (count_bad(&job))
                 log_warn("n_bad=%" PRIi64 " rows cannot be read, the first in row %" PRIi64 ": %s", count_bad(&job),
-                         rejects_first(job.rejects)->row, rejects_first(job.rejects)->message);
+                         rejects_first(job.rejects)->row + 1, rejects_first(job.rejects)->message);
         return error_trace(finish_all(&job, ret_ingestion));
 }

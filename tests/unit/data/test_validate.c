@@ -487,7 +487,7 @@ static void test_key(void **state _unused_) {
         assert_int_equal(finding->examples[0].row, 40);
         assert_string_equal(finding->examples[0].value, "180");
         assert_string_equal(finding->message,
-                            "key \"180\" stands in rows 0 and 40; 40 of 80 rows repeat the key of an earlier one");
+                            "key \"180\" stands in rows 1 and 41; 40 of 80 rows repeat the key of an earlier one");
         serving = validate(schema, SCHEMA_SERVING, twice, 2);
         assert_null(find(serving, "id", ANOMALY_FEATURE_TYPE_LOW_UNIQUE));
 }
@@ -651,7 +651,7 @@ static void test_json(void **state _unused_) {
                 buffer_text(&text),
                 "{\"environment\":\"TRAINING\",\"rows\":6,\"valid\":false,\"anomalies\":[{\"column\":\"age\",\"code\":"
                 "\"INT_TYPE_SMALL_INT\",\"severity\":\"error\",\"rows\":1,\"fraction\":0.16666666666666666,\"message\":"
-                "\"value \\\"17\\\" is below the minimum, which is 18 (1 of 6 rows, first row 5)\",\"examples\":[{"
+                "\"value \\\"17\\\" is below the minimum, which is 18 (1 of 6 rows, first row 6)\",\"examples\":[{"
                 "\"row\":5,\"value\":\"17\"}]}],\"drift\":[]}");
         assert_int_equal(validate_fault(validate_first_error(report), &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "INT_TYPE_SMALL_INT");

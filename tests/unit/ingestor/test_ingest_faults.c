@@ -196,6 +196,8 @@ static void test_a_share_of_exactly_the_most_passes(void **state) {
         assert_int_equal(intake->fault.row, 3);
         assert_string_equal(intake->fault.column, "weight");
         assert_non_null(strstr(intake->fault.message, "30 of 100 rows"));
+        /* a sentence counts from 1 */
+        assert_non_null(strstr(intake->fault.message, "the first, in row 4: "));
         assert_non_null(strstr(intake->fault.message, "\"heavy\""));
 }
 

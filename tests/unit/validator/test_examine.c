@@ -170,6 +170,7 @@ static void test_good_rows_pass(void **state) {
         assert_true(ground->examination.is_valid);
         assert_int_equal(ground->examination.n_errors, 0);
         assert_int_equal(ground->examination.n_warnings, 0);
+        assert_int_equal(ground->examination.warnings.n_bytes, 0);
         json = parse(&ground->examination.report);
         assert_true(is_valid_in(json));
         assert_null(json_get(json_root(json), "baseline"));
@@ -189,7 +190,7 @@ static void test_a_key_twice(void **state) {
         struct ground *ground = *state;
 
         ground->train[250].id = ground->train[3].id;
-        check_fault(ground, "FEATURE_TYPE_LOW_UNIQUE", "train.arrow", "id", "key \"1003\" stands in rows 3 and 250");
+        check_fault(ground, "FEATURE_TYPE_LOW_UNIQUE", "train.arrow", "id", "key \"1003\" stands in rows 4 and 251");
 }
 
 static void test_a_key_twice_in_test(void **state) {
@@ -369,6 +370,9 @@ static void test_drift_is_told(void **state) {
         assert_true(ground->examination.is_valid);
         assert_int_equal(ground->examination.n_drifted, 1);
         assert_int_equal(ground->examination.n_warnings, 1);
+        assert_ptr_equal(strstr(buffer_text(&ground->examination.warnings), "train weight: "),
+                         buffer_text(&ground->examination.warnings));
+        assert_null(strstr(buffer_text(&ground->examination.warnings), " more"));
         use_schema(ground, "error");
         check_fault(ground, "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH", "train.arrow", "weight", "from the baseline");
 }
