@@ -27,7 +27,9 @@ static const struct option_row OPTIONS[] = {
 
 static const struct option_table TABLE = {
         .program = "convoy export",
-        .summary = "Writes the rows of a run as train.csv and test.csv, or its train matrix as features.csv",
+        .summary =
+                "Writes the rows of a run as train.csv, test.csv and, where rows were set aside, rejected.csv with the "
+                "reasons; or its train matrix as features.csv",
         .operands = "RUN",
         .n_operands_min = 1,
         .n_operands_max = 1,
@@ -136,6 +138,8 @@ static int export(const struct options *options, const char *run, struct fault *
                 r = export_blob(store, given->rows.ingestion.train.sha256, folder, "train.csv", fault);
         if (!r)
                 r = export_blob(store, given->rows.ingestion.test.sha256, folder, "test.csv", fault);
+        if (!r && given->rows.ingestion.has_rejected)
+                r = export_blob(store, given->rows.ingestion.rejected.sha256, folder, "rejected.csv", fault);
         return r;
 }
 

@@ -55,6 +55,31 @@ static int put_counts(const struct json_value *stage, const char *before, struct
         return error_trace(r ? r : buffer_printf(text, " %s", text_of(progress, "unit")));
 }
 
+/* What was counted that nobody should overlook: ", 1 row set aside, 2 warnings, 1 column drifted". */
+static int put_notable(const struct json_value *stage, struct buffer *text) {
+        static const struct {
+                const char *name, *one, *more;
+        } notables[] = {
+                { "n_bad_rows", "row set aside", "rows set aside" },
+                { "n_warnings", "warning", "warnings" },
+                { "n_drifted", "column drifted", "columns drifted" },
+        };
+        const struct json_value *counts = json_get(stage, "counts");
+        int64_t number;
+        int r = 0;
+
+        for (size_t i = 0; i < N_ELEMENTS(notables) && !r; i++) {
+                if (!json_as_int64(json_get(counts, notables[i].name), &number) || number <= 0)
+                        continue;
+                r = buffer_append_text(text, ", ");
+                if (!r)
+                        r = progress_put_number(number, text);
+                if (!r)
+                        r = buffer_printf(text, " %s", number == 1 ? notables[i].one : notables[i].more);
+        }
+        return error_trace(r);
+}
+
 static int put_time(const struct json_value *stage, const char *before, struct buffer *text) {
         int64_t ms;
 
@@ -110,6 +135,8 @@ static int put_bar(const struct json_value *stage, size_t n_columns, struct buff
                 r = put_time(stage, " ", text);
         if (!r)
                 r = put_counts(stage, json_get(stage, "ms") ? ", " : " ", text);
+        if (!r)
+                r = put_notable(stage, text);
         if (r)
                 return error_trace(r);
         cut_line(text, from, n_columns);
@@ -139,6 +166,8 @@ static int put_change(const struct json_value *stage, const char *state, struct 
                 r = put_time(stage, " in ", text);
         if (!r && strcmp(state, "RUNNING") != 0)
                 r = put_counts(stage, ", ", text);
+        if (!r)
+                r = put_notable(stage, text);
         return error_trace(r ? r : buffer_append(text, "\n", 1));
 }
 

@@ -7,6 +7,12 @@
 
 #include "common/base/clock.h"
 
+static const struct record_field counts_fields[] = {
+        RECORD_LIST(run_view_stage, counts, count),
+};
+
+const struct record run_view_counts_record = RECORD(run_view_stage, counts_fields);
+
 void run_view_from_manifest(struct run_view *ret_view, const struct run_manifest *manifest) {
         struct run_view view = {
                 .state = manifest->state,
@@ -25,15 +31,29 @@ void run_view_from_manifest(struct run_view *ret_view, const struct run_manifest
         *ret_view = view;
 }
 
-void run_view_end_stage(struct run_view *view, const struct stage_to_gateway *end) {
-        struct run_view_stage *stage;
-
-        assert(end->stage < STAGE_N_WORKERS);
-        stage = &view->stages[end->stage];
+void run_view_end_row(struct run_view_stage *stage, const struct stage_to_gateway *end) {
         stage->state = end->state;
         stage->started_at = end->started_at;
         stage->finished_at = end->finished_at;
         stage->booster_ms = end->booster_ms;
+        stage->n_counts = end->n_counts;
+        memcpy(stage->counts, end->counts, sizeof(stage->counts));
+}
+
+void run_view_end_stage(struct run_view *view, const struct stage_to_gateway *end) {
+        assert(end->stage < STAGE_N_WORKERS);
+        run_view_end_row(&view->stages[end->stage], end);
+}
+
+/* {"n_rows":50000,…}: a name stands once, by stage_count(). */
+static void put_counts(const struct run_view_stage *stage, struct json_builder *json) {
+        if (!stage->n_counts)
+                return;
+        json_key(json, "counts");
+        json_begin_object(json);
+        for (size_t i = 0; i < stage->n_counts; ++i)
+                json_key_int64(json, stage->counts[i].name, stage->counts[i].value);
+        json_end_object(json);
 }
 
 static void put_time(const char *key, int64_t time_ms, struct json_builder *json) {
@@ -65,6 +85,7 @@ void run_view_put_stage_json(enum stage name, const struct run_view_stage *stage
                 json_key_int64(json, "ms", stage->finished_at - stage->started_at);
         if (stage->booster_ms)
                 json_key_int64(json, "booster_ms", stage->booster_ms);
+        put_counts(stage, json);
         if (stage->has_progress)
                 put_progress(&stage->progress, json);
         json_end_object(json);

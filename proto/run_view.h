@@ -22,6 +22,8 @@ struct run_view_stage {
         int64_t started_at; /* milliseconds since 1970; 0: not yet */
         int64_t finished_at;
         int64_t booster_ms; /* 0 where there is none */
+        size_t n_counts;    /* what the stage counted, once it has ended */
+        struct count counts[STAGE_TO_GATEWAY_COUNTS_MOST];
         bool has_progress;
         struct progress progress;
 };
@@ -44,10 +46,14 @@ struct run_view {
 #define RUN_VIEW_NULL \
         { 0 }
 
+/* The counts alone, for who keeps a stage's row. */
+extern const struct record run_view_counts_record;
+
 /* The parts of a view that the run's own manifest knows; the stages are PENDING. */
 void run_view_from_manifest(struct run_view *ret_view, const struct run_manifest *manifest);
 
-/* Writes how a stage ended into its row. */
+/* Writes how a stage ended into its row: that of the view, or one by itself. */
+void run_view_end_row(struct run_view_stage *stage, const struct stage_to_gateway *end);
 void run_view_end_stage(struct run_view *view, const struct stage_to_gateway *end);
 
 /* Appends the object of one stage, as it stands in a run's list. */

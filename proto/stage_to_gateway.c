@@ -10,7 +10,7 @@ static const struct record_field count_fields[] = {
         RECORD_INT(count, value, INT64_MIN, INT64_MAX),
 };
 
-static const struct record count_record = RECORD(count, count_fields);
+const struct record count_record = RECORD(count, count_fields);
 
 static const struct record_field run_error_fields[] = {
         RECORD_TEXT(run_error, code, CODE),

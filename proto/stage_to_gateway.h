@@ -50,6 +50,7 @@ struct stage_to_gateway {
 #define STAGE_TO_GATEWAY_NULL \
         { 0 }
 
+extern const struct record count_record;
 extern const struct record run_error_record;
 
 /* Between a fault and the form in which it travels; of a path only the last part is told. */

@@ -9,6 +9,7 @@
 
 #include "common/base/db.h"
 #include "common/base/error.h"
+#include "common/base/json.h"
 
 /* a complaint about a manifest, as text */
 enum { LEDGER_FAULT_BYTES = 2048 };
@@ -27,6 +28,11 @@ static const char TABLES[] = "CREATE TABLE IF NOT EXISTS run ("
                              "  started_at INTEGER NOT NULL,"
                              "  finished_at INTEGER NOT NULL,"
                              "  booster_ms INTEGER NOT NULL,"
+                             "  PRIMARY KEY (run, stage)) WITHOUT ROWID;"
+                             "CREATE TABLE IF NOT EXISTS run_stage_counts ("
+                             "  run TEXT NOT NULL,"
+                             "  stage INTEGER NOT NULL,"
+                             "  counts BLOB NOT NULL," /* JSON */
                              "  PRIMARY KEY (run, stage)) WITHOUT ROWID;"
                              "CREATE TABLE IF NOT EXISTS idempotency ("
                              "  key TEXT PRIMARY KEY,"
@@ -133,6 +139,24 @@ int ledger_first_in_state(struct ledger *ledger, enum run_state state, struct ru
         return r ? r : error_trace(read_manifest(find, ret_manifest));
 }
 
+static int put_counts(struct ledger *ledger, const char *run, const struct ledger_stage *stage) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        _cleanup_(db_release) struct db_statement *put = NULL;
+        struct json_builder json = json_begin(&text, JSON_COMPACT);
+        int r;
+
+        record_put_json(&run_view_counts_record, &stage->row, &json);
+        r = json_end(&json);
+        if (!r)
+                r = db_prepare(ledger->db, "INSERT OR REPLACE INTO run_stage_counts VALUES (?, ?, ?)", &put);
+        if (r)
+                return error_trace(r);
+        db_bind_text(put, 1, run);
+        db_bind_int64(put, 2, stage->stage);
+        db_bind_blob(put, 3, text.data, text.n_bytes);
+        return error_trace(db_step(put));
+}
+
 int ledger_put_stage(struct ledger *ledger, const char *run, const struct ledger_stage *stage) {
         _cleanup_(db_release) struct db_statement *put = NULL;
         int r;
@@ -147,27 +171,58 @@ int ledger_put_stage(struct ledger *ledger, const char *run, const struct ledger
         db_bind_int64(put, 5, stage->row.started_at);
         db_bind_int64(put, 6, stage->row.finished_at);
         db_bind_int64(put, 7, stage->row.booster_ms);
-        return error_trace(db_step(put));
+        r = db_step(put);
+        return error_trace(r ? r : put_counts(ledger, run, stage));
 }
 
-int ledger_forget_stages(struct ledger *ledger, const char *run) {
+static int forget_in(struct ledger *ledger, const char *statement, const char *run) {
         _cleanup_(db_release) struct db_statement *forget = NULL;
         int r;
 
-        r = db_prepare(ledger->db, "DELETE FROM run_stage WHERE run = ?", &forget);
+        r = db_prepare(ledger->db, statement, &forget);
         if (r)
                 return error_trace(r);
         db_bind_text(forget, 1, run);
         return error_trace(db_step(forget));
 }
 
+int ledger_forget_stages(struct ledger *ledger, const char *run) {
+        int r;
+
+        r = forget_in(ledger, "DELETE FROM run_stage WHERE run = ?", run);
+        return error_trace(r ? r : forget_in(ledger, "DELETE FROM run_stage_counts WHERE run = ?", run));
+}
+
+/* Reads the counts in the statement's column; a stage of before they were kept has none. */
+static int read_counts(struct db_statement *find, int column, struct run_view_stage *stage) {
+        _cleanup_(json_destroy_pointer) struct json *json = NULL;
+        char text[LEDGER_FAULT_BYTES];
+        struct fault fault = FAULT_NULL;
+        const void *bytes;
+        size_t n;
+        int r;
+
+        bytes = db_column_blob(find, column, &n);
+        if (!n)
+                return 0;
+        r = json_parse(bytes, n, &fault, &json);
+        if (!r)
+                r = record_get_json(&run_view_counts_record, json_root(json), stage, &fault);
+        if (r == FAULT_E_INPUT)
+                return error_origin(-EBADMSG, "reading counts of the ledger: %s",
+                                    fault_format(&fault, text, sizeof(text)));
+        return error_trace(r);
+}
+
 static int read_stages(struct ledger *ledger, struct run_view *view) {
         _cleanup_(db_release) struct db_statement *find = NULL;
         int64_t stage;
-        int r;
+        int r, s;
 
         r = db_prepare(ledger->db,
-                       "SELECT stage, state, started_at, finished_at, booster_ms FROM run_stage WHERE run = ?", &find);
+                       "SELECT stage, state, started_at, finished_at, booster_ms, counts FROM run_stage "
+                       "LEFT JOIN run_stage_counts USING (run, stage) WHERE run = ?",
+                       &find);
         if (r)
                 return error_trace(r);
         db_bind_text(find, 1, view->run_id);
@@ -181,6 +236,9 @@ static int read_stages(struct ledger *ledger, struct run_view *view) {
                         .finished_at = db_column_int64(find, 3),
                         .booster_ms = db_column_int64(find, 4),
                 };
+                s = read_counts(find, 5, &view->stages[stage]);
+                if (s)
+                        return error_trace(s);
         }
         return error_trace(r);
 }

@@ -78,10 +78,7 @@ static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage,
         *ret_goes_on = rebuild->stage->end.state == RUN_STATE_SUCCEEDED ||
                        rebuild->stage->end.state == RUN_STATE_SKIPPED;
         row.attempt = rebuild->stage->attempt;
-        row.row = (struct run_view_stage){ .state = rebuild->stage->end.state,
-                                           .started_at = rebuild->stage->end.started_at,
-                                           .finished_at = rebuild->stage->end.finished_at,
-                                           .booster_ms = rebuild->stage->end.booster_ms };
+        run_view_end_row(&row.row, &rebuild->stage->end);
         rebuild->counts.n_stages++;
         return error_trace(ledger_put_stage(rebuild->ledger, run, &row));
 }

@@ -11,6 +11,8 @@
 
 enum { TRAIN, TEST, N_PARTS };
 
+enum { WARNINGS_SHOWN = 3 };
+
 /* One of the two datasets. */
 struct part {
         const char *name; /* in the report */
@@ -171,6 +173,26 @@ static int write_anomalies(const struct part parts[N_PARTS], struct examination 
         return error_trace(json_end(&json));
 }
 
+/* Enough for a line of the log; the report has them all. */
+static int write_warnings(const struct part parts[N_PARTS], struct examination *examination) {
+        int64_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < N_PARTS; i++)
+                for (size_t k = 0; k < parts[i].report->n_findings && n < WARNINGS_SHOWN && !r; k++) {
+                        const struct validate_finding *finding = &parts[i].report->findings[k];
+
+                        if (finding->severity == SEVERITY_ERROR)
+                                continue;
+                        r = buffer_printf(&examination->warnings, "%s%s%s%s: %s", n ? "; " : "", parts[i].name,
+                                          *finding->column ? " " : "", finding->column, finding->message);
+                        n++;
+                }
+        if (!r && examination->n_warnings > n)
+                r = buffer_printf(&examination->warnings, "; and %" PRId64 " more", examination->n_warnings - n);
+        return error_trace(r);
+}
+
 static int write_baseline(const struct examine_input *input, const struct part *train,
                           struct examination *examination) {
         _cleanup_(baseline_destroy_pointer) struct baseline *baseline = NULL;
@@ -205,6 +227,8 @@ int examine(const struct examine_input *input, struct examination *ret_examinati
         if (!r)
                 r = write_anomalies(parts, &examination);
         if (!r)
+                r = write_warnings(parts, &examination);
+        if (!r)
                 r = write_baseline(input, &parts[TRAIN], &examination);
         if (r)
                 return error_trace(r);
@@ -216,6 +240,7 @@ int examine(const struct examine_input *input, struct examination *ret_examinati
 void examination_finish(struct examination *examination) {
         buffer_finish(&examination->report);
         buffer_finish(&examination->anomalies);
+        buffer_finish(&examination->warnings);
         buffer_finish(&examination->baseline);
         *examination = (struct examination)EXAMINATION_NULL;
 }

@@ -57,6 +57,7 @@ struct examination {
         struct buffer report;    /* JSON */
         struct buffer anomalies; /* all findings of it in short, JSON on one line:
                                     [{"dataset","column","code","severity","rows","message"}] */
+        struct buffer warnings;  /* the first warnings as text, "train Age: message; test …"; empty: none */
         struct buffer baseline;  /* baseline.json of train */
 };
 

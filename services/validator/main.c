@@ -38,6 +38,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/base/json_builder.h"
+#include "common/base/log.h"
 #include "common/base/parallel.h"
 #include "common/data/arrow.h"
 #include "proto/validator_to_transformer.h"
@@ -202,6 +203,10 @@ static int work(struct stage_work *work) {
                 r = write_details(job, output->report.sha256, &work->details);
         if (r)
                 return error_trace(r);
+        if (job->examination.n_warnings)
+                log_warn("run=%s n_warnings=%" PRId64 " n_drifted=%" PRId64 " %s", work->envelope->run,
+                         job->examination.n_warnings, job->examination.n_drifted,
+                         buffer_text(&job->examination.warnings));
         output->n_warnings = job->examination.n_warnings;
         stage_count(work, "n_rows", job->parts[TRAIN].dataset->n_rows + job->parts[TEST].dataset->n_rows);
         stage_count(work, "n_errors", job->examination.n_errors);

@@ -1,9 +1,11 @@
 """Bad rows in a user's file: the run FAILS naming stage, code, file, line and column, and the line goes on."""
 
 import json
+import os
+import subprocess
 
 import pytest
-from line import Line, copy_pipeline
+from line import Line, copy_pipeline, program
 from policies import make_policies
 from pyarrow import feather
 
@@ -77,7 +79,8 @@ def test_bad_rows_are_named(line, path, name):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     view = line.ended(line.train(train=TRAIN, evaluate=ALWAYS), "FAILED")
     error = view["error"]
-    assert (error["stage"], error["code"], error.get("line", 0), error.get("column", "")) == (stage, code, number, column), error
+    found = (error["stage"], error["code"], error.get("line", 0), error.get("column", ""))
+    assert found == (stage, code, number, column), error
     assert len(error["message"]) > 10
     if stage == "ingestor":
         assert error["file"] == path.name
@@ -121,6 +124,12 @@ def test_bad_rows_are_set_aside_up_to_a_share(tmp_path):
         rejected = feather.read_table(line.blob(ingestion["rejected"]["sha256"])).to_pandas()
         assert len(rejected) == 3 and "CSV_WRONG_COLUMN_COUNT" in rejected.to_string()
         assert ingestion["train"]["n_rows"] + ingestion["test"]["n_rows"] == 3997
+        counts = {stage["name"]: stage["counts"] for stage in view["stages"]}
+        assert counts["ingestor"]["n_bad_rows"] == 3 and counts["validator"]["n_warnings"] == 0
+        environment = os.environ | {"CONVOY_PIPELINE": str(pipeline)}
+        subprocess.run([program("convoy"), "export", view["run_id"], "--home", tmp_path / "home", "--out",
+                        tmp_path / "out"], env=environment, check=True, timeout=60)
+        assert "CSV_WRONG_COLUMN_COUNT" in (tmp_path / "out" / "rejected.csv").read_text()
         for number in (40, 50):
             lines[number] = "nonsense\n"
         path.write_text("".join(lines))

@@ -44,6 +44,9 @@ static void test_a_bar_says_how_far(void **state) {
         expect_bars("{\"name\":\"ingestor\",\"state\":\"SUCCEEDED\",\"ms\":412,"
                     "\"progress\":{\"done\":50000,\"total\":50000,\"unit\":\"rows\"}}",
                     200, "ingestor    [============================] 0.41 s, 50,000 rows\n");
+        expect_bars("{\"name\":\"validator\",\"state\":\"SUCCEEDED\",\"ms\":412,"
+                    "\"counts\":{\"n_rows\":10,\"n_bad_rows\":1,\"n_warnings\":1200,\"n_drifted\":0}}",
+                    200, "validator   [============================] 0.41 s, 1 row set aside, 1,200 warnings\n");
         expect_bars("{\"name\":\"validator\",\"state\":\"FAILED\",\"ms\":7}", 200,
                     "validator   [                            ] FAILED 0.01 s\n");
         expect_bars("{\"name\":\"validator\",\"state\":\"SKIPPED\"}", 200,
@@ -84,10 +87,12 @@ static void test_each_change_is_told_once(void **state) {
         json_destroy(json);
         json = parse("{\"stages\":[{\"name\":\"ingestor\",\"state\":\"SUCCEEDED\",\"ms\":120,"
                      "\"progress\":{\"done\":10,\"total\":10,\"unit\":\"rows\"}},"
-                     "{\"name\":\"validator\",\"state\":\"FAILED\",\"ms\":5}]}");
+                     "{\"name\":\"validator\",\"state\":\"FAILED\",\"ms\":5,"
+                     "\"counts\":{\"n_bad_rows\":0,\"n_warnings\":1,\"n_drifted\":2}}]}");
         assert_int_equal(progress_put_changes(json_root(json), states, 2, &text), 0);
         assert_string_equal(buffer_text(&text),
-                            "ingestor    succeeded in 0.12 s, 10 rows\nvalidator   failed in 0.01 s\n");
+                            "ingestor    succeeded in 0.12 s, 10 rows\nvalidator   failed in 0.01 s, "
+                            "1 warning, 2 columns drifted\n");
         json_destroy(json);
         buffer_finish(&text);
 }

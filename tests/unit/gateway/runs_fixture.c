@@ -167,7 +167,9 @@ void fixture_tell_state(struct fixture *fixture, const char *run, int64_t attemp
                                          .state = state,
                                          .started_at = 1767323045000 + stage * 1000,
                                          .finished_at = 1767323045500 + stage * 1000,
-                                         .booster_ms = stage == STAGE_TRAINER ? 250 : 0 };
+                                         .booster_ms = stage == STAGE_TRAINER ? 250 : 0,
+                                         .n_counts = 1,
+                                         .counts = { { "n_rows", 40 + stage } } };
         if (state == RUN_STATE_FAILED) {
                 end.has_error = true;
                 end.error = (struct run_error){ .code = "TOYS_BROKEN", .message = "the toys are broken", .row = -1 };

@@ -24,7 +24,9 @@ static void leave_manifest(struct fixture *fixture, const char *run, int64_t att
                                                   .state = state,
                                                   .started_at = 1767323045000 + stage * 1000,
                                                   .finished_at = 1767323045500 + stage * 1000,
-                                                  .booster_ms = stage == STAGE_TRAINER ? 250 : 0 };
+                                                  .booster_ms = stage == STAGE_TRAINER ? 250 : 0,
+                                                  .n_counts = 1,
+                                                  .counts = { { "n_rows", 40 + stage } } };
         if (state == RUN_STATE_FAILED) {
                 manifest.end.has_error = true;
                 manifest.end.error = (struct run_error){ .code = "TOYS_BROKEN",
@@ -96,6 +98,7 @@ static void ended_runs_are_the_same(void **state) {
         assert_string_equal(buffer_text(&before), buffer_text(&after));
         assert_non_null(strstr(buffer_text(&after), "TOYS_BROKEN"));
         assert_non_null(strstr(buffer_text(&after), "\"booster_ms\": 250"));
+        assert_non_null(strstr(buffer_text(&after), "\"n_rows\": 41"));
 }
 
 /* What a later attempt did not reach, an earlier one's failure says nothing about. */
