@@ -44,6 +44,15 @@ struct given {
         struct transformer_to_trainer matrix;
 };
 
+/* Whether anything of the run stands in the store. */
+static bool is_known(struct store *store, const char *run) {
+        _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
+        char folder[STORE_NAME_BYTES];
+
+        snprintf(folder, sizeof(folder), "runs/%s", run);
+        return store_list(store, folder, NULL, 1, &page) || page.n_names;
+}
+
 static int read_manifest(struct store *store, const char *run, enum stage stage, struct stage_manifest *manifest,
                          void *output, struct fault *fault) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
@@ -52,6 +61,11 @@ static int read_manifest(struct store *store, const char *run, enum stage stage,
         int r;
 
         stage_manifest_name(run, stage, name);
+        if (!is_known(store, run))
+                return fault_set(fault, "RUN_UNKNOWN",
+                                 "there is no run %s here, or none of its stages has ended; `convoy runs` lists the "
+                                 "runs, and --home says where to look",
+                                 run);
         r = store_get(store, name, &text, NULL);
         if (r == STORE_E_MISSING)
                 return fault_set(fault, "STAGE_UNKNOWN",

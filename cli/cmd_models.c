@@ -244,6 +244,8 @@ static int pin(const struct options *options, const char *action) {
         r = served_get(options, &served);
         if (r)
                 return r;
+        if (!strcmp(action, "pin") && !alias_of(&served, ALIASES_CHAMPION))
+                return command_fail("%s has no version to pin yet; `convoy train` makes one", served.name);
         json_begin_object(&json);
         json_key_text(&json, "reason", options_text(options, "reason"));
         json_end_object(&json);
@@ -262,9 +264,6 @@ static int pull(const struct options *options, const char *operand, struct fault
         int64_t number;
         int r;
 
-        if (!out || !*out)
-                return fault_set(fault, "OPTION_OPERANDS", "say where to: convoy models pull %s --out DIR",
-                                 operand ? operand : ALIASES_CHAMPION);
         snprintf(folder, sizeof(folder), "%s", out);
         for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/'; n--)
                 folder[n - 1] = 0;
@@ -323,12 +322,21 @@ int cmd_models(int argc, char **argv) {
         operand = options_operand(options, 1);
         if (!action)
                 return list(options);
+        if (!strcmp(action, "pull") && !(options_text(options, "out") && *options_text(options, "out"))) {
+                command_fail("say where to: convoy models pull %.128s --out DIR", operand ? operand : ALIASES_CHAMPION);
+                return COMMAND_MISCONFIGURED;
+        }
         if (!strcmp(action, "pull"))
                 return command_end(pull(options, operand, &fault), &fault, COMMAND_FAILED);
         if (!strcmp(action, "register"))
                 return register_run(options, operand);
         if (!strcmp(action, "promote"))
                 return promote(options, operand);
+        if (operand && (!strcmp(action, "rollback") || !strcmp(action, "pin") || !strcmp(action, "unpin"))) {
+                command_fail("models %s takes no version%s", action,
+                             strcmp(action, "rollback") ? ", it is about the champion; see promote" : "; use --to N");
+                return COMMAND_MISCONFIGURED;
+        }
         if (!strcmp(action, "rollback"))
                 return roll_back(options);
         if (!strcmp(action, "pin") || !strcmp(action, "unpin"))

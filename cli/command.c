@@ -22,18 +22,31 @@ static int print(int (*write_text)(const struct option_table *table, struct buff
         return COMMAND_DONE;
 }
 
+/* An empty path is no folder; most often a variable of the shell was not set. */
+static int check_home(const struct option_table *table, const struct options *options, struct fault *fault) {
+        for (size_t i = 0; i < table->n_rows; i++)
+                if (table->rows[i].name && !strcmp(table->rows[i].name, "home") && !*options_text(options, "home"))
+                        return fault_set(fault, "OPTION_VALUE", "--home is empty; name a folder, or leave it out");
+        return 0;
+}
+
 bool command_options(const struct option_table *table, int argc, char **argv, struct options **ret_options,
                      int *ret_exit) {
+        _cleanup_(options_destroy_pointer) struct options *options = NULL;
         struct fault fault = FAULT_NULL;
         int r;
 
-        r = options_parse(table, argc, argv, &fault, ret_options);
+        r = options_parse(table, argc, argv, &fault, &options);
+        if (!r)
+                r = check_home(table, options, &fault);
         if (r == OPTIONS_E_HELP)
                 *ret_exit = print(options_help, table);
         else if (r == OPTIONS_E_VERSION)
                 *ret_exit = print(options_version, table);
         else
                 *ret_exit = command_end(r, &fault, COMMAND_MISCONFIGURED);
+        if (!r)
+                *ret_options = steal(options);
         return !r;
 }
 

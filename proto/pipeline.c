@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/config.h"
 #include "common/base/error.h"
@@ -163,6 +164,15 @@ static int load(const struct config_node *root, struct pipeline *pipeline, struc
         return r;
 }
 
+/* The file named where its folder is asked for: its folder is meant. */
+static void leave_file(char *path) {
+        char *name = strrchr(path, '/');
+        struct stat status;
+
+        if (!strcmp(name + 1, PIPELINE_FILE) && !stat(path, &status) && S_ISREG(status.st_mode))
+                name[name == path] = 0;
+}
+
 int pipeline_load(const char *folder, struct pipeline *ret_pipeline, struct fault *fault) {
         _cleanup_(config_destroy_pointer) struct config *config = NULL;
         _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
@@ -176,6 +186,7 @@ int pipeline_load(const char *folder, struct pipeline *ret_pipeline, struct faul
                 fault_at(fault, folder, 0, 0);
                 return fault_set(fault, "PIPELINE_MISSING", "no pipeline there: %s", strerror(errno));
         }
+        leave_file(pipeline->folder);
         snprintf(path, sizeof(path), "%s/%s", pipeline->folder, PIPELINE_FILE);
         r = config_load(path, CONFIG_EXPAND, fault, &config);
         if (!r)

@@ -211,7 +211,7 @@ def test_export_gives_the_rows_and_the_matrix(up, run):
     features = pd.read_csv(up.folder / "exported" / "features.csv")
     assert len(features) == len(pd.read_csv(up.folder / "exported" / "train.csv"))
     assert "id" not in features.columns and "Response" in features.columns
-    assert "has not ended here" in up.convoy("export", "01a208bc-314d-7a59-a9f7-000000000000", want=1)
+    assert "there is no run 01a208bc" in up.convoy("export", "01a208bc-314d-7a59-a9f7-000000000000", want=1)
 
 
 def test_the_formats_hold_the_same_rows(up, rows):
@@ -260,6 +260,9 @@ def test_aliases_are_moved(up, run):
     assert "pinned" not in up.convoy("models", "unpin")
     assert "404" in up.convoy("models", "promote", "77", want=1)
     assert "did you mean promote?" in up.convoy("models", "promot", "1", want=2)
+    for action in ("pin", "unpin", "rollback"):
+        assert "takes no version" in up.convoy("models", action, "1", want=2)
+    assert "--out DIR" in up.convoy("models", "pull", want=2)
 
 
 def test_a_run_that_was_not_accepted_is_registered_as_challenger(up, run):
@@ -326,6 +329,25 @@ def test_verbs_help_themselves(up):
 def test_a_second_line_on_the_same_port_is_refused(up):
     words = up.convoy("up", "--home", "other", "--port", up.port, want=2)
     assert "something answers at" in words and "--port" in words
+
+
+def test_an_empty_home_is_refused(up):
+    for arguments in (["up"], ["doctor"], ["score", "rows.csv"]):
+        assert "--home is empty" in up.convoy(*arguments, "--home", "", want=2)
+        assert not list(up.folder.glob("run"))
+
+
+def test_a_pipeline_may_be_named_by_its_file(up):
+    up.convoy("data", "generate", "--rows", 3, "--out", "three.csv", "--pipeline", PIPELINE / "pipeline.yaml")
+    assert len(pd.read_csv(up.folder / "three.csv")) == 3
+
+
+def test_without_a_version_nothing_is_pinned(tmp_path):
+    with Line(tmp_path / "home", source=SOURCE) as line:
+        done = subprocess.run([program("convoy"), "models", "pin", "--url", line.url], capture_output=True, text=True,
+                              timeout=PATIENCE_S)
+        assert done.returncode == 1 and "has no version to pin yet" in done.stderr
+        assert line.models()["pinned"] is False
 
 
 def test_the_source_is_checked_before_anything_starts(up):

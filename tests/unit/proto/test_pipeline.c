@@ -32,6 +32,9 @@ static void the_least_file_has_all_defaults(void **state) {
         assert_int_equal(load(scratch, LEAST, &fault), 0);
         assert_string_equal(pipeline.folder, scratch->folder);
         assert_string_equal(pipeline.schema, scratch_path(scratch, "schema.yaml"));
+        /* the file itself is as good a name of it */
+        assert_int_equal(pipeline_load(scratch_path(scratch, PIPELINE_FILE), &pipeline, &fault), 0);
+        assert_string_equal(pipeline.folder, scratch->folder);
         assert_string_equal(pipeline.parameters.name, "flowers");
         assert_string_equal(pipeline.source.uri, "generate:rows=10,seed=1");
         assert_string_equal(pipeline.source.database, "Proj1");
