@@ -147,6 +147,10 @@ void run_view_put_json(const struct run_view *view, struct json_builder *json) {
         for (int i = 0; i < STAGE_N_WORKERS; ++i)
                 run_view_put_stage_json((enum stage)i, &view->stages[i], json);
         json_end_array(json);
+        if (view->parameters) {
+                json_key(json, "parameters");
+                record_put_json(&parameters_record, view->parameters, json);
+        }
         if (view->has_release)
                 put_metrics(&view->release, json);
         if (view->has_failure) {

@@ -40,6 +40,7 @@ struct run_view {
         struct pusher_to_gateway release;
         bool has_failure;
         struct run_failure failure;
+        const struct parameters *parameters; /* by which it runs; borrowed, NULL: not shown */
         struct run_view_stage stages[STAGE_N_WORKERS];
 };
 

@@ -20,16 +20,23 @@ static int put_view(struct runs *runs, const char *run, struct run_view *view, s
         return r;
 }
 
-/* The run as JSON into the answer. */
+/* The run as JSON into the answer, with its parameters: those of a hundred would make a list unwieldy. */
 static int write_run(struct line *line, const char *run, struct buffer *text) {
         _cleanup_(free_pointer) struct run_view *view = calloc(1, sizeof(*view));
+        _cleanup_(free_pointer) struct run_manifest *manifest = calloc(1, sizeof(*manifest));
         struct json_builder json = json_begin(text, JSON_COMPACT);
         int r;
 
-        if (!view)
+        if (!view || !manifest)
                 return error_origin(-ENOMEM, "showing a run");
-        r = put_view(line_runs(line), run, view, &json);
-        return r ? r : error_trace(json_end(&json));
+        r = runs_view(line_runs(line), run, view);
+        if (!r)
+                r = ledger_get_run(line_ledger(line), run, manifest);
+        if (r)
+                return r;
+        view->parameters = &manifest->order.parameters;
+        run_view_put_json(view, &json);
+        return error_trace(json_end(&json));
 }
 
 static void answer(struct line *line, struct handoff *handoff, int status, const char *run, int r) {

@@ -50,6 +50,9 @@ def test_a_run_from_request_to_release(gateway):
         assert manifest["state"] == "RUNNING"
         view = gateway.view(run)
         assert view["state"] == "RUNNING" and states(view) == ["RUNNING"] + ["PENDING"] * 5
+        assert view["parameters"]["name"] == "toys" and view["parameters"]["train"]["seed"] == 5
+        assert {"name": "max_depth", "value": "3"} in view["parameters"]["train"]["settings"]
+        assert "parameters" not in gateway.get("/runs").json()["runs"][0]
         line.end(run, 1, "ingestor")
         until(lambda: states(gateway.view(run)) == ["SUCCEEDED", "RUNNING"] + ["PENDING"] * 4, "the validator's turn")
         for stage in STAGES[1:]:
