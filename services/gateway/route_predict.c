@@ -82,6 +82,17 @@ static int predict_form(const struct model *model, struct request *request, stru
         return 0;
 }
 
+/* What curl sends with -d and without a header: JSON that says it is a form. No column's name begins so. */
+static bool is_json_in_disguise(const struct request *request) {
+        h2o_iovec_t body = request->h2o->entity;
+        size_t n = 0;
+
+        while (n < body.len &&
+               (body.base[n] == ' ' || body.base[n] == '\t' || body.base[n] == '\r' || body.base[n] == '\n'))
+                n++;
+        return n < body.len && (body.base[n] == '{' || body.base[n] == '[');
+}
+
 static int answer_prediction(struct request *request) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         const struct model *model = request->shared ? model_of_shared(request->shared) : NULL;
@@ -95,6 +106,9 @@ static int answer_prediction(struct request *request) {
         }
         if (request_has_type(request, "application/json")) {
                 r = predict_json(model, request, &answer, &fault, &status);
+        } else if (is_json_in_disguise(request)) {
+                request_answer_error(request, 415, "this is JSON: send content-type: application/json");
+                return 0;
         } else if (request_has_type(request, "application/x-www-form-urlencoded")) {
                 r = predict_form(model, request, &answer, &fault, &status);
         } else {

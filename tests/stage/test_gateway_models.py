@@ -79,6 +79,9 @@ def test_rows_that_break_the_schema(gateway):
     assert refused(gateway, b"17")["error"]
     assert refused(gateway, b"[17]")["row"] == 0
     assert refused(gateway, b"<row/>", "application/xml", 415)["error"]
+    for body in (b' \n{"age":40}', b"[]"):
+        for kind in ("application/x-www-form-urlencoded", None):
+            assert "send content-type: application/json" in refused(gateway, body, kind, 415)["error"]
     for change, column in [({"age": 200}, "age"), ({"age": "30"}, "age"), ({"age": True}, "age"),
                            ({"sex": "x"}, "sex"), ({"agee": 1}, "agee"), ({"sex_": 1}, "sex_"),
                            ({"size_small": 1}, "size"), ({"insured": 2}, "insured")]:
