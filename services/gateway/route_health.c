@@ -11,8 +11,11 @@ static int answer_health(struct request *request) {
         return 0;
 }
 
-static const char *model_word(enum models_readiness readiness) {
-        return readiness == MODELS_READY ? "ready" : readiness == MODELS_LOADING ? "loading" : "unusable";
+/* "none": the registry can be read, and holds no champion yet. */
+static const char *model_word(enum models_readiness readiness, bool has_model) {
+        if (readiness == MODELS_READY)
+                return has_model ? "ready" : "none";
+        return readiness == MODELS_LOADING ? "loading" : "unusable";
 }
 
 /* ?line=1 also wants every stage alive: what demo, tests and compose wait for, and no load balancer should. */
@@ -31,7 +34,7 @@ static int answer_ready(struct request *request) {
                         is_ready &= stages[i].is_alive;
         json_begin_object(&json);
         json_key_bool(&json, "ready", is_ready);
-        json_key_text(&json, "model", model_word(readiness));
+        json_key_text(&json, "model", model_word(readiness, request->shared));
         json_key(&json, "stages");
         json_begin_object(&json);
         for (int i = 0; i < STAGE_N_WORKERS; i++)

@@ -142,7 +142,8 @@ def test_moves_of_aliases(gateway):
     answer = gateway.session.post(gateway.url + MODEL + ":pin", data=b"{}", headers={"Content-Type": "text/plain"},
                                   timeout=60)
     assert answer.status_code == 415
-    assert gateway.get("/readyz").status_code == 200
+    answer = gateway.get("/readyz")
+    assert answer.status_code == 200 and answer.json()["model"] == "ready"
 
 
 class Caller(threading.Thread):
