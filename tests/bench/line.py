@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from line import GATEWAY, STAGES, WORKERS, Line  # noqa: E402
+from line import FINAL, GATEWAY, STAGES, WORKERS, Line  # noqa: E402
 from policies import RAW  # noqa: E402
 
 BIG_ROWS = 381_109
@@ -35,7 +35,7 @@ def timed_run(line, **train):
     run = line.train(train=train, evaluate=ACCEPT)
     with line.session.get(f"{line.url}/runs/{run}/events", stream=True, timeout=600) as events:
         for text in events.iter_lines(chunk_size=1):
-            if text.startswith(b"data:") and b'"run_id"' in text and json.loads(text[5:])["state"] in ("SUCCEEDED", "FAILED"):
+            if text.startswith(b"data:") and b'"run_id"' in text and json.loads(text[5:])["state"] in FINAL:
                 break
     version = line.predict(RAW)["version"]
     wall_ms = (time.perf_counter() - started) * 1000

@@ -1,8 +1,8 @@
 """What the tests of the whole line share: small data, few rounds, and the digests of a run that nothing disturbed.
 
 CONVOY_COMMANDS names the build whose daemons run (meson.build sets it). Tests marked `once` say nothing about memory or
-undefined behaviour that others do not, and are left out of the sanitized build; those marked `crash_points` need a build
-that has them.
+undefined behaviour that others do not, and are left out of the sanitized build; those marked `crash_points` need a
+build that has them.
 """
 
 import os

@@ -100,7 +100,7 @@ def test_all_seven_killed_at_once(tmp_path, parameters, undisturbed, seed):
 
 @pytest.mark.once
 def test_many_runs_under_many_kills(tmp_path):
-    """Twenty-five queued runs, each of another model, while daemons die all the time; no run is lost, none published twice."""
+    """Queued runs, each of another model, while daemons die all the time: none is lost, none published twice."""
     chance = random.Random(1)
     with Line(tmp_path / "home", source=SOURCE) as line:
         runs = [line.train(train=TRAIN | {"seed": seed, "max_depth": 2 + seed % 3}, evaluate=ALWAYS)

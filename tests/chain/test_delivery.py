@@ -13,7 +13,7 @@ from conftest import ALWAYS, TRAIN
 
 
 def post_again(line, name, letters):
-    """Puts letters (id, endpoint, key, body) into a stopped daemon's outbox, starts it, and waits until all are acked."""
+    """Puts letters (id, endpoint, key, body) into a stopped daemon's outbox, starts it, and waits for the acks."""
     with sqlite3.connect(line.home / "spool" / f"{name}.db") as spool:
         for letter in letters:
             spool.execute("INSERT INTO outbox (id, endpoint, key, body, posted_ms) VALUES (?, ?, ?, ?, 0)", letter)
@@ -24,8 +24,8 @@ def post_again(line, name, letters):
 
 def at_rest(line):
     """Waits until nobody has anything to do or to send."""
-    until(lambda: not any(line.rows(name, f"SELECT 1 FROM {table}") for name in STAGES for table in ("inbox", "outbox")),
-          "all spools are empty")
+    tables = [(name, table) for name in STAGES for table in ("inbox", "outbox")]
+    until(lambda: not any(line.rows(name, f"SELECT 1 FROM {table}") for name, table in tables), "all spools are empty")
 
 
 def snapshot(line, run):
@@ -81,7 +81,8 @@ def test_a_late_notice_of_another_end_changes_nothing(line, parameters):
     line.ready()
     before = snapshot(line, run)
     now = int(time.time() * 1000)
-    error = {"code": "STAGE_FAILED", "message": "made up", "column": "", "file": "", "line": 0, "position": 0, "row": -1}
+    error = {"code": "STAGE_FAILED", "message": "made up", "column": "", "file": "", "line": 0, "position": 0,
+             "row": -1}
     body = {"stage": "trainer", "state": "FAILED", "started_at": now, "finished_at": now, "work_ms": 0, "counts": [],
             "booster_ms": 0, "ends_run": "", "error": error}
     frames = [msgpack.packb([1, "stage_to_gateway", key, attempt, 9, now, "", body])

@@ -4,8 +4,8 @@
         run = line.ended(line.train())
         assert run["version"] == 1
 
-What a test waits for is a condition with a deadline (until()); what it compares are the files of store and registry, the
-rows of the spools and the answers of the gateway. At the end of the block every daemon that still lives is asked to
+What a test waits for is a condition with a deadline (until()); what it compares are the files of store and registry,
+the rows of the spools and the answers of the gateway. At the end of the block every daemon that still lives is asked to
 stop and must do so with exit code 0, which under the sanitizers also says that it leaked nothing.
 """
 
