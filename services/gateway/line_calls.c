@@ -39,13 +39,34 @@ static int write_run(struct line *line, const char *run, struct buffer *text) {
         return error_trace(json_end(&json));
 }
 
-static void answer(struct line *line, struct handoff *handoff, int status, const char *run, int r) {
+/* 409, naming the state that stands in the way. */
+static void refuse_state(struct line *line, struct handoff *handoff, const char *run, const char *done) {
+        _cleanup_(free_pointer) struct run_manifest *manifest = calloc(1, sizeof(*manifest));
+        struct fault fault = FAULT_NULL;
+        const char *verb;
+        int r = manifest ? ledger_get_run(line_ledger(line), run, manifest) : -ENOMEM;
+
+        if (r) {
+                handoff_return_failure(handoff, r < 0 ? r : -EIO);
+                return;
+        }
+        verb = manifest->state == RUN_STATE_SUCCEEDED || manifest->state == RUN_STATE_FAILED ? "has" : "is";
+        fault_set(&fault, "RUN_STATE", "run %s cannot be %s: it %s %s%s", run, done, verb,
+                  run_state_name(manifest->state),
+                  manifest->state == RUN_STATE_RUNNING && manifest->has_release ? " and its model is released" : "");
+        handoff_return_fault(handoff, 409, &fault);
+}
+
+/* done: what the call was to do to the run, "canceled". */
+static void answer(struct line *line, struct handoff *handoff, int status, const char *done, int r) {
+        const char *run = handoff->parameter;
+
         if (!r)
                 r = write_run(line, run, &handoff->answer);
         if (r == RUNS_E_NONE)
                 handoff_return_error(handoff, 404, "there is no run %s", run);
         else if (r == RUNS_E_STATE)
-                handoff_return_error(handoff, 409, "run %s is not in a state in which this can be done", run);
+                refuse_state(line, handoff, run, done);
         else if (r)
                 handoff_return_failure(handoff, r);
         else
@@ -148,19 +169,19 @@ void line_call_list(struct job *job, void *context) {
 void line_call_get(struct job *job, void *context) {
         struct handoff *handoff = handoff_of_job(job);
 
-        answer(context, handoff, 200, handoff->parameter, 0);
+        answer(context, handoff, 200, "shown", 0);
 }
 
 void line_call_cancel(struct job *job, void *context) {
         struct handoff *handoff = handoff_of_job(job);
 
-        answer(context, handoff, 202, handoff->parameter, runs_cancel(line_runs(context), handoff->parameter));
+        answer(context, handoff, 202, "canceled", runs_cancel(line_runs(context), handoff->parameter));
 }
 
 void line_call_retry(struct job *job, void *context) {
         struct handoff *handoff = handoff_of_job(job);
 
-        answer(context, handoff, 202, handoff->parameter, runs_retry(line_runs(context), handoff->parameter));
+        answer(context, handoff, 202, "retried", runs_retry(line_runs(context), handoff->parameter));
 }
 
 struct replay {

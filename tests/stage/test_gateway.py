@@ -59,6 +59,8 @@ def test_a_run_from_request_to_release(gateway):
             line.end(run, 1, stage)
         line.release(run, 1, version=3, promoted=False, reasons=["CHAMPION_PINNED"])
         view = gateway.is_in(run, "SUCCEEDED")
+        for call, done in {"cancel": "canceled", "retry": "retried"}.items():
+            assert f"cannot be {done}: it has SUCCEEDED" in error(gateway.post(f"/runs/{run}:{call}"), 409)["error"]
         assert states(view) == ["SUCCEEDED"] * 6
         assert (view["accepted"], view["promoted"], view["version"]) == (True, False, 3)
         assert [reason["code"] for reason in view["reasons"]] == ["CHAMPION_PINNED"]
@@ -114,7 +116,8 @@ def test_cancel_reaches_every_stage(gateway):
         assert gateway.post(f"/runs/{run}:cancel").status_code == 202
         line.end(run, 1, "ingestor", "CANCELED")
         gateway.is_in(run, "CANCELED")
-        error(gateway.post(f"/runs/{run}:cancel"), 409)
+        answer = error(gateway.post(f"/runs/{run}:cancel"), 409)
+        assert answer["code"] == "RUN_STATE" and answer["error"].endswith("cannot be canceled: it is CANCELED")
         error(gateway.post(f"/runs/{waiting}:cancel"), 409)
         assert gateway.post(f"/runs/{run}:retry").status_code == 202
         assert line.receive("ingestor", "gateway_to_ingestor").attempt == 2
