@@ -325,6 +325,25 @@ int csv_reader_read(struct csv_reader *reader, struct csv_record *ret_record, st
         return r;
 }
 
+const char *csv_separator_name(char separator) {
+        return separator == '\t' ? "a tab" : separator == ';' ? "a semicolon" : "a vertical bar";
+}
+
+/* A whole header that was taken for one name. */
+static int refuse_long_name(const struct csv_record *header, size_t i, struct fault *fault) {
+        const struct csv_field *field = &header->fields[i];
+        const char *other = NULL;
+
+        for (size_t k = 0; k < field->n_bytes && !other; k++)
+                other = field->text[k] ? strchr(CSV_OTHER_SEPARATORS, field->text[k]) : NULL;
+        if (header->n_fields > 1 || !other)
+                return fault_set(fault, "CSV_BAD_HEADER", "the name of column %zu has more than %d bytes", i + 1,
+                                 TABLE_NAME_BYTES - 1);
+        return fault_set(fault, "CSV_BAD_HEADER",
+                         "the header is one name of more than %d bytes; is %s the separator? Convoy reads commas",
+                         TABLE_NAME_BYTES - 1, csv_separator_name(*other));
+}
+
 static int read_names(struct csv_reader *reader, const struct csv_record *header, struct fault *fault) {
         reader->names = calloc(header->n_fields, sizeof(*reader->names));
         if (!reader->names)
@@ -333,8 +352,7 @@ static int read_names(struct csv_reader *reader, const struct csv_record *header
                 const struct csv_field *field = &header->fields[i];
 
                 if (field->n_bytes >= TABLE_NAME_BYTES)
-                        return fault_set(fault, "CSV_BAD_HEADER", "the name of column %zu has more than %d bytes",
-                                         i + 1, TABLE_NAME_BYTES - 1);
+                        return refuse_long_name(header, i, fault);
                 memcpy(reader->names[i], field->text, field->n_bytes);
                 for (size_t k = 0; k < i; k++) {
                         if (strcmp(reader->names[i], reader->names[k]) != 0)

@@ -43,6 +43,10 @@ struct csv_record {
 #define CSV_RECORD_NULL \
         { 0 }
 
+/* What others put where Convoy wants a comma, and its name for people: "a semicolon". */
+#define CSV_OTHER_SEPARATORS ";\t|"
+const char *csv_separator_name(char separator);
+
 struct csv_reader;
 
 /*

@@ -9,7 +9,9 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/nearest.h"
 #include "common/base/utf8.h"
+#include "common/data/csv.h"
 
 /* more lines would help nobody */
 enum { UNKNOWN_LOGGED = 64 };
@@ -78,6 +80,31 @@ void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t 
                 log_warn("file=%s column=%.*s is not in the schema, ignoring it", rows->path, (int)n_name, name);
 }
 
+/* No column is known: says what the header may have meant. */
+static int refuse_names(const struct source_rows *rows, const char *(*name)(const void *context, size_t i),
+                        const void *context, size_t n_names, struct fault *fault) {
+        const char *known[SCHEMA_COLUMNS_MAX], *nearest = NULL;
+        size_t i;
+
+        fault_at(fault, rows->path, 0, 0);
+        if (n_names == 1 && strpbrk(name(context, 0), CSV_OTHER_SEPARATORS))
+                return fault_set(fault, "SOURCE_NO_KNOWN_COLUMN",
+                                 "its only column, \"%.64s\", is not in the schema; is %s the separator? Convoy reads "
+                                 "commas",
+                                 name(context, 0),
+                                 csv_separator_name(*strpbrk(name(context, 0), CSV_OTHER_SEPARATORS)));
+        for (i = 0; i < rows->schema->n_columns; i++)
+                known[i] = rows->schema->columns[i].name;
+        for (i = 0; i < n_names && !nearest; i++)
+                nearest = nearest_find(name(context, i), known, rows->schema->n_columns);
+        return fault_set(
+                fault, "SOURCE_NO_KNOWN_COLUMN",
+                "none of its %zu columns is in the schema (first \"%s\"); columns are taken by name%s%.128s%s%s%s",
+                n_names, n_names ? name(context, 0) : "", nearest ? ", and case matters: is \"" : "",
+                nearest ? name(context, i - 1) : "", nearest ? "\" meant as " : "", nearest ? nearest : "",
+                nearest ? "?" : "");
+}
+
 int source_rows_match(struct source_rows *rows, const char *(*name)(const void *context, size_t i), const void *context,
                       size_t n_names, size_t *ret_names, struct fault *fault) {
         const struct schema_column *column;
@@ -106,10 +133,7 @@ int source_rows_match(struct source_rows *rows, const char *(*name)(const void *
         }
         if (is_any)
                 return 0;
-        fault_at(fault, rows->path, 0, 0);
-        return fault_set(fault, "SOURCE_NO_KNOWN_COLUMN",
-                         "none of its %zu columns is in the schema (first \"%s\"); columns are taken by name", n_names,
-                         n_names ? name(context, 0) : "");
+        return refuse_names(rows, name, context, n_names, fault);
 }
 
 void source_rows_end(struct source_rows *rows) {

@@ -262,6 +262,33 @@ static void test_headers_that_do_not_fit_are_refused(void **state) {
         CHECK_FAULT(state, "id,weight,id\n1,2,3\n", "CSV_DUPLICATE_COLUMN", 1, 0, -1, "id");
 }
 
+/* What the header may have meant stands in the refusal. */
+static void test_a_header_that_is_nearly_right_is_explained(void **state) {
+        static const char many[] =
+                "id;weight;colour;zone;ripe;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa;"
+                "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n1;2;red;1;1;;\n";
+        static const struct {
+                const char *bytes, *code, *want;
+        } rows[] = {
+                { "id;weight;colour\n1;2;red\n", "SOURCE_NO_KNOWN_COLUMN",
+                  "is a semicolon the separator? Convoy reads" },
+                { "id\tweight\n1\t2\n", "SOURCE_NO_KNOWN_COLUMN", "is a tab the separator? Convoy reads commas" },
+                { many, "CSV_BAD_HEADER", "is a semicolon the separator? Convoy reads commas" },
+                { "x,ID,WEIGHT\n1,1,2\n", "SOURCE_NO_KNOWN_COLUMN", "case matters: is \"ID\" meant as id?" },
+        };
+
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+                const char *path = scratch_path(*state, "in");
+                struct fault fault = FAULT_NULL;
+
+                write_bytes(path, rows[i].bytes, strlen(rows[i].bytes));
+                assert_int_equal(transcribe(path, NULL, &text, NULL, &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, rows[i].code);
+                assert_non_null(strstr(fault.message, rows[i].want));
+        }
+}
+
 static void test_other_formats_are_refused_by_name(void **state) {
         CHECK_FAULT(state, "\x1f\x8b\x08\0\0\0\0\0", "SOURCE_FORMAT_UNSUPPORTED", 0, 0, -1, "");
         CHECK_FAULT(state, "PAR1\0\0\0\0", "SOURCE_FORMAT_UNSUPPORTED", 0, 0, -1, "");
