@@ -546,6 +546,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_empty_files_are_refused, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_headers_that_do_not_fit_are_refused, scratch_setup,
                                                 scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_a_header_that_is_nearly_right_is_explained, scratch_setup,
+                                                scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_other_formats_are_refused_by_name, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_paths_without_a_file_are_refused, scratch_setup, scratch_teardown),
