@@ -19,16 +19,18 @@ static h2o_iovec_t body_of(int status) {
         switch (status) {
         case 400:
                 return h2o_iovec_init(H2O_STRLIT("{\"error\":\"the request's body cannot be read: its length or its "
-                                                 "chunks are malformed\"}"));
+                                                 "chunks are malformed\",\"code\":\"BAD_REQUEST\"}"));
         case 404:
-                return h2o_iovec_init(H2O_STRLIT("{\"error\":\"there is nothing here\"}"));
+                return h2o_iovec_init(H2O_STRLIT("{\"error\":\"there is nothing here\",\"code\":\"NOT_FOUND\"}"));
         case 413:
                 return h2o_iovec_init(H2O_STRLIT("{\"error\":\"the body is larger than serve.max_body_bytes of "
-                                                 "pipeline.yaml allows\"}"));
+                                                 "pipeline.yaml allows\",\"code\":\"PAYLOAD_TOO_LARGE\"}"));
         case 417:
-                return h2o_iovec_init(H2O_STRLIT("{\"error\":\"of Expect only 100-continue is known\"}"));
+                return h2o_iovec_init(H2O_STRLIT(
+                        "{\"error\":\"of Expect only 100-continue is known\",\"code\":\"EXPECTATION_FAILED\"}"));
         default:
-                return h2o_iovec_init(H2O_STRLIT("{\"error\":\"the request cannot be answered\"}"));
+                return h2o_iovec_init(
+                        H2O_STRLIT("{\"error\":\"the request cannot be answered\",\"code\":\"UNANSWERABLE\"}"));
         }
 }
 

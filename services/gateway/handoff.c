@@ -114,13 +114,24 @@ void handoff_return(struct handoff *handoff, int status) {
 
 void handoff_return_fault(struct handoff *handoff, int status, const struct fault *fault) {
         buffer_clear(&handoff->answer);
-        handoff_return(handoff, request_error_json(fault, &handoff->answer) ? 500 : status);
+        handoff_return(handoff, request_error_json(status, fault, &handoff->answer) ? 500 : status);
 }
 
 void handoff_return_error(struct handoff *handoff, int status, const char *format, ...) {
         struct fault fault = FAULT_NULL;
         va_list arguments;
 
+        va_start(arguments, format);
+        vsnprintf(fault.message, sizeof(fault.message), format, arguments);
+        va_end(arguments);
+        handoff_return_fault(handoff, status, &fault);
+}
+
+void handoff_return_coded(struct handoff *handoff, int status, const char *code, const char *format, ...) {
+        struct fault fault = FAULT_NULL;
+        va_list arguments;
+
+        snprintf(fault.code, sizeof(fault.code), "%s", code);
         va_start(arguments, format);
         vsnprintf(fault.message, sizeof(fault.message), format, arguments);
         va_end(arguments);

@@ -59,6 +59,8 @@ static inline struct handoff *handoff_of_job(struct job *job) {
 /* Back to the loop, with the JSON in answer, or with that of an error. The handoff is gone for the caller. */
 void handoff_return(struct handoff *handoff, int status);
 void handoff_return_error(struct handoff *handoff, int status, const char *format, ...) _printf_(3, 4);
+void handoff_return_coded(struct handoff *handoff, int status, const char *code, const char *format, ...)
+        _printf_(4, 5);
 void handoff_return_fault(struct handoff *handoff, int status, const struct fault *fault);
 
 /* Answers 500, or 507 when the disk is full, for a negative errno. */

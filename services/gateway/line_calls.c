@@ -42,7 +42,6 @@ static int write_run(struct line *line, const char *run, struct buffer *text) {
 /* 409, naming the state that stands in the way. */
 static void refuse_state(struct line *line, struct handoff *handoff, const char *run, const char *done) {
         _cleanup_(free_pointer) struct run_manifest *manifest = calloc(1, sizeof(*manifest));
-        struct fault fault = FAULT_NULL;
         const char *verb;
         int r = manifest ? ledger_get_run(line_ledger(line), run, manifest) : -ENOMEM;
 
@@ -51,10 +50,10 @@ static void refuse_state(struct line *line, struct handoff *handoff, const char 
                 return;
         }
         verb = manifest->state == RUN_STATE_SUCCEEDED || manifest->state == RUN_STATE_FAILED ? "has" : "is";
-        fault_set(&fault, "RUN_STATE", "run %s cannot be %s: it %s %s%s", run, done, verb,
-                  run_state_name(manifest->state),
-                  manifest->state == RUN_STATE_RUNNING && manifest->has_release ? " and its model is released" : "");
-        handoff_return_fault(handoff, 409, &fault);
+        handoff_return_coded(
+                handoff, 409, "RUN_STATE", "run %s cannot be %s: it %s %s%s", run, done, verb,
+                run_state_name(manifest->state),
+                manifest->state == RUN_STATE_RUNNING && manifest->has_release ? " and its model is released" : "");
 }
 
 /* done: what the call was to do to the run, "canceled". */
@@ -100,11 +99,13 @@ void line_call_train(struct job *job, void *context) {
                 return;
         }
         if (condition == RUNS_E_BUSY) {
-                handoff_return_error(handoff, 409, "a run is in flight, and the pipeline refuses another meanwhile");
+                handoff_return_coded(handoff, 409, "RUN_IN_FLIGHT",
+                                     "a run is in flight, and the pipeline refuses another meanwhile");
                 return;
         }
         if (condition == RUNS_E_KEY) {
-                handoff_return_error(handoff, 422, "this Idempotency-Key was used with another request body");
+                handoff_return_coded(handoff, 422, "IDEMPOTENCY_KEY_REUSED",
+                                     "this Idempotency-Key was used with another request body");
                 return;
         }
         snprintf(handoff->location, sizeof(handoff->location), "/runs/%s", run);

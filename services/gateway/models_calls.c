@@ -165,7 +165,8 @@ void models_call_list(struct job *job, void *context) {
 
         r = aliases ? write_list(models_options(context), aliases, &handoff->answer) : -ENOMEM;
         if (r > 0)
-                handoff_return_error(handoff, 503, "the registry cannot be read now; the log says more");
+                handoff_return_coded(handoff, 503, "REGISTRY_UNREADABLE",
+                                     "the registry cannot be read now; the log says more");
         else if (r)
                 handoff_return_failure(handoff, r);
         else
@@ -198,14 +199,15 @@ static void answer_move(struct models *models, struct handoff *handoff, int resu
                 handoff_return_error(handoff, 404, "there is no such version");
                 return;
         case REGISTRY_E_CONFLICT:
-                handoff_return_error(handoff, 409,
+                handoff_return_coded(handoff, 409, "ALIAS_MOVED",
                                      "the alias is not where this call expects it; read GET /models again");
                 return;
         case REGISTRY_E_NO_TARGET:
-                handoff_return_error(handoff, 409, "there is no earlier champion to roll back to");
+                handoff_return_coded(handoff, 409, "NO_EARLIER_CHAMPION",
+                                     "there is no earlier champion to roll back to");
                 return;
         case REGISTRY_E_INVALID:
-                handoff_return_error(handoff, 422,
+                handoff_return_coded(handoff, 422, "ALIAS_INVALID",
                                      "%s is no alias: lower-case letters, digits, - and _, not latest or v<digits>",
                                      handoff->name);
                 return;
@@ -213,7 +215,8 @@ static void answer_move(struct models *models, struct handoff *handoff, int resu
                 if (result < 0)
                         handoff_return_failure(handoff, result);
                 else
-                        handoff_return_error(handoff, 503, "the registry cannot be read now; the log says more");
+                        handoff_return_coded(handoff, 503, "REGISTRY_UNREADABLE",
+                                             "the registry cannot be read now; the log says more");
         }
 }
 

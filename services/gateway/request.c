@@ -2,6 +2,7 @@
 
 #include "services/gateway/request.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 
 #include "common/base/error.h"
 #include "common/base/json_builder.h"
+
+enum { CODE_BYTES = 64 };
 
 bool request_parameter(const struct request *request, size_t i, char *ret_text, size_t n_bytes) {
         h2o_iovec_t value = request->parameters[i];
@@ -125,10 +128,20 @@ void request_add_header(struct request *request, const char *name, const char *v
                               copy.len);
 }
 
+/* The code of an error that has none of its own: its status in words, "NOT_FOUND". */
+static void status_code(int status, char ret_code[CODE_BYTES]) {
+        const char *phrase = request_status_phrase(status);
+        size_t n = 0;
+
+        for (; phrase[n] && n < CODE_BYTES - 1; n++)
+                ret_code[n] = phrase[n] == ' ' ? '_' : (char)toupper((unsigned char)phrase[n]);
+        ret_code[n] = 0;
+}
+
 void request_answer_fault(struct request *request, int status, const struct fault *fault) {
         _cleanup_(buffer_finish) struct buffer json = BUFFER_NULL;
 
-        if (request_error_json(fault, &json))
+        if (request_error_json(status, fault, &json))
                 h2o_send_error_generic(request->h2o, 500, "Internal Server Error", "out of memory", 0);
         else
                 request_answer_json(request, status, &json);
@@ -138,13 +151,15 @@ int request_fault_status(const struct fault *fault) {
         return strcmp(fault->code, "JSON_MALFORMED") && strcmp(fault->code, "JSON_TOO_DEEP") ? 422 : 400;
 }
 
-int request_error_json(const struct fault *fault, struct buffer *json) {
+int request_error_json(int status, const struct fault *fault, struct buffer *json) {
         struct json_builder builder = json_begin(json, JSON_COMPACT);
+        char code[CODE_BYTES];
+
+        status_code(status, code);
 
         json_begin_object(&builder);
         json_key_text(&builder, "error", fault->message);
-        if (fault->code[0])
-                json_key_text(&builder, "code", fault->code);
+        json_key_text(&builder, "code", fault->code[0] ? fault->code : code);
         if (fault->column[0])
                 json_key_text(&builder, "column", fault->column);
         if (fault->row >= 0)

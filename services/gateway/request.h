@@ -5,7 +5,7 @@
  *
  * What a route sees of one HTTP request, and the ways to answer it. Everything belongs to one loop thread; memory taken
  * with h2o_mem_alloc_pool(&request->h2o->pool, …) lives as long as the request. Every error is JSON:
- * {"error":"…"} with "code", "column" and "row" where they are known.
+ * {"error":"…","code":"…"} with "column" and "row" where they are known.
  */
 
 #include <stdbool.h>
@@ -63,7 +63,8 @@ void request_answer_json(struct request *request, int status, const struct buffe
 /* Adds a header; name is lower-case and a literal, value is copied. */
 void request_add_header(struct request *request, const char *name, const char *value);
 
-/* {"error":message}, and the fault's code, column and row where known. */
+/* {"error":message,"code":…}, and the fault's column and row where known. The code is the fault's, or else the status
+ * in words: NOT_FOUND, UNAUTHORIZED. */
 void request_answer_error(struct request *request, int status, const char *format, ...) _printf_(3, 4);
 void request_answer_fault(struct request *request, int status, const struct fault *fault);
 
@@ -71,7 +72,7 @@ void request_answer_fault(struct request *request, int status, const struct faul
 int request_fault_status(const struct fault *fault);
 
 /* Appends that JSON object to json. 0 or -ENOMEM. */
-int request_error_json(const struct fault *fault, struct buffer *json);
+int request_error_json(int status, const struct fault *fault, struct buffer *json);
 
 /* The standard phrase of a status code. */
 const char *request_status_phrase(int status);

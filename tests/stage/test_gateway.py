@@ -1,6 +1,7 @@
 """The gateway's calls, one by one, between a client and a line that the test plays."""
 
 import json
+import re
 import socket
 import subprocess
 
@@ -27,7 +28,7 @@ def error(answer, status):
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"
     body = answer.json()
-    assert body["error"]
+    assert body["error"] and re.fullmatch("[A-Z0-9_]+", body["code"]), body
     return body
 
 
@@ -148,7 +149,7 @@ def test_one_run_at_a_time(gateway):
 def test_a_busy_line_may_refuse():
     with Gateway(serve="when_busy: refuse") as gateway, gateway.line() as line:
         run = gateway.train()
-        error(gateway.post("/training"), 409)
+        assert error(gateway.post("/training"), 409)["code"] == "RUN_IN_FLIGHT"
         line.end(run, 1, "ingestor", "FAILED", error="BROKEN")
         gateway.is_in(run, "FAILED")
         gateway.train()
@@ -229,7 +230,10 @@ def test_bad_requests(gateway):
         error(gateway.post(f"/runs/{NOBODY}:{call}"), 404)
     error(gateway.get("/runs?before=soon"), 400)
     answer = gateway.session.delete(gateway.url + "/runs", timeout=60)
-    error(answer, 405)
+    assert error(answer, 405)["code"] == "METHOD_NOT_ALLOWED"
+    assert error(gateway.get("/nowhere"), 404)["code"] == "NOT_FOUND"
+    assert error(post(b"x=1", "text/plain"), 415)["code"] == "UNSUPPORTED_MEDIA_TYPE"
+    assert error(gateway.post("/predict", {}), 503)["code"] == "SERVICE_UNAVAILABLE"
     assert answer.headers["Allow"] == "GET, HEAD"
     assert gateway.get("/training").json() == {"runs": []}
 
@@ -406,7 +410,8 @@ def test_limits_of_bodies():
     with Gateway(serve="max_body_bytes: 1024") as gateway:
         body = b'{"x":"' + b"y" * 2000 + b'"}'
         for chunked in (body, iter([body])):
-            error(gateway.session.post(gateway.url + "/training", data=chunked, timeout=60), 413)
+            answer = gateway.session.post(gateway.url + "/training", data=chunked, timeout=60)
+            assert error(answer, 413)["code"] == "PAYLOAD_TOO_LARGE"
         with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
             raw.sendall(b"GET /" + b"x" * 500000 + b" HTTP/1.1\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400 ")

@@ -107,7 +107,7 @@ static void a_refused_stream_is_an_error_in_json(void **state _unused_) {
         tell(5, "run", "late");
         bare_turn(&bare);
         assert_int_equal(bare.h2o.res.status, 404);
-        assert_string_equal(buffer_text(&bare.body), "{\"error\":\"there is no such run\"}");
+        assert_string_equal(buffer_text(&bare.body), "{\"error\":\"there is no such run\",\"code\":\"NOT_FOUND\"}");
         close_stream(&bare);
         open_stream(&bare, "9");
         assert_int_equal(stream_refuse(watching, 204, ""), 0);
