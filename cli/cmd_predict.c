@@ -34,6 +34,16 @@ static const struct option_table TABLE = {
                 "and Arrow files.\n",
 };
 
+/* JSON begins with an object or an array; whatever else a file holds, `score` may know it. */
+static bool is_json(const struct buffer *content) {
+        const char *text = buffer_text(content);
+
+        if (!strncmp(text, "\xef\xbb\xbf", 3))
+                text += 3;
+        text += strspn(text, " \t\r\n");
+        return *text == '{' || *text == '[';
+}
+
 static int read_all(const char *path, struct buffer *content) {
         /* standard input is closed like any other: nobody else reads it */
         _cleanup_(close_descriptor) int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
@@ -73,6 +83,10 @@ static int predict(const struct options *options, const struct settings *setting
                 r = read_all(options_operand(options, 0), &body);
                 if (r)
                         return r;
+                if (!is_json(&body))
+                        return command_fail(
+                                "%.256s holds no JSON; `convoy score FILE` takes CSV, ndjson and Arrow files",
+                                options_operand(options, 0));
         }
         r = client_create(options, &client);
         if (r)

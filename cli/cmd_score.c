@@ -31,7 +31,28 @@ static const struct option_table TABLE = {
         .n_operands_max = 1,
         .rows = OPTIONS,
         .n_rows = N_ELEMENTS(OPTIONS),
+        .sections = "At a bad row it ends: the answers to all rows before it are printed, and the error names its "
+                    "line, or its\n"
+                    "row counted from 1 without the header.\n"
+                    "Exit codes: 0 every row is answered, 1 not.\n",
 };
+
+/* The first row that the source could not read. It reads whole batches, in any order. */
+struct unreadable {
+        bool is_met;
+        struct fault fault;
+};
+
+static int on_reject(void *context, const struct fault *fault, const char *text, size_t n_bytes) {
+        struct unreadable *unreadable = context;
+
+        (void)text;
+        (void)n_bytes;
+        if (!unreadable->is_met || fault->row < unreadable->fault.row)
+                unreadable->fault = *fault;
+        unreadable->is_met = true;
+        return 0;
+}
 
 static int open_version(const struct options *options, struct version *ret_version, struct fault *fault) {
         _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
@@ -109,6 +130,7 @@ static int score(const struct options *options, const char *path, struct fault *
         _cleanup_(free_pointer) struct predict_row *row = calloc(1, sizeof(*row));
         _cleanup_(free_pointer) char(*scratch)[VALUE_SCRATCH_BYTES] = calloc(SCHEMA_COLUMNS_MAX, sizeof(*scratch));
         char uri[PLACE_BYTES];
+        struct unreadable unreadable = { .fault = FAULT_NULL };
         struct table batch;
         int64_t n_before = 0;
         int r;
@@ -119,16 +141,31 @@ static int score(const struct options *options, const char *path, struct fault *
         if (!r)
                 r = open_version(options, &version, fault);
         if (!r)
-                r = source_open(&(struct source_options){ .uri = uri, .schema = version.bundle.schema }, &source,
-                                fault);
+                r = source_open(&(struct source_options){ .uri = uri,
+                                                          .schema = version.bundle.schema,
+                                                          .on_reject = on_reject,
+                                                          .on_reject_context = &unreadable },
+                                &source, fault);
         while (!r) {
                 r = source_read(source, &batch, fault);
-                if (r || !batch.n_rows)
+                if (r)
+                        break;
+                /* until the first bad one the batch holds all rows of the file */
+                if (unreadable.is_met && (int64_t)batch.n_rows > unreadable.fault.row - n_before)
+                        batch.n_rows = (size_t)(unreadable.fault.row - n_before);
+                if (!batch.n_rows)
                         break;
                 r = score_batch(&version, &batch, n_before, row, scratch, fault);
                 if (r == FAULT_E_INPUT)
                         fault_at(fault, path, 0, 0);
                 n_before += (int64_t)batch.n_rows;
+                if (!r && unreadable.is_met)
+                        break;
+        }
+        if (!r && unreadable.is_met) {
+                *fault = unreadable.fault;
+                fault_at(fault, path, fault->line, fault->position);
+                r = FAULT_E_INPUT;
         }
         return r;
 }

@@ -177,6 +177,19 @@ def test_a_row_that_cannot_be_scored_is_named(up, run, rows):
     words = up.convoy("score", "bad.csv", want=1)
     assert "bad.csv" in words and "Gender" in words and "Mael" in words and "row 3: " in words
     assert "cannot be read" in up.convoy("score", "none.csv", want=1)
+    # the rows before it are answered whether it was the model or the source that could not take it
+    want = up.convoy("score", "rows.csv").splitlines()
+    assert words.splitlines()[:-1] == want[:2]
+    lines = (rows / "rows.csv").read_text().splitlines()
+    for at in (1, 250):
+        fields = lines[at].split(",")
+        fields[lines[0].split(",").index("Age")] = "old"
+        (rows / "worse.csv").write_text("\n".join([*lines[:at], ",".join(fields), *lines[at + 1:]]) + "\n")
+        words = up.convoy("score", "worse.csv", want=1)
+        assert f"worse.csv:{at + 1}:" in words and "Age" in words
+        assert words.splitlines()[:-1] == want[:at - 1]
+    assert "At a bad row it ends" in up.convoy("score", "--help")
+    assert "`convoy score FILE`" in up.convoy("predict", "rows.csv", want=1)
 
 
 def test_a_pulled_version_scores_alone(up, run, rows):
