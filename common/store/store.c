@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -13,6 +14,13 @@
 
 #define FILE_SCHEME "file://"
 #define S3_SCHEME "s3://"
+
+/* Never to be mended by trying again. */
+static bool stands_on_file(const char *path) {
+        struct stat status;
+
+        return stat(path, &status) ? errno == ENOTDIR : !S_ISDIR(status.st_mode);
+}
 
 int store_open(const char *uri, struct store **ret_store, struct fault *fault) {
         const char *path = uri + strlen(FILE_SCHEME);
@@ -30,6 +38,12 @@ int store_open(const char *uri, struct store **ret_store, struct fault *fault) {
                 return fault_set(fault, "STORE_URI", "'%s' has no path; write file://PATH", uri);
         if (strlen(path) + STORE_NAME_BYTES + 64 > STORE_PATH_BYTES)
                 return fault_set(fault, "STORE_URI", "the path in '%.64s…' is too long", uri);
+        if (stands_on_file(path))
+                return fault_set(
+                        fault, "STORE_URI",
+                        "'%s' cannot be a store: a file stands there or above it, where a folder is wanted; move "
+                        "it away, or write another path",
+                        uri);
         return error_trace(store_file_open(path, ret_store));
 }
 

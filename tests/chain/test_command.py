@@ -319,6 +319,13 @@ def test_doctor_says_what_to_do(up, run):
     copy_pipeline(up.folder / "other-model", name="other")
     words = up.convoy("doctor", "--pipeline", "other-model", want=1)
     assert re.search(r"^wrong +gateway .* serves vehicle-insurance, not other;", words, re.MULTILINE)
+    # a store that can never work; no daemon tries it again and again
+    (up.folder / "a-file").write_text("x")
+    environment = {"CONVOY_STORE": f"file://{up.folder}/a-file"}
+    words = up.convoy("doctor", environment=environment, want=1)
+    assert re.search(r"^wrong +store .*/a-file' cannot be a store: a file stands there", words, re.MULTILINE)
+    words = up.convoy("up", "--home", "never", "--port", free_port(), environment=environment, want=2)
+    assert "/a-file' cannot be a store" in words
     # the gateway's lock is held
     assert "another gateway" in up.convoy("doctor", "--rebuild", want=2)
 

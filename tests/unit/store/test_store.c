@@ -84,6 +84,24 @@ static void test_s3_is_said_to_come_later(void **state) {
         assert_null(store);
 }
 
+static void test_a_file_is_no_store(void **state) {
+        static const char *const names[] = { "rows.csv", "rows.csv/", "rows.csv/store" };
+        struct scratch *scratch = *state;
+
+        assert_int_equal(file_replace(scratch_path(scratch, "rows.csv"), "x", 1), 0);
+        for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+                struct fault fault = FAULT_NULL;
+                struct store *store = NULL;
+                char uri[1100];
+
+                snprintf(uri, sizeof(uri), "file://%s", scratch_path(scratch, names[i]));
+                assert_int_equal(store_open(uri, &store, &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, "STORE_URI");
+                assert_non_null(strstr(fault.message, uri));
+                assert_null(store);
+        }
+}
+
 static void test_relative_path_stands_on_the_current_directory(void **state) {
         _cleanup_(close_descriptor) int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_(store_close_pointer) struct store *store = NULL;
@@ -459,6 +477,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_uri_is_checked),
                 cmocka_unit_test(test_s3_is_said_to_come_later),
+                cmocka_unit_test_setup_teardown(test_a_file_is_no_store, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_relative_path_stands_on_the_current_directory, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_names_are_checked, scratch_setup, scratch_teardown),
