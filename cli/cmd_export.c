@@ -119,7 +119,7 @@ static int export_blob(struct store *store, const char *digest, const char *fold
         if (!r)
                 r = progress_put_number(arrow_file_n_rows(file), &number);
         if (!r)
-                printf("%s: %s rows\n", to, buffer_text(&number));
+                printf("%s: %s row%s\n", to, buffer_text(&number), arrow_file_n_rows(file) == 1 ? "" : "s");
         return r;
 }
 

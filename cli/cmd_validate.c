@@ -220,9 +220,11 @@ static int print_in_words(const struct validation *validation) {
                 r = print_column(&report->schema->columns[i], &report->sketches[i]);
         for (size_t i = 0; i < report->n_findings; i++)
                 print_finding(&report->findings[i]);
-        printf("%s: %s rows, %s", validation->path, buffer_text(&number), is_valid(validation) ? "valid" : "not valid");
+        printf("%s: %s row%s, %s", validation->path, buffer_text(&number), report->n_rows == 1 ? "" : "s",
+               is_valid(validation) ? "valid" : "not valid");
         if (validation->n_unreadable)
-                printf("; besides, %" PRId64 " rows that cannot be read", validation->n_unreadable);
+                printf("; besides, %" PRId64 " row%s that cannot be read", validation->n_unreadable,
+                       validation->n_unreadable == 1 ? "" : "s");
         printf("\n");
         return error_trace(r);
 }

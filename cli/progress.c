@@ -39,6 +39,8 @@ int progress_put_number(int64_t number, struct buffer *text) {
 /* "45,000 of 100,000 rows" or "45,000 rows"; nothing without progress. */
 static int put_counts(const struct json_value *stage, const char *before, struct buffer *text) {
         const struct json_value *progress = json_get(stage, "progress");
+        const char *unit = text_of(progress, "unit");
+        size_t n_unit = strlen(unit);
         int64_t done, total = -1;
         int r;
 
@@ -52,7 +54,10 @@ static int put_counts(const struct json_value *stage, const char *before, struct
                 if (!r)
                         r = progress_put_number(total, text);
         }
-        return error_trace(r ? r : buffer_printf(text, " %s", text_of(progress, "unit")));
+        /* units are plurals: "1 row", "0 rows" */
+        if ((total < 0 ? done : total) == 1 && n_unit && unit[n_unit - 1] == 's')
+                n_unit--;
+        return error_trace(r ? r : buffer_printf(text, " %.*s", (int)n_unit, unit));
 }
 
 /* What was counted that nobody should overlook: ", 1 row set aside, 2 warnings, 1 column drifted". */
@@ -275,7 +280,7 @@ static int put_error(const struct json_value *run, struct buffer *text) {
         if (!r && json_as_int64(json_get(error, "line"), &number) && number > 0)
                 r = buffer_printf(text, "line %" PRId64 ": ", number);
         else if (!r && json_as_int64(json_get(error, "row"), &number) && number >= 0)
-                r = buffer_printf(text, "row %" PRId64 ": ", number);
+                r = buffer_printf(text, "row %" PRId64 ": ", number + 1);
         if (!r && *column)
                 r = buffer_printf(text, "%s: ", column);
         return error_trace(r ? r : buffer_printf(text, "%s\n", text_of(error, "message")));

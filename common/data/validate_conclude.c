@@ -304,8 +304,8 @@ static int conclude_size(struct conclusion *conclusion) {
                 return 0;
         if (n_all < (uint64_t)schema->min_examples)
                 r = add_message(conclusion, NULL, ANOMALY_DATASET_LOW_NUM_EXAMPLES, SEVERITY_ERROR,
-                                "there are %" PRIu64 " rows, at least %" PRIi64 " are required", n_all,
-                                schema->min_examples);
+                                "there %s %" PRIu64 " row%s, at least %" PRIi64 " are required",
+                                n_all == 1 ? "is" : "are", n_all, n_all == 1 ? "" : "s", schema->min_examples);
         if (!r && options->baseline && (double)n_rows < schema->min_examples_ratio * (double)options->baseline->n_rows)
                 r = add_message(conclusion, NULL, ANOMALY_COMPARATOR_LOW_NUM_EXAMPLES,
                                 schema->min_examples_ratio_severity,

@@ -242,6 +242,8 @@ def test_validate_says_what_is_wrong(up, rows):
     report = up.json("validate", "good.csv")
     assert report["valid"] and report["statistics"]["rows"] == 500 and not report["report"]["anomalies"]
     assert "good.csv: 500 rows, valid" in up.convoy("validate", "good.csv")
+    up.convoy("data", "generate", "--rows", 1, "--out", "one.csv")
+    assert "one.csv: 1 row, not valid" in up.convoy("validate", "one.csv", want=1)
     frame = pd.read_csv(up.folder / "good.csv")
     frame.loc[7, "Gender"] = "Mael"
     frame.loc[9, "id"] = frame.loc[8, "id"]

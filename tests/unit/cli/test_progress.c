@@ -61,6 +61,10 @@ static void test_more_than_all_does_not_overflow_the_bar(void **state) {
         expect_bars(
                 "{\"name\":\"trainer\",\"state\":\"RUNNING\",\"progress\":{\"done\":-3,\"total\":0,\"unit\":\"r\"}}",
                 200, "trainer     [                            ] -3 of 0 r\n");
+        /* units come as plurals */
+        expect_bars("{\"name\":\"pusher\",\"state\":\"SUCCEEDED\",\"ms\":10,\"progress\":{\"done\":1,\"total\":1,"
+                    "\"unit\":\"versions\"}}",
+                    200, "pusher      [============================] 0.01 s, 1 version\n");
 }
 
 static void test_lines_are_cut_at_the_terminals_width(void **state) {
@@ -109,6 +113,10 @@ static void expect_outcome(const char *run, const char *want) {
 
 static void test_the_outcome_in_words(void **state) {
         (void)state;
+        /* JSON counts rows from 0, people from 1 */
+        expect_outcome("{\"state\":\"FAILED\",\"error\":{\"stage\":\"ingestor\",\"code\":\"X_Y\",\"row\":2,"
+                       "\"message\":\"it is bad\"}}",
+                       "run  FAILED\nthe ingestor failed: X_Y: row 3: it is bad\n");
         expect_outcome("{\"run_id\":\"r\",\"state\":\"SUCCEEDED\",\"accepted\":true,\"promoted\":true,\"version\":3,"
                        "\"metrics\":{\"candidate\":{\"n_rows\":12500,\"f1\":0.45,\"auc\":null}}}",
                        "run r SUCCEEDED\n"
