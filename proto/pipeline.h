@@ -49,6 +49,6 @@ struct pipeline {
         struct pipeline_serve serve;
 };
 
-/* Reads pipeline.yaml in folder, which may be relative, and may be named by that file. It holds some ten pages, so keep it on the heap or in static
- * memory. 0, FAULT_E_INPUT, or a negative errno; ret_pipeline is untouched then. */
+/* Reads pipeline.yaml in folder, which may be relative, and may be named by that file. It holds some ten pages, so keep
+ * it on the heap or in static memory. 0, FAULT_E_INPUT, or a negative errno; ret_pipeline is untouched then. */
 int pipeline_load(const char *folder, struct pipeline *ret_pipeline, struct fault *fault);
