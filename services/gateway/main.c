@@ -210,10 +210,9 @@ static int serve(struct process *process) {
         r = models_start(gateway->models);
         if (!r)
                 r = line_start(gateway->line);
-        if (!r)
-                r = server_start(gateway->server);
         if (r)
                 return error_trace(r);
+        server_start(gateway->server);
         log_info("port=%d pipeline=%s ready", server_port(gateway->server), gateway->pipeline.parameters.name);
         while (poll(&wait, 1, WATCH_MS) <= 0 || !daemon_is_asked_to_stop(process->signal_fd))
                 if (line_has_failed(gateway->line)) {

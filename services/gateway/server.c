@@ -2,6 +2,7 @@
 
 #include "services/gateway/server_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -195,13 +196,61 @@ static void configure(struct server *server, size_t body_bytes_most) {
         error_filter_register(&host->fallback_path, on_error);
 }
 
-static void init_loop(struct server *server, struct server_loop *loop, int fd) {
-        loop->server = server;
-        loop->fd = fd;
+static void init_loop(struct server_loop *loop) {
         lingers_init(&loop->lingers);
         h2o_context_init(&loop->context, h2o_evloop_create(), &loop->server->config);
         h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, handoff_on_messages);
         loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->context, .hosts = loop->server->config.hosts };
+}
+
+static void open_listener(struct server_loop *loop) {
+        loop->listener = h2o_evloop_socket_create(loop->context.loop, steal_descriptor(&loop->fd),
+                                                  H2O_SOCKET_FLAG_DONT_READ);
+        loop->listener->data = loop;
+        h2o_socket_read_start(loop->listener, on_accept);
+}
+
+static void *loop_main(void *argument) {
+        struct server_loop *loop = argument;
+        struct server *server = loop->server;
+
+        init_loop(loop);
+        sem_post(&loop->reached);
+        while (!atomic_load(&server->is_stopping)) {
+                if (loop->fd >= 0 && atomic_load(&server->is_serving))
+                        open_listener(loop);
+                h2o_evloop_run(loop->context.loop, LOOP_WAIT_MS);
+                if (loop->listener && atomic_load(&server->is_draining)) {
+                        server_loop_close_listener(loop);
+                        h2o_context_request_shutdown(&loop->context);
+                }
+        }
+        server_loop_close(loop);
+        sem_post(&loop->reached);
+        while (!atomic_load(&server->is_finished))
+                h2o_evloop_run(loop->context.loop, LOOP_WAIT_MS);
+        server_loop_finish(loop);
+        return NULL;
+}
+
+static void wait_until_reached(struct server_loop *loop) {
+        while (sem_wait(&loop->reached))
+                assert(errno == EINTR);
+}
+
+static int start_loops(struct server *server) {
+        int r;
+
+        for (int i = 0; i < server->n_loops; i++) {
+                struct server_loop *loop = &server->loops[i];
+
+                r = pthread_create(&loop->thread, NULL, loop_main, loop);
+                if (r)
+                        return error_origin(-r, "starting a loop's thread");
+                loop->is_started = true;
+                wait_until_reached(loop);
+        }
+        return 0;
 }
 
 int server_create(const struct server_options *options, struct server **ret_server, struct fault *fault) {
@@ -221,50 +270,20 @@ int server_create(const struct server_options *options, struct server **ret_serv
                 fds[i] = -1;
         configure(server, options->body_bytes_most);
         r = listen_open(options->address, &server->port, server->n_loops, fds, fault);
-        for (int i = 0; i < server->n_loops; i++)
-                init_loop(server, &server->loops[i], fds[i]);
+        for (int i = 0; i < server->n_loops; i++) {
+                server->loops[i].server = server;
+                server->loops[i].fd = fds[i];
+                sem_init(&server->loops[i].reached, 0, 0);
+        }
+        if (!r)
+                r = start_loops(server);
         if (r)
                 return error_trace(r);
         *ret_server = steal(server);
         return 0;
 }
 
-static void *loop_main(void *argument) {
-        struct server_loop *loop = argument;
-        struct server *server = loop->server;
-
-        while (!atomic_load(&server->is_stopping)) {
-                h2o_evloop_run(loop->context.loop, LOOP_WAIT_MS);
-                if (loop->listener && atomic_load(&server->is_draining)) {
-                        server_loop_close_listener(loop);
-                        h2o_context_request_shutdown(&loop->context);
-                }
-        }
-        server_loop_close(loop);
-        return NULL;
-}
-
-static int start_loop(struct server_loop *loop) {
-        int r;
-
-        loop->listener = h2o_evloop_socket_create(loop->context.loop, steal_descriptor(&loop->fd),
-                                                  H2O_SOCKET_FLAG_DONT_READ);
-        loop->listener->data = loop;
-        h2o_socket_read_start(loop->listener, on_accept);
-        r = pthread_create(&loop->thread, NULL, loop_main, loop);
-        if (r)
-                return error_origin(-r, "starting a loop's thread");
-        loop->is_started = true;
-        return 0;
-}
-
-int server_start(struct server *server) {
-        int r;
-
-        for (int i = 0; i < server->n_loops; i++) {
-                r = start_loop(&server->loops[i]);
-                if (r)
-                        return error_trace(r);
-        }
-        return 0;
+void server_start(struct server *server) {
+        atomic_store(&server->is_serving, true);
+        server_wake_loops(server);
 }

@@ -32,15 +32,15 @@ struct server_options {
         void *context;               /* handed to every route, borrowed likewise */
 };
 
-/* Binds every loop's socket and starts nothing yet. 0, FAULT_E_INPUT (port taken, address not ours), or a negative
- * errno. */
+/* Binds every loop's socket and starts the loops, which take messages but no connections yet. 0, FAULT_E_INPUT (port
+ * taken, address not ours), or a negative errno. */
 int server_create(const struct server_options *options, struct server **ret_server, struct fault *fault);
 
 /* The port that was bound. */
 int server_port(const struct server *server);
 
-/* Starts the loops' threads. */
-int server_start(struct server *server);
+/* Begins to take connections. */
+void server_start(struct server *server);
 
 /*
  * What every loop looks at, such as the model that answers: each loop holds a reference to the newest one, so a request
@@ -68,10 +68,10 @@ size_t server_n_connections(const struct server *server);
 /* Stops accepting, and waits for the requests that other threads are to answer, at most that long. The loops go on. */
 void server_drain(struct server *server, int most_ms);
 
-/* Closes all connections, with a short grace for what is on its way, and ends the loops. No other thread may hold a
- * request by then: those that answer have been stopped, and have answered or discarded what they had. */
+/* Closes all connections, with a short grace for what is on its way; the loops go on to take messages. No other thread
+ * may hold a request by then: those that answer have been stopped, and have answered or discarded what they had. */
 void server_stop(struct server *server);
 
-/* After everything else that shares or answers: what the loops still hold is delivered here. */
+/* After everything else that shares or answers: what the loops still hold is delivered, and they end. */
 struct server *server_destroy(struct server *server);
 void server_destroy_pointer(struct server **server);

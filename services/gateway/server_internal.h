@@ -3,6 +3,7 @@
 /* What server.c and server_stop.c share. */
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 
 #include "services/gateway/linger.h"
@@ -12,10 +13,15 @@
 
 enum { SERVER_LOOPS_MOST = 64 };
 
+/*
+ * A loop's libh2o things are made, used and undone in its own thread: libh2o keeps the buffers of a socket in memory of
+ * the thread that made it, unlocked.
+ */
 struct server_loop {
         struct server *server;
         pthread_t thread;
-        bool is_started;
+        bool is_started, is_closed; /* the starting thread's: the thread runs; its connections are gone */
+        sem_t reached;              /* posted when it is ready for messages, and again when it is closed */
         int fd;
         h2o_context_t context;
         h2o_accept_ctx_t accept;
@@ -32,12 +38,16 @@ struct server {
         void *context;
         size_t connections_most;
         _Atomic size_t n_connections;
-        _Atomic bool is_draining, is_stopping;
+        _Atomic bool is_serving, is_draining, is_stopping, is_finished;
         int n_loops, port;
         struct server_loop loops[SERVER_LOOPS_MOST];
 };
 
-/* In the loop's thread, or, when that has ended, in any: accepts no more; lets go of every connection, with a grace for
- * what is on its way. */
+/* All in the loop's thread: accepts no more; lets go of every connection, with a grace for what is on its way; delivers
+ * what messages are left and undoes the rest. */
 void server_loop_close_listener(struct server_loop *loop);
 void server_loop_close(struct server_loop *loop);
+void server_loop_finish(struct server_loop *loop);
+
+/* From any thread: lets the loops look at the flags. */
+void server_wake_loops(struct server *server);

@@ -64,16 +64,17 @@ static size_t n_handed_over(const struct server *server) {
         return n;
 }
 
-static void wake_loops(struct server *server) {
+void server_wake_loops(struct server *server) {
         for (int i = 0; i < server->n_loops; i++)
-                h2o_multithread_send_message(&server->loops[i].receiver, NULL);
+                if (server->loops[i].is_started)
+                        h2o_multithread_send_message(&server->loops[i].receiver, NULL);
 }
 
 void server_drain(struct server *server, int most_ms) {
         int64_t until_ms = clock_monotonic_ms() + most_ms;
 
         atomic_store(&server->is_draining, true);
-        wake_loops(server);
+        server_wake_loops(server);
         while (n_handed_over(server) && clock_monotonic_ms() < until_ms)
                 poll(NULL, 0, DRAIN_LOOK_MS);
 }
@@ -81,24 +82,18 @@ void server_drain(struct server *server, int most_ms) {
 void server_stop(struct server *server) {
         atomic_store(&server->is_draining, true);
         atomic_store(&server->is_stopping, true);
-        wake_loops(server);
+        server_wake_loops(server);
         for (int i = 0; i < server->n_loops; i++) {
                 struct server_loop *loop = &server->loops[i];
 
-                if (loop->is_started)
-                        pthread_join(loop->thread, NULL);
-                loop->is_started = false;
+                while (loop->is_started && !loop->is_closed)
+                        loop->is_closed = !sem_wait(&loop->reached);
         }
 }
 
-/* What a loop still holds when its thread has ended or never began: messages, the listener, the shared thing. */
-static void finish_loop(struct server_loop *loop) {
+void server_loop_finish(struct server_loop *loop) {
         h2o_evloop_t *evloop = loop->context.loop;
 
-        close_descriptor(&loop->fd);
-        if (!evloop)
-                return;
-        server_loop_close(loop);
         do
                 h2o_evloop_run(evloop, 0);
         while (!h2o_linklist_is_empty(&loop->receiver._messages));
@@ -118,8 +113,16 @@ struct server *server_destroy(struct server *server) {
         if (!server)
                 return NULL;
         server_stop(server);
-        for (int i = 0; i < server->n_loops; i++)
-                finish_loop(&server->loops[i]);
+        atomic_store(&server->is_finished, true);
+        server_wake_loops(server);
+        for (int i = 0; i < server->n_loops; i++) {
+                struct server_loop *loop = &server->loops[i];
+
+                if (loop->is_started)
+                        pthread_join(loop->thread, NULL);
+                close_descriptor(&loop->fd);
+                sem_destroy(&loop->reached);
+        }
         if (server->config.hosts)
                 h2o_config_dispose(&server->config);
         free(server);
