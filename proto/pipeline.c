@@ -61,7 +61,7 @@ static int load_source(const struct config_node *root, struct pipeline *pipeline
         static const char scheme[] = "file://";
         struct pipeline_source *source = &pipeline->source;
         const struct config_node *map = NULL;
-        char uri[PIPELINE_TEXT_BYTES];
+        char uri[PIPELINE_TEXT_BYTES] = "";
         int r;
 
         r = config_get_map(root, "source", true, fault, &map);
@@ -138,7 +138,7 @@ static int load(const struct config_node *root, struct pipeline *pipeline, struc
                                              "train", "evaluate", "store",  "registry", "serve" };
         static const char *const store_keys[] = { "uri" };
         const struct config_node *store = NULL;
-        char schema[1024];
+        char schema[1024] = "";
         int r;
 
         r = config_check_keys(root, known, N_ELEMENTS(known), fault);

@@ -166,9 +166,11 @@ int baseline_create(const struct schema *schema, const struct sketch *sketches, 
 }
 
 static size_t find_value(const struct baseline_column *column, const char *text, size_t n_bytes) {
-        for (size_t i = 0; i < column->n_values; i++)
+        for (size_t i = 0; i < column->n_values; i++) {
+                assert(column->values[i]);
                 if (strlen(column->values[i]) == n_bytes && !memcmp(column->values[i], text, n_bytes))
                         return i;
+        }
         return column->n_values;
 }
 

@@ -1,6 +1,7 @@
 /* Validation, concluding: which deviations are findings, how bad they are, and what holds between rows. Sentences count
  * rows from 1, as people do. */
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -111,13 +112,14 @@ static void show_examples(const struct conclusion *conclusion, const struct vali
 /* A finding about rows: how many, which is the first, what is wrong with it. */
 static int add_rows(struct conclusion *conclusion, const struct schema_column *column, enum anomaly code,
                     const struct validate_tally_entry *entry) {
-        struct validate_finding *finding;
+        struct validate_finding *finding = NULL;
         char sentence[768];
         int r;
 
         r = add_finding(conclusion, column->name, code, schema_severity(column, code), &finding);
         if (r)
                 return error_trace(r);
+        assert(finding && entry->n_examples > 0);
         show_examples(conclusion, entry, finding);
         schema_describe(column, code, finding->examples[0].value, strlen(finding->examples[0].value), sentence,
                         sizeof(sentence));

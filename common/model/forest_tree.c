@@ -2,6 +2,7 @@
 
 #include "common/model/forest_tree.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -124,6 +125,7 @@ bool forest_tree_read(struct ubjson *cursor, size_t n_nodes_most, struct forest_
                 return ubjson_fail(cursor, "it has too many nodes");
         if (raw.left.n > FOREST_TREE_NODES_MAX)
                 return ubjson_fail_unsupported(cursor, "one of its trees has too many nodes");
+        assert(raw.left.n > 0);
         order = calloc(raw.left.n, sizeof(*order));
         tree.nodes = calloc(raw.left.n, sizeof(*tree.nodes));
         if (!order || !tree.nodes) {

@@ -266,8 +266,8 @@ static int hand_out(const struct generator *generator, const struct block *block
 int generator_make(const struct generator *generator, uint64_t seed, uint64_t first, size_t n_rows,
                    struct table_builder *builder) {
         const struct model *model = &generator->model;
-        _cleanup_(free_pointer) struct block *block = malloc(sizeof(*block) +
-                                                             model->n_columns * sizeof(block->cells[0]));
+        _cleanup_(free_pointer) struct block *block = calloc(1, sizeof(*block) +
+                                                                        model->n_columns * sizeof(block->cells[0]));
         int r;
 
         if (!block)

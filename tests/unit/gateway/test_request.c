@@ -89,7 +89,8 @@ static void errors_are_json(void **state) {
         assert_int_equal(bare.h2o.res.status, 404);
         assert_string_equal(bare.h2o.res.reason, "Not Found");
         assert_string_equal(bare_answer_header(&bare, "content-type"), "application/json");
-        assert_string_equal(buffer_text(&bare.body), "{\"error\":\"there is no \\\"\xef\xbf\xbd thing\\\"\\n\",\"code\":\"NOT_FOUND\"}");
+        assert_string_equal(buffer_text(&bare.body),
+                            "{\"error\":\"there is no \\\"\xef\xbf\xbd thing\\\"\\n\",\"code\":\"NOT_FOUND\"}");
         assert_int_equal(bare.h2o.res.content_length, bare.body.n_bytes);
         bare_end(&bare);
         fault_in(&fault, "Age", 3);
