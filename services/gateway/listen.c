@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,10 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 
-enum { LISTEN_BACKLOG = 1024 };
+enum {
+        LISTEN_BACKLOG = 1024,
+        RIVAL_LOOKS = 200, /* a millisecond apart */
+};
 
 static int share(int fd) {
         const int on = 1;
@@ -33,6 +37,19 @@ static int open_one(const struct addrinfo *address, bool is_shared, int *ret_fd)
                 return -errno;
         *ret_fd = steal_descriptor(&fd);
         return 0;
+}
+
+/* Joins the first socket, which listens. A rival that has bound the port as well, before either listened, has lost, but
+ * holds it for another moment. */
+static int open_another(const struct addrinfo *address, int *ret_fd) {
+        int r = -EADDRINUSE;
+
+        for (int i = 0; r == -EADDRINUSE && i < RIVAL_LOOKS; i++) {
+                if (i)
+                        poll(NULL, 0, 1);
+                r = open_one(address, true, ret_fd);
+        }
+        return r;
 }
 
 /* The port of a bound socket. */
@@ -76,7 +93,7 @@ int listen_open(const char *address, int *port, int n, int *fds, struct fault *f
         if (!r && n > 1)
                 r = share(fds[0]);
         for (int i = 1; !r && i < n; i++)
-                r = open_one(found, true, &fds[i]);
+                r = open_another(found, &fds[i]);
         if (found)
                 freeaddrinfo(found);
         if (r == -EADDRINUSE)

@@ -198,6 +198,13 @@ void fixture_touch(const struct fixture *fixture, const char *name) {
         assert_int_equal(file_replace(path, "", 0), 0);
 }
 
+void fixture_dangle(const struct fixture *fixture, const char *name) {
+        char path[700];
+
+        fixture_path(fixture, name, path);
+        assert_int_equal(symlink("nowhere", path), 0);
+}
+
 static void open_spool(const struct fixture *fixture, struct station *ret_station) {
         char path[700];
 

@@ -71,6 +71,9 @@ void fixture_await_notice(struct fixture *fixture, int64_t n_notices, struct env
 /* Bytes of the file in the home, 0 when there is none. */
 int64_t fixture_n_bytes(const struct fixture *fixture, const char *name);
 void fixture_touch(const struct fixture *fixture, const char *name);
+
+/* A name that leads nowhere, as the place of a disk that is away. */
+void fixture_dangle(const struct fixture *fixture, const char *name);
 void fixture_path(const struct fixture *fixture, const char *name, char ret_path[700]);
 
 /* In the spool of the stage, which does not run: the first number that a query gives; a change. */

@@ -122,8 +122,8 @@ static void a_waiting_message_does_not_keep_a_cancel_waiting(void **state) {
         struct fixture *fixture = *state;
 
         /* the store is away, so the message rests */
-        fixture_touch(fixture, "file");
-        fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
+        fixture_dangle(fixture, "away");
+        fixture_environment(fixture, "FIXTURE_STORE", "file://away/store", NULL);
         fixture_start(fixture);
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));

@@ -107,9 +107,9 @@ static void a_store_that_is_away_is_waited_for(void **state) {
         struct fixture *fixture = *state;
         char path[700];
 
-        fixture_touch(fixture, "file");
-        fixture_path(fixture, "file", path);
-        fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
+        fixture_dangle(fixture, "away");
+        fixture_path(fixture, "away", path);
+        fixture_environment(fixture, "FIXTURE_STORE", "file://away/store", NULL);
         fixture_start(fixture);
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
@@ -123,8 +123,8 @@ static void a_store_that_is_away_is_waited_for(void **state) {
 static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
         struct fixture *fixture = *state;
 
-        fixture_touch(fixture, "file");
-        fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
+        fixture_dangle(fixture, "away");
+        fixture_environment(fixture, "FIXTURE_STORE", "file://away/store", NULL);
         fixture_start(fixture);
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
@@ -141,9 +141,9 @@ static void a_message_that_waited_long_has_its_day_too(void **state) {
         struct fixture *fixture = *state;
         char path[700], before[700];
 
-        fixture_touch(fixture, "file");
-        fixture_path(fixture, "file", path);
-        fixture_environment(fixture, "FIXTURE_STORE", "file://file/store", NULL);
+        fixture_dangle(fixture, "away");
+        fixture_path(fixture, "away", path);
+        fixture_environment(fixture, "FIXTURE_STORE", "file://away/store", NULL);
         fixture_start(fixture);
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
