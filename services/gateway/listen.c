@@ -12,10 +12,13 @@
 #include <sys/socket.h>
 
 #include "common/base/cleanup.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 
 enum {
         LISTEN_BACKLOG = 1024,
+        FIRST_LOOKS = 8,
+        FIRST_PAUSE_MS = 5,
         RIVAL_LOOKS = 200, /* a millisecond apart */
 };
 
@@ -37,6 +40,19 @@ static int open_one(const struct addrinfo *address, bool is_shared, int *ret_fd)
                 return -errno;
         *ret_fd = steal_descriptor(&fd);
         return 0;
+}
+
+/* The first socket. Two that bind at once may both be refused when they listen: then each waits for a moment of its own
+ * and tries again, until one is there first and the other is refused when it binds. */
+static int open_first(const struct addrinfo *address, int *ret_fd) {
+        int r = -EADDRINUSE;
+
+        for (int i = 0; r == -EADDRINUSE && i < FIRST_LOOKS; i++) {
+                if (i)
+                        poll(NULL, 0, (int)(clock_monotonic_ns() / 1000 % FIRST_PAUSE_MS));
+                r = open_one(address, false, ret_fd);
+        }
+        return r;
 }
 
 /* Joins the first socket, which listens. A rival that has bound the port as well, before either listened, has lost, but
@@ -84,7 +100,7 @@ int listen_open(const char *address, int *port, int n, int *fds, struct fault *f
 
         if (set_port(address, *port, &found))
                 return fault_set(fault, "ADDRESS_INVALID", "%s is not a numeric IPv4 or IPv6 address", address);
-        r = open_one(found, false, &fds[0]);
+        r = open_first(found, &fds[0]);
         if (!r && !*port) {
                 r = find_port(fds[0], port);
                 if (!r && set_port(address, *port, &found))
