@@ -16,6 +16,7 @@ import zmq
 STAGES = ["ingestor", "validator", "transformer", "trainer", "evaluator", "pusher"]
 DATA, ACK, LOSSY = 1, 2, 3
 DEADLINE_S = 60
+RESEND_S = 1
 FIELDS = ["version", "type", "run", "attempt", "sequence", "produced_at", "traceparent", "body"]
 SCORES = {"f1": 0.5, "precision": 0.4, "recall": 0.6, "auc": 0.75, "pr_auc": None, "log_loss": 0.3, "brier": 0.1,
           "threshold": 0.25, "n_rows": 1000, "n_positives": 300}
@@ -90,13 +91,16 @@ class FakeLine:
         return msgpack.packb([1, kind, run, attempt, self.sequence, now_ms(), "", body])
 
     def post(self, frame, key):
-        """One message, and its ack: it is durable at the gateway."""
+        """One message, and its ack: it is durable at the gateway. Sent again until then, as a courier does: what is on
+        its way to a gateway that dies is lost."""
         message = str(uuid.uuid4())
-        self.gateway.send_multipart([header(DATA, message, key), frame])
         end = time.monotonic() + DEADLINE_S
+        self.gateway.send_multipart([header(DATA, message, key), frame])
         while True:
-            left = end - time.monotonic()
-            assert left > 0 and self.gateway.poll(left * 1000), "no ack came"
+            if not self.gateway.poll(RESEND_S * 1000):
+                assert time.monotonic() < end, "no ack came"
+                self.gateway.send_multipart([header(DATA, message, key), frame])
+                continue
             head, empty = self.gateway.recv_multipart()
             assert head[5] == ACK and empty == b""
             if head[6:42].decode() == message:
