@@ -41,7 +41,7 @@
 #include "common/model/golden.h"
 #include "common/version/version.h"
 #include "proto/lineage.h"
-#include "services/stage.h"
+#include "services/stage/stage.h"
 
 struct job {
         struct stage_work *work;

@@ -9,7 +9,7 @@
 
 #include "common/base/error.h"
 #include "proto/stage_manifest.h"
-#include "services/stage_crash.h"
+#include "services/stage/stage_crash.h"
 
 int change_init(struct change *change, struct fault *fault) {
         int r;

@@ -33,7 +33,7 @@
 #include "common/source/source.h"
 #include "proto/gateway_to_ingestor.h"
 #include "services/ingestor/ingest.h"
-#include "services/stage.h"
+#include "services/stage/stage.h"
 
 static bool is_canceled(void *context) {
         return stage_is_canceled(context);

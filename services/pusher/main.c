@@ -38,7 +38,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "services/pusher/register.h"
-#include "services/stage.h"
+#include "services/stage/stage.h"
 
 static int work(struct stage_work *work) {
         const struct evaluator_to_pusher *message = work->input;

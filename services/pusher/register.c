@@ -15,7 +15,7 @@
 #include "common/base/uuid.h"
 #include "proto/pipeline.h"
 #include "proto/stage_manifest.h"
-#include "services/stage_build.h"
+#include "services/stage/stage_build.h"
 
 static const char FLAG[] = "--register";
 

@@ -40,7 +40,7 @@
 #include "common/base/log.h"
 #include "common/data/arrow.h"
 #include "common/model/booster.h"
-#include "services/stage.h"
+#include "services/stage/stage.h"
 #include "services/trainer/train.h"
 
 #define WAIT_POLICY "OMP_WAIT_POLICY"

@@ -35,7 +35,7 @@
 
 #include "common/base/error.h"
 #include "proto/transformer_to_trainer.h"
-#include "services/stage.h"
+#include "services/stage/stage.h"
 #include "services/transformer/transform.h"
 
 /* One run: the raw train rows, mapped. */

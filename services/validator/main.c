@@ -42,7 +42,7 @@
 #include "common/base/parallel.h"
 #include "common/data/arrow.h"
 #include "proto/validator_to_transformer.h"
-#include "services/stage.h"
+#include "services/stage/stage.h"
 #include "services/validator/examine.h"
 #include "services/validator/reference.h"
 

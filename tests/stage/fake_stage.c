@@ -28,7 +28,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "proto/validator_to_transformer.h"
-#include "services/stage.h"
+#include "services/stage/stage.h"
 
 static const char *mode(void) {
         const char *value = getenv("FAKE_WORK");

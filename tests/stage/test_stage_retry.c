@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "services/stage_retry.h"
+#include "services/stage/stage_retry.h"
 
 static void storage_network_and_memory_are_waited_for(void **state) {
         static const int want[] = { ENOSPC,    EDQUOT,       EIO,        EROFS,        ENOENT, ENOTDIR,

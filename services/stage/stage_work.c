@@ -1,6 +1,6 @@
 /* Stage work: what `work` may ask and tell. */
 
-#include "services/stage_work.h"
+#include "services/stage/stage_work.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +8,8 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/json_builder.h"
-#include "services/stage_crash.h"
-#include "services/stage_shared.h"
+#include "services/stage/stage_crash.h"
+#include "services/stage/stage_shared.h"
 
 void stage_progress(struct stage_work *work, int64_t done, int64_t total, const char *unit) {
         struct stage_shared *shared = work->shared;

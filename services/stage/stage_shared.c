@@ -1,4 +1,4 @@
-#include "services/stage_shared.h"
+#include "services/stage/stage_shared.h"
 
 #include "common/base/clock.h"
 

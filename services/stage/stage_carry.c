@@ -1,4 +1,4 @@
-#include "services/stage_carry.h"
+#include "services/stage/stage_carry.h"
 
 #include <string.h>
 

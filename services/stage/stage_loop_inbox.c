@@ -7,8 +7,8 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "services/stage_crash.h"
-#include "services/stage_loop_internal.h"
+#include "services/stage/stage_crash.h"
+#include "services/stage/stage_loop_internal.h"
 
 /* A tombstone, which also ends the work at hand. */
 static int take_cancel(struct stage_loop *loop, const struct envelope *envelope) {

@@ -1,4 +1,4 @@
-#include "services/stage_build.h"
+#include "services/stage/stage_build.h"
 
 #include <stdio.h>
 

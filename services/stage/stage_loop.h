@@ -7,8 +7,8 @@
  * worker, ends it in the spool, beats, tells progress and hears signals.
  */
 
-#include "services/stage_shared.h"
-#include "services/stage_worker.h"
+#include "services/stage/stage_shared.h"
+#include "services/stage/stage_worker.h"
 
 struct stage_loop;
 

@@ -1,11 +1,11 @@
-#include "services/stage_ends.h"
+#include "services/stage/stage_ends.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
-#include "services/stage_crash.h"
+#include "services/stage/stage_crash.h"
 
 enum { LENGTH_BYTES = 4 };
 

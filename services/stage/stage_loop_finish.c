@@ -5,8 +5,8 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "services/stage_loop_internal.h"
-#include "services/stage_retry.h"
+#include "services/stage/stage_loop_internal.h"
+#include "services/stage/stage_retry.h"
 
 void stage_loop_log(const struct stage_loop *loop, const struct stage_job *job, const char *outcome) {
         enum stage stage = loop->options.service->stage;

@@ -4,7 +4,7 @@
 
 #include "common/base/error.h"
 #include "proto/gateway_to_stage.h"
-#include "services/stage_loop_internal.h"
+#include "services/stage/stage_loop_internal.h"
 
 int stage_loop_check(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault) {
         struct gateway_to_stage command = GATEWAY_TO_STAGE_NULL;

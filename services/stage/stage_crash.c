@@ -1,6 +1,6 @@
 /* Crash points: counted in a file, since the process that counts dies. */
 
-#include "services/stage_crash.h"
+#include "services/stage/stage_crash.h"
 
 #ifdef CONVOY_CRASH_POINTS
 

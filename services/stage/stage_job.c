@@ -1,4 +1,4 @@
-#include "services/stage_job.h"
+#include "services/stage/stage_job.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -33,7 +33,7 @@
 #include "common/base/options.h"
 #include "proto/pipeline.h"
 #include "proto/stages.h"
-#include "services/stage_work.h"
+#include "services/stage/stage_work.h"
 
 struct stage_service {
         enum stage stage;

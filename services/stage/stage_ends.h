@@ -10,7 +10,7 @@
 
 #include "common/bus/courier.h"
 #include "common/bus/spool.h"
-#include "services/stage_job.h"
+#include "services/stage/stage_job.h"
 
 enum {
         _STAGE_ENDS_E_SUCCESS,

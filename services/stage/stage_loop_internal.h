@@ -2,8 +2,8 @@
 
 /* Stage loop: what its files share. */
 
-#include "services/stage_ends.h"
-#include "services/stage_loop.h"
+#include "services/stage/stage_ends.h"
+#include "services/stage/stage_loop.h"
 
 struct stage_loop {
         struct stage_loop_options options;
@@ -32,14 +32,14 @@ struct stage_loop {
         bool is_stopping;
 };
 
-/* stage_receive.c: the courier's hooks. */
+/* stage_loop_receive.c: the courier's hooks. */
 int stage_loop_check(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault);
 int stage_loop_on_reject(void *context, const char *id, const char *key, const struct fault *fault);
 
-/* stage_inbox.c: handles what is due in the inbox: commands, and the next message when the worker is free. */
+/* stage_loop_inbox.c: handles what is due in the inbox: commands, and the next message when the worker is free. */
 int stage_loop_scan(struct stage_loop *loop);
 
-/* stage_finish.c: ends what has come back from the worker. */
+/* stage_loop_finish.c: ends what has come back from the worker. */
 int stage_loop_finish(struct stage_loop *loop);
 
 /* Hands loop->spare, or the job that was to end, to the worker. */

@@ -1,6 +1,6 @@
 /* Stage worker: from a decoded message to a result that is durable in the store. */
 
-#include "services/stage_worker.h"
+#include "services/stage/stage_worker.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,11 +12,11 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "services/stage_build.h"
-#include "services/stage_cache.h"
-#include "services/stage_carry.h"
-#include "services/stage_crash.h"
-#include "services/stage_retry.h"
+#include "services/stage/stage_build.h"
+#include "services/stage/stage_cache.h"
+#include "services/stage/stage_carry.h"
+#include "services/stage/stage_crash.h"
+#include "services/stage/stage_retry.h"
 
 enum { PATH_BYTES = 4096 };
 

@@ -1,6 +1,6 @@
 /* Retry: storage and network come back. */
 
-#include "services/stage_retry.h"
+#include "services/stage/stage_retry.h"
 
 #include <errno.h>
 #include <stddef.h>

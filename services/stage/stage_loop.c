@@ -1,6 +1,6 @@
 /* Stage loop: one turn is wait, take back what is done, look into the inbox, tell. */
 
-#include "services/stage_loop.h"
+#include "services/stage/stage_loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "proto/heartbeat.h"
-#include "services/stage_loop_internal.h"
+#include "services/stage/stage_loop_internal.h"
 
 enum {
         BEAT_MS = 1000,

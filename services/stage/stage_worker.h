@@ -8,9 +8,9 @@
  */
 
 #include "proto/pipeline.h"
-#include "services/stage.h"
-#include "services/stage_job.h"
-#include "services/stage_shared.h"
+#include "services/stage/stage.h"
+#include "services/stage/stage_job.h"
+#include "services/stage/stage_shared.h"
 
 struct stage_worker;
 

@@ -1,6 +1,6 @@
 /* Stage: the life of a stage's process, from its options to its exit code. */
 
-#include "services/stage.h"
+#include "services/stage/stage.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
-#include "services/stage_loop.h"
-#include "services/stage_worker.h"
+#include "services/stage/stage_loop.h"
+#include "services/stage/stage_worker.h"
 
 #define SPOOL_FOLDER "spool"
 

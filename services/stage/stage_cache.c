@@ -1,11 +1,11 @@
-#include "services/stage_cache.h"
+#include "services/stage/stage_cache.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "services/stage_carry.h"
+#include "services/stage/stage_carry.h"
 
 int stage_cache_key(enum stage stage, const char *build, const struct buffer *parts,
                     char ret_key[DIGEST_SHA256_BYTES]) {
