@@ -17,7 +17,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/json_builder.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/version/version.h"
 
 enum {

@@ -12,7 +12,7 @@
 #include "cli/rows.h"
 #include "common/base/error.h"
 #include "common/base/uuid.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "proto/ingestor_to_validator.h"
 #include "proto/stage_manifest.h"
 #include "proto/transformer_to_trainer.h"

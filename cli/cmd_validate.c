@@ -14,8 +14,8 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/json_builder.h"
-#include "common/data/arrow.h"
-#include "common/data/validate.h"
+#include "common/data/arrow/arrow.h"
+#include "common/data/validate/validate.h"
 #include "common/source/source.h"
 
 enum {

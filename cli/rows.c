@@ -13,8 +13,8 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/json_builder.h"
-#include "common/data/arrow.h"
-#include "common/data/csv.h"
+#include "common/data/arrow/arrow.h"
+#include "common/data/csv/csv.h"
 
 struct rows {
         const char *path;

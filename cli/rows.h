@@ -7,7 +7,7 @@
  */
 
 #include "common/base/fault.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 
 enum rows_format {

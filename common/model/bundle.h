@@ -14,7 +14,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/fault.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 #include "common/model/features.h"
 #include "common/model/forest.h"

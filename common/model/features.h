@@ -22,7 +22,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/fault.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 
 enum features_scaling {

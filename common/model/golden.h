@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "common/base/fault.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/model/bundle.h"
 
 #define GOLDEN_FILE "golden.arrow"

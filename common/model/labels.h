@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/base/fault.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 
 /* Writes n_rows labels. FAULT_E_INPUT naming column and row for a label that is missing or none of the two values, and

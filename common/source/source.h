@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "common/base/fault.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 
 /* unknown columns that are counted and remembered by name, at most: no table has more */

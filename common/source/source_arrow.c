@@ -16,8 +16,8 @@
 #include "common/base/buffer.h"
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
-#include "common/data/arrow.h"
-#include "common/data/csv.h"
+#include "common/data/arrow/arrow.h"
+#include "common/data/csv/csv.h"
 #include "common/source/source_rows.h"
 
 struct source_arrow {

@@ -10,7 +10,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
-#include "common/data/csv.h"
+#include "common/data/csv/csv.h"
 #include "common/source/source_rows.h"
 
 struct source_csv {

@@ -10,7 +10,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/source/source_arrow.h"
 #include "common/source/source_csv.h"
 #include "common/source/source_ndjson.h"

@@ -11,7 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/nearest.h"
 #include "common/base/utf8.h"
-#include "common/data/csv.h"
+#include "common/data/csv/csv.h"
 
 /* more lines would help nobody */
 enum { UNKNOWN_LOGGED = 64 };

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "common/base/fault.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 #include "common/source/source.h"
 

@@ -37,7 +37,7 @@
 
 #include "common/base/error.h"
 #include "common/base/file.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/model/golden.h"
 #include "common/version/version.h"
 #include "proto/lineage.h"

@@ -45,7 +45,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/store/registry.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/rebuild.h"

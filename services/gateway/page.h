@@ -8,7 +8,7 @@
  */
 
 #include "common/base/buffer.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/model/predict.h"
 #include "services/gateway/request.h"
 

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/data/table.h"
 #include "common/store/store.h"
 #include "proto/blob.h"

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "common/base/fault.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/store/store.h"
 #include "proto/ingestor_to_validator.h"
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "proto/parameters.h"
 
 #define MLMODEL_FILE "MLmodel"

@@ -15,7 +15,7 @@
 #include "common/base/buffer.h"
 #include "common/base/fault.h"
 #include "common/base/options.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/store/store.h"
 #include "proto/blob.h"
 #include "proto/envelope.h"

@@ -38,7 +38,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/model/booster.h"
 #include "services/stage/stage.h"
 #include "services/trainer/train.h"

@@ -20,8 +20,8 @@
 
 #include "common/base/buffer.h"
 #include "common/base/fault.h"
-#include "common/data/arrow.h"
-#include "common/data/schema.h"
+#include "common/data/arrow/arrow.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 #include "proto/parameters.h"
 

@@ -22,10 +22,10 @@
 
 #include "common/base/buffer.h"
 #include "common/base/fault.h"
-#include "common/data/baseline.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
+#include "common/data/statistics/baseline.h"
 #include "common/data/table.h"
-#include "common/data/validate.h"
+#include "common/data/validate/validate.h"
 
 enum {
         EXAMINE_E_CANCELED = FAULT_E_INPUT + 1,

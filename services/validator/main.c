@@ -40,7 +40,7 @@
 #include "common/base/json_builder.h"
 #include "common/base/log.h"
 #include "common/base/parallel.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "proto/validator_to_transformer.h"
 #include "services/stage/stage.h"
 #include "services/validator/examine.h"

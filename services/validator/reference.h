@@ -11,7 +11,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/fault.h"
-#include "common/data/baseline.h"
+#include "common/data/statistics/baseline.h"
 #include "common/store/store.h"
 #include "proto/order.h"
 

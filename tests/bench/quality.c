@@ -17,7 +17,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/json_builder.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/model/bundle.h"
 #include "common/model/labels.h"
 #include "common/model/metrics.h"

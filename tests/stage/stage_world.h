@@ -4,7 +4,7 @@
 
 #include <fcntl.h>
 
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/store/store.h"
 #include "proto/pipeline.h"
 #include "proto/transformer_to_trainer.h"

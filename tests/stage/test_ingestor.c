@@ -1,7 +1,7 @@
 /* The ingestor's binary: a run request comes in, datasets and their names go out. */
 
 #include "common/base/file.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "proto/gateway_to_ingestor.h"
 #include "tests/stage/stage_rows.h"
 

@@ -12,8 +12,8 @@
 
 #include "common/base/buffer.h"
 #include "common/base/json_builder.h"
-#include "common/data/arrow.h"
-#include "common/data/schema.h"
+#include "common/data/arrow/arrow.h"
+#include "common/data/schema/schema.h"
 #include "common/source/source.h"
 
 static void put_cell(struct json_builder *json, const struct column *column, size_t row) {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
-#include "common/data/schema.h"
+#include "common/data/schema/schema.h"
 #include "common/data/table.h"
 #include "common/model/bundle.h"
 #include "common/model/features.h"

@@ -11,7 +11,7 @@
 #include "cli/rows.h"
 #include "common/base/buffer.h"
 #include "common/base/file.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "tests/support/scratch.h"
 
 static const int64_t NUMBERS[] = { 7, 8 };

@@ -1,6 +1,6 @@
 /* Arrow writer and file: what is written is read, in the layout that is promised, and damage is found. */
 
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * is in it), since nothing here can make LZ4, ZSTD, dictionaries and string views.
  */
 
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* CSV: what RFC 4180 says, what is refused and where, and the same records as libcsv on random text. */
 
-#include "common/data/csv.h"
+#include "common/data/csv/csv.h"
 
 #include <csv.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
 
 #include "common/base/json_builder.h"
 #include "common/base/random.h"
-#include "common/data/drift.h"
+#include "common/data/statistics/drift.h"
 
 #define NEAR(a, b, distance) assert_true(fabs((a) - (b)) <= (distance))
 

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "common/base/buffer.h"
-#include "common/data/schema.h"
-#include "common/data/schema_column.h"
+#include "common/data/schema/schema.h"
+#include "common/data/schema/schema_column.h"
 
 /* clang-format off */
 #define HEAD \

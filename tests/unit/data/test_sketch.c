@@ -11,8 +11,8 @@
 #include "common/base/json.h"
 #include "common/base/json_builder.h"
 #include "common/base/random.h"
-#include "common/data/radix.h"
-#include "common/data/sketch.h"
+#include "common/data/statistics/radix.h"
+#include "common/data/statistics/sketch.h"
 
 #define NEAR(a, b, distance) assert_true(fabs((a) - (b)) <= (distance))
 

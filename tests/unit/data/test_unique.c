@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/base/cleanup.h"
-#include "common/data/unique.h"
+#include "common/data/statistics/unique.h"
 
 enum { N_TABLES = 3, N_ROWS = 1000 };
 

@@ -11,7 +11,7 @@
 
 #include "common/base/json.h"
 #include "common/base/json_builder.h"
-#include "common/data/validate.h"
+#include "common/data/validate/validate.h"
 
 static const char *const schema_text =
         "schema: 1\n"

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "common/base/file.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "services/ingestor/ingest.h"
 #include "tests/support/scratch.h"
 

@@ -15,7 +15,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/utf8.h"
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/source/source.h"
 #include "tests/support/scratch.h"
 #include <cmocka.h>

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "common/data/arrow.h"
+#include "common/data/arrow/arrow.h"
 #include "common/model/booster.h"
 #include "common/model/bundle.h"
 #include "common/model/forest.h"

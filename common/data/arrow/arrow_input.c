@@ -1,0 +1,397 @@
+/* Arrow input: files and streams of others, batch by batch. */
+
+#include "common/data/arrow/arrow.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/data/arrow/arrow_column.h"
+#include "common/data/arrow/arrow_message.h"
+
+/* values of one dictionary, at most */
+enum { DICTIONARY_ROWS_MOST = 16 * 1024 * 1024 };
+
+/* A dictionary's values as a table of one column; fields with the same id share it. */
+struct dictionary {
+        int64_t id;
+        struct arrow_field field; /* the values, as a field of their own */
+        struct table_builder *values;
+};
+
+struct arrow_input {
+        struct file_map map;
+        char *path;
+        bool is_stream;
+        struct arrow_footer footer;          /* of a file */
+        struct arrow_message schema_message; /* of a stream */
+        struct arrow_schema schema;
+        size_t n_dictionaries;
+        struct dictionary *dictionaries;
+        int64_t n_rows;
+        size_t next;                  /* the next batch of a file, the next message's position in a stream */
+        struct arrow_message message; /* of the batch in hand */
+        struct arrow_place *places;
+        int64_t n_left; /* rows of the batch in hand */
+        size_t n_chosen;
+        size_t *chosen;
+        struct arrow_column *columns; /* one for each chosen */
+        struct table_builder *builder;
+};
+
+bool arrow_input_is_arrow(const void *bytes, size_t n_bytes) {
+        static const uint8_t mark[] = { 0xff, 0xff, 0xff, 0xff };
+
+        return (n_bytes >= ARROW_MAGIC_BYTES && !memcmp(bytes, ARROW_MAGIC, ARROW_MAGIC_BYTES)) ||
+               (n_bytes >= sizeof(mark) && !memcmp(bytes, mark, sizeof(mark)));
+}
+
+static void drop_columns(struct arrow_input *input) {
+        for (size_t i = 0; i < input->n_chosen; i++)
+                arrow_column_finish(&input->columns[i]);
+        free(input->columns);
+        free(input->chosen);
+        input->columns = NULL;
+        input->chosen = NULL;
+        input->n_chosen = 0;
+        input->builder = table_builder_destroy(input->builder);
+}
+
+struct arrow_input *arrow_input_close(struct arrow_input *input) {
+        if (!input)
+                return NULL;
+        drop_columns(input);
+        for (size_t i = 0; i < input->n_dictionaries; i++)
+                table_builder_destroy(input->dictionaries[i].values);
+        free(input->dictionaries);
+        free(input->places);
+        arrow_schema_finish(&input->schema);
+        file_unmap(&input->map);
+        free(input->path);
+        free(input);
+        return NULL;
+}
+
+void arrow_input_close_pointer(struct arrow_input **input) {
+        arrow_input_close(*input);
+}
+
+static struct dictionary *find_dictionary(struct arrow_input *input, int64_t id) {
+        for (size_t i = 0; i < input->n_dictionaries; i++)
+                if (input->dictionaries[i].id == id)
+                        return &input->dictionaries[i];
+        return NULL;
+}
+
+static bool layout_is_equal(const struct arrow_layout *a, const struct arrow_layout *b) {
+        return a->type == b->type && a->n_bits == b->n_bits && a->is_signed == b->is_signed && a->scale == b->scale;
+}
+
+/* Makes an empty dictionary for every id whose values can be read: a column may have no values at all. */
+static int create_dictionaries(struct arrow_input *input, struct fault *fault) {
+        struct dictionary *dictionary;
+        int r;
+
+        input->dictionaries = calloc(input->schema.n_fields + 1, sizeof(*input->dictionaries));
+        input->places = calloc(input->schema.n_fields + 1, sizeof(*input->places));
+        if (!input->dictionaries || !input->places)
+                return error_origin(-ENOMEM, "opening %s", input->path);
+        for (size_t i = 0; i < input->schema.n_fields; i++) {
+                const struct arrow_field *field = &input->schema.fields[i];
+                enum arrow_kind kind = arrow_field_kind(field);
+
+                if (!field->has_dictionary || kind == ARROW_KIND_OTHER)
+                        continue;
+                dictionary = find_dictionary(input, field->dictionary);
+                if (dictionary) {
+                        if (!layout_is_equal(&dictionary->field.layout, &field->layout))
+                                return arrow_damaged(fault, "two columns share a dictionary of different types");
+                        continue;
+                }
+                dictionary = &input->dictionaries[input->n_dictionaries];
+                dictionary->id = field->dictionary;
+                dictionary->field = (struct arrow_field){ .layout = field->layout, .n_nodes = 1 };
+                dictionary->field.n_buffers = arrow_type_n_buffers(field->layout.type);
+                dictionary->field.n_views = field->layout.type == ARROW_TYPE_UTF8_VIEW;
+                r = table_builder_create(&dictionary->values);
+                if (!r) {
+                        input->n_dictionaries++;
+                        r = table_builder_add_column(dictionary->values, field->name, arrow_kind_column_type(kind));
+                }
+                if (r)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+/* DictionaryBatch { id, data, isDelta }. */
+static int read_dictionary(struct arrow_input *input, struct arrow_message *message, struct fault *fault) {
+        struct flat_table data = flat_get_table(&message->header, 1);
+        struct dictionary *dictionary = find_dictionary(input, (int64_t)flat_get_uint(&message->header, 0, 8, 0));
+        _cleanup_(arrow_column_finish) struct arrow_column column = ARROW_COLUMN_NULL;
+        struct arrow_batch batch;
+        struct arrow_place place;
+        int r;
+
+        if (message->reader.is_broken)
+                return arrow_damaged(fault, "a dictionary's metadata cannot be read");
+        if (!dictionary)
+                return 0;
+        r = arrow_batch_read(&data, message, &dictionary->field, 1, &batch, &place, fault);
+        if (r)
+                return error_trace(r);
+        if (!flat_get_uint(&message->header, 2, 1, 0))
+                table_builder_clear(dictionary->values);
+        if (batch.n_rows > DICTIONARY_ROWS_MOST - (int64_t)table_builder_n_rows(dictionary->values))
+                return fault_set(fault, "ARROW_UNSUPPORTED", "a dictionary has more than %d values",
+                                 DICTIONARY_ROWS_MOST);
+        arrow_column_init(&column, &dictionary->field);
+        r = arrow_column_start(&column, &batch, &place, fault);
+        if (!r)
+                r = arrow_column_read(&column, (size_t)batch.n_rows, NULL, 0, dictionary->values, 0, fault);
+        return error_trace(r);
+}
+
+/* Sums the rows of a file and reads its dictionaries, which may stand anywhere in it. */
+static int open_file(struct arrow_input *input, struct fault *fault) {
+        struct arrow_message *message = &input->message;
+        int64_t n_rows;
+        int r = 0;
+
+        for (size_t i = 0; i < input->footer.dictionaries.n && !r; i++) {
+                r = arrow_footer_message(input->map.data, input->map.n_bytes, &input->footer.dictionaries, i,
+                                         ARROW_HEADER_DICTIONARY_BATCH, message, fault);
+                if (!r)
+                        r = read_dictionary(input, message, fault);
+        }
+        for (size_t i = 0; i < input->footer.batches.n && !r; i++) {
+                r = arrow_footer_message(input->map.data, input->map.n_bytes, &input->footer.batches, i,
+                                         ARROW_HEADER_RECORD_BATCH, message, fault);
+                if (r)
+                        break;
+                n_rows = (int64_t)flat_get_uint(&message->header, 0, 8, 0);
+                if (n_rows < 0 || __builtin_add_overflow(input->n_rows, n_rows, &input->n_rows))
+                        return arrow_damaged(fault, "a batch has fewer than no rows");
+        }
+        return error_trace(r);
+}
+
+static int read_schema(struct arrow_input *input, struct fault *fault) {
+        struct arrow_message *message = &input->schema_message;
+        int r;
+
+        if (!input->is_stream) {
+                r = arrow_footer_read(input->map.data, input->map.n_bytes, &input->footer, fault);
+                return r ? r : arrow_schema_read(&input->footer.schema, input->footer.version, &input->schema, fault);
+        }
+        r = arrow_message_read(input->map.data, input->map.n_bytes, message, fault);
+        if (r)
+                return r;
+        if (!message->n_bytes || message->kind != ARROW_HEADER_SCHEMA)
+                return arrow_damaged(fault, "it does not start with its schema");
+        input->next = message->n_bytes;
+        input->n_rows = -1;
+        return arrow_schema_read(&message->header, message->version, &input->schema, fault);
+}
+
+static int open_input(const char *path, struct arrow_input **ret_input, struct fault *fault) {
+        _cleanup_(arrow_input_close_pointer) struct arrow_input *input = calloc(1, sizeof(*input));
+        int r;
+
+        if (!input || !(input->path = strdup(path)))
+                return error_origin(-ENOMEM, "opening %s", path);
+        r = file_map(path, &input->map);
+        if (r == -ENOENT)
+                return fault_set(fault, "FILE_NOT_FOUND", "there is no file %s", path);
+        if (r)
+                return error_trace(r);
+        if (!arrow_input_is_arrow(input->map.data, input->map.n_bytes))
+                return fault_set(fault, "ARROW_MALFORMED", "this is no Arrow file");
+        input->is_stream = input->map.data[0] == 0xff;
+        madvise((void *)(uintptr_t)input->map.data, input->map.n_bytes, MADV_SEQUENTIAL);
+        r = read_schema(input, fault);
+        if (!r)
+                r = create_dictionaries(input, fault);
+        if (!r && !input->is_stream)
+                r = open_file(input, fault);
+        if (r)
+                return error_trace(r);
+        *ret_input = steal(input);
+        return 0;
+}
+
+int arrow_input_open(const char *path, struct arrow_input **ret_input, struct fault *fault) {
+        int r = open_input(path, ret_input, fault);
+
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, path, 0, 0);
+        return error_trace(r);
+}
+
+size_t arrow_input_n_columns(const struct arrow_input *input) {
+        return input->schema.n_fields;
+}
+
+const char *arrow_input_name(const struct arrow_input *input, size_t column) {
+        assert(column < input->schema.n_fields);
+        return input->schema.fields[column].name;
+}
+
+enum arrow_kind arrow_input_kind(const struct arrow_input *input, size_t column) {
+        assert(column < input->schema.n_fields);
+        return arrow_field_kind(&input->schema.fields[column]);
+}
+
+const char *arrow_input_type_name(const struct arrow_input *input, size_t column) {
+        assert(column < input->schema.n_fields);
+        return arrow_type_name(input->schema.fields[column].layout.type);
+}
+
+int64_t arrow_input_n_rows(const struct arrow_input *input) {
+        return input->n_rows;
+}
+
+int arrow_input_choose(struct arrow_input *input, const size_t *columns, size_t n_columns, struct fault *fault) {
+        const struct arrow_field *field;
+        int r;
+
+        drop_columns(input);
+        input->chosen = calloc(n_columns + 1, sizeof(*input->chosen));
+        input->columns = calloc(n_columns + 1, sizeof(*input->columns));
+        if (!input->chosen || !input->columns)
+                return error_origin(-ENOMEM, "choosing columns of %s", input->path);
+        r = table_builder_create(&input->builder);
+        if (r)
+                return error_trace(r);
+        for (size_t i = 0; i < n_columns; i++) {
+                assert(columns[i] < input->schema.n_fields);
+                field = &input->schema.fields[columns[i]];
+                if (arrow_field_kind(field) == ARROW_KIND_OTHER) {
+                        fault_at(fault, input->path, 0, 0);
+                        fault_in(fault, field->name, -1);
+                        return fault_set(fault, "ARROW_TYPE",
+                                         "column \"%s\" has Arrow's type %s; numbers, booleans and texts can be read",
+                                         field->name, arrow_type_name(field->layout.type));
+                }
+                input->chosen[i] = columns[i];
+                arrow_column_init(&input->columns[i], field);
+                input->n_chosen++;
+                r = table_builder_add_column(input->builder, field->name,
+                                             arrow_kind_column_type(arrow_field_kind(field)));
+                if (r)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+/* Without a choice: all columns. */
+static int choose_all(struct arrow_input *input, struct fault *fault) {
+        _cleanup_(free_pointer) size_t *all = calloc(input->schema.n_fields + 1, sizeof(*all));
+
+        if (!all)
+                return error_origin(-ENOMEM, "choosing columns of %s", input->path);
+        for (size_t i = 0; i < input->schema.n_fields; i++)
+                all[i] = i;
+        return error_trace(arrow_input_choose(input, all, input->schema.n_fields, fault));
+}
+
+static int start_batch(struct arrow_input *input, struct fault *fault) {
+        struct arrow_batch batch;
+        int r;
+
+        r = arrow_batch_read(&input->message.header, &input->message, input->schema.fields, input->schema.n_fields,
+                             &batch, input->places, fault);
+        for (size_t i = 0; i < input->n_chosen && !r; i++) {
+                r = arrow_column_start(&input->columns[i], &batch, &input->places[input->chosen[i]], fault);
+                if (r == FAULT_E_INPUT)
+                        fault_in(fault, input->columns[i].field->name, -1);
+        }
+        if (r)
+                return error_trace(r);
+        input->n_left = batch.n_rows;
+        return 0;
+}
+
+/* Steps to the next record batch; n_left stays 0 at the end. */
+static int next_batch(struct arrow_input *input, struct fault *fault) {
+        int r;
+
+        if (!input->is_stream) {
+                if (input->next == input->footer.batches.n)
+                        return 0;
+                r = arrow_footer_message(input->map.data, input->map.n_bytes, &input->footer.batches, input->next++,
+                                         ARROW_HEADER_RECORD_BATCH, &input->message, fault);
+                return r ? error_trace(r) : error_trace(start_batch(input, fault));
+        }
+        for (;;) {
+                r = arrow_message_read(input->map.data + input->next, input->map.n_bytes - input->next, &input->message,
+                                       fault);
+                if (r || !input->message.n_bytes) {
+                        input->next = input->map.n_bytes;
+                        return error_trace(r);
+                }
+                input->next += input->message.n_bytes;
+                if (input->message.kind == ARROW_HEADER_RECORD_BATCH)
+                        return error_trace(start_batch(input, fault));
+                if (input->message.kind != ARROW_HEADER_DICTIONARY_BATCH)
+                        return arrow_damaged(fault, "a message is neither a batch nor a dictionary");
+                r = read_dictionary(input, &input->message, fault);
+                if (r)
+                        return error_trace(r);
+        }
+}
+
+static int read_columns(struct arrow_input *input, size_t n_rows, struct fault *fault) {
+        const struct dictionary *dictionary;
+        struct table values;
+        int r;
+
+        for (size_t i = 0; i < input->n_chosen; i++) {
+                const struct arrow_field *field = input->columns[i].field;
+
+                values = (struct table)TABLE_NULL;
+                if (field->has_dictionary) {
+                        dictionary = find_dictionary(input, field->dictionary);
+                        values = table_builder_view(dictionary->values);
+                }
+                r = arrow_column_read(&input->columns[i], n_rows, values.columns, values.n_rows, input->builder, i,
+                                      fault);
+                if (r == FAULT_E_INPUT)
+                        fault_in(fault, field->name, -1);
+                if (r)
+                        return error_trace(r);
+        }
+        return 0;
+}
+
+int arrow_input_read(struct arrow_input *input, struct table *ret_table, struct fault *fault) {
+        size_t n_rows;
+        int r = 0;
+
+        fault_at(fault, input->path, 0, 0);
+        if (!input->builder)
+                r = choose_all(input, fault);
+        while (!r && !input->n_left) {
+                size_t before = input->next;
+
+                r = next_batch(input, fault);
+                if (!r && input->next == before)
+                        break;
+        }
+        if (r)
+                return error_trace(r);
+        n_rows = input->n_left < TABLE_BATCH_ROWS ? (size_t)input->n_left : TABLE_BATCH_ROWS;
+        table_builder_clear(input->builder);
+        r = read_columns(input, n_rows, fault);
+        if (r)
+                return error_trace(r);
+        input->n_left -= (int64_t)n_rows;
+        *ret_table = table_builder_view(input->builder);
+        ret_table->n_rows = n_rows;
+        return 0;
+}

@@ -1,0 +1,189 @@
+/* Drift: distances of histograms, and what chance alone would make of them. */
+
+#include "common/data/statistics/drift.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+#include "common/base/parallel.h"
+#include "common/base/random.h"
+
+/* below so large a mean a binomial is drawn exactly, above it by its normal approximation */
+#define EXACT_MEAN 30.0
+
+const char *drift_measure_name(enum drift_measure measure) {
+        return measure == DRIFT_L_INFINITY ? "infinity_norm" : "jensen_shannon_divergence";
+}
+
+static uint64_t sum(const uint64_t *counts, size_t n_cells) {
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < n_cells; i++)
+                n += counts[i];
+        return n;
+}
+
+/* p log2(p / m) where p may be 0. */
+static double entropy_term(double p, double m) {
+        return p > 0.0 ? p * log2(p / m) : 0.0;
+}
+
+double drift_distance(enum drift_measure measure, const uint64_t *reference, const uint64_t *current, size_t n_cells) {
+        double n = (double)sum(reference, n_cells), m = (double)sum(current, n_cells), distance = 0.0;
+
+        if (n < 1.0 || m < 1.0)
+                return 0.0;
+        for (size_t i = 0; i < n_cells; i++) {
+                double p = (double)reference[i] / n, q = (double)current[i] / m, mixed = (p + q) / 2.0;
+
+                if (measure == DRIFT_L_INFINITY)
+                        distance = fmax(distance, fabs(p - q));
+                else
+                        distance += (entropy_term(p, mixed) + entropy_term(q, mixed)) / 2.0;
+        }
+        return fmin(fmax(distance, 0.0), 1.0);
+}
+
+/* Standard normal (Box, Muller 1958). */
+static double draw_normal(struct random *random) {
+        double radius = sqrt(-2.0 * log(1.0 - random_uniform(random)));
+
+        return radius * cos(2.0 * M_PI * random_uniform(random));
+}
+
+static uint64_t draw_binomial(struct random *random, uint64_t n, double p) {
+        double mean = (double)n * p, term, below, wanted, drawn;
+        uint64_t k = 0;
+
+        if (p > 0.5)
+                return n - draw_binomial(random, n, 1.0 - p);
+        if (!(p > 0.0) || !n)
+                return 0;
+        if (mean >= EXACT_MEAN) {
+                drawn = round(mean + sqrt(mean * (1.0 - p)) * draw_normal(random));
+                return (uint64_t)fmin(fmax(drawn, 0.0), (double)n);
+        }
+        /* by inversion of the distribution function */
+        term = below = exp((double)n * log1p(-p));
+        wanted = random_uniform(random);
+        while (wanted > below && k < n) {
+                k++;
+                term *= (double)(n - k + 1) / (double)k * (p / (1.0 - p));
+                below += term;
+        }
+        return k;
+}
+
+/* A sample of size n over cells: each cell's share of what the cells before it left over. */
+static void draw_multinomial(struct random *random, uint64_t n, const double *shares, size_t n_cells,
+                             uint64_t *ret_counts) {
+        double left = 1.0;
+
+        for (size_t i = 0; i < n_cells; i++) {
+                ret_counts[i] = i + 1 == n_cells ? n : draw_binomial(random, n, fmin(shares[i] / left, 1.0));
+                n -= ret_counts[i];
+                left = fmax(left - shares[i], 1e-300);
+        }
+}
+
+static int compare_doubles(const void *a, const void *b) {
+        double x = *(const double *)a, y = *(const double *)b;
+
+        return x < y ? -1 : x > y;
+}
+
+int drift_null(enum drift_measure measure, const uint64_t *reference, const uint64_t *current, size_t n_cells,
+               uint64_t stream, double *ret_quantile) {
+        _cleanup_(free_pointer) double *distances = malloc(DRIFT_DRAWS * sizeof(*distances));
+        _cleanup_(free_pointer) double *shares = malloc((n_cells + 1) * sizeof(*shares));
+        _cleanup_(free_pointer) uint64_t *samples = malloc((n_cells + 1) * 2 * sizeof(*samples));
+        struct random random = random_stream(0, RANDOM_SALT_DRIFT_NULL, stream);
+        uint64_t n = sum(reference, n_cells), m = sum(current, n_cells);
+        size_t n_filled = 0;
+
+        if (!distances || !shares || !samples)
+                return error_origin(-ENOMEM, "simulating drift");
+        /* a cell that is empty in both stays so */
+        for (size_t i = 0; i < n_cells; i++)
+                if (reference[i] + current[i])
+                        shares[n_filled++] = (double)(reference[i] + current[i]) / (double)(n + m);
+        for (size_t i = 0; i < DRIFT_DRAWS; i++) {
+                draw_multinomial(&random, n, shares, n_filled, samples);
+                draw_multinomial(&random, m, shares, n_filled, samples + n_filled);
+                distances[i] = drift_distance(measure, samples, samples + n_filled, n_filled);
+        }
+        qsort(distances, DRIFT_DRAWS, sizeof(*distances), compare_doubles);
+        *ret_quantile = distances[(size_t)ceil(DRIFT_QUANTILE * DRIFT_DRAWS) - 1];
+        return 0;
+}
+
+struct job {
+        const struct schema *schema;
+        const struct baseline *baseline;
+        const struct sketch *sketches;
+        const struct table *tables;
+        size_t n_tables;
+        struct drift *drifts;
+};
+
+static bool is_number(enum value_type type) {
+        return type == VALUE_TYPE_INT || type == VALUE_TYPE_FLOAT;
+}
+
+/* Two types whose values fall into the same cells. */
+static bool is_comparable(enum value_type a, enum value_type b) {
+        return a == b || (is_number(a) && is_number(b));
+}
+
+static int check_unit(void *context, size_t unit, int worker _unused_) {
+        const struct job *job = context;
+        struct drift *drift = &job->drifts[unit];
+        const struct schema_column *column = &job->schema->columns[drift->column];
+        const struct baseline_column *reference = baseline_find(job->baseline, column->name);
+        _cleanup_(free_pointer) uint64_t *counts = calloc(reference->n_cells, sizeof(*counts));
+        int r;
+
+        if (!counts)
+                return error_origin(-ENOMEM, "checking drift of %s", column->name);
+        baseline_count(reference, &job->sketches[drift->column], job->tables, job->n_tables, counts);
+        drift->distance = drift_distance(drift->measure, reference->counts, counts, reference->n_cells);
+        if (!(drift->distance > drift->threshold))
+                return 0;
+        r = drift_null(drift->measure, reference->counts, counts, reference->n_cells, drift->column,
+                       &drift->null_quantile);
+        if (r)
+                return error_trace(r);
+        drift->has_null = true;
+        drift->is_alarm = drift->distance > drift->null_quantile;
+        return 0;
+}
+
+int drift_check(const struct schema *schema, const struct baseline *baseline, const struct sketch *sketches,
+                const struct table *tables, size_t n_tables, struct drift *ret_drifts, size_t *ret_n_drifts) {
+        struct job job = { schema, baseline, sketches, tables, n_tables, ret_drifts };
+        size_t n = 0;
+        int r;
+
+        for (size_t i = 0; i < schema->n_columns; i++) {
+                const struct schema_column *column = &schema->columns[i];
+                const struct baseline_column *reference = baseline_find(baseline, column->name);
+
+                if (!column->drift.is_checked || !reference || !is_comparable(column->type, reference->type))
+                        continue;
+                ret_drifts[n++] = (struct drift){
+                        .column = i,
+                        .measure = is_number(column->type) ? DRIFT_JENSEN_SHANNON_DIVERGENCE : DRIFT_L_INFINITY,
+                        .threshold = column->drift.threshold,
+                        .severity = column->drift.severity,
+                };
+        }
+        r = parallel_for(n, check_unit, &job);
+        if (r)
+                return error_trace(r);
+        *ret_n_drifts = n;
+        return 0;
+}
