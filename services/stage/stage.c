@@ -151,6 +151,8 @@ static int run(struct process *process, struct fault *fault) {
         log_info("endpoint=%s pipeline=%s ready", stage_loop_endpoint(process->loop),
                  process->pipeline.parameters.name);
         r = stage_loop_run(process->loop, process->worker, &is_stuck);
+        /* a condition would be taken for a configuration at fault */
+        assert(r <= 0);
         log_info("stopped");
         /* a worker that does not let go is ended with the process; what counts is in the spool */
         if (is_stuck)

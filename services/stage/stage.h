@@ -13,7 +13,7 @@
  *
  * How a message ends. `work` returned
  *      0                 SUCCEEDED: what is in the store is durable, the output is sent to the next stage
- *      FAULT_E_INPUT     FAILED with work->fault
+ *      FAULT_E_INPUT     FAILED with work->fault, which says why; a fault that does not is no answer: STAGE_FAILED
  *      STAGE_E_CANCELED  CANCELED; or, when it was not the run but the daemon that was to stop, begins again later
  *      negative errno    storage or network away (stage_retry.h lists them): again later with growing pauses, for a day
  *                        at most, then FAILED with STORE_UNAVAILABLE. Any other: FAILED with STAGE_FAILED

@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "services/stage/stage_crash.h"
+#include "services/stage/stage_inbox.h"
 
 enum { LENGTH_BYTES = 4 };
 
@@ -90,7 +91,7 @@ static int write_end(struct stage_ends *ends, const struct stage_job *job, bool 
                 r = spool_dead_put(ends->spool, job->end.error.code, message->id, message->key, message->body.data,
                                    message->body.n_bytes);
         if (!r)
-                r = spool_inbox_end(ends->spool, message->number);
+                r = stage_inbox_end(ends->spool, message->number);
         if (!r)
                 r = post(ends, run, job->envelope.attempt, job->end.state);
         return error_trace(r);
@@ -145,18 +146,6 @@ int stage_ends_repeat(struct stage_ends *ends, struct stage_job *job, const stru
 
         r = recall(ends, done, &job->end, job->output, &job->has_output);
         return r ? error_trace(r) : error_trace(stage_ends_write(ends, job, false));
-}
-
-int stage_ends_drop(struct stage_ends *ends, int64_t number) {
-        int r;
-
-        r = spool_begin(ends->spool);
-        if (!r)
-                r = spool_inbox_end(ends->spool, number);
-        if (!r)
-                r = spool_commit(ends->spool);
-        spool_rollback(ends->spool);
-        return error_trace(r);
 }
 
 int stage_ends_post_refusal(struct stage_ends *ends, const struct envelope *about, const struct fault *fault) {

@@ -35,15 +35,12 @@ void stage_ends_finish(struct stage_ends *ends);
 void stage_ends_envelope(struct stage_ends *ends, const struct envelope *about, struct envelope *ret_envelope);
 
 /* Ends a job as job->end says: inbox row out, done row, notice and next message in, and sends them. With may_cancel a
- * tombstone comes first. */
+ * tombstone comes first: STAGE_ENDS_E_CANCELED. Else 0 or a negative errno. */
 int stage_ends_write(struct stage_ends *ends, const struct stage_job *job, bool may_cancel);
 
 /* Answers a later attempt of a run that has ended well from what done keeps, and ends the job's inbox row. job->end and
- * job->output are used for it. -EBADMSG when done keeps what another build understands. */
+ * job->output are used for it. 0, or a negative errno: -EBADMSG when done keeps what another build understands. */
 int stage_ends_repeat(struct stage_ends *ends, struct stage_job *job, const struct spool_done *done);
-
-/* Ends the inbox row and nothing else. */
-int stage_ends_drop(struct stage_ends *ends, int64_t number);
 
 /* Within the open transaction: tells the gateway that the run FAILED here because its message was refused. */
 int stage_ends_post_refusal(struct stage_ends *ends, const struct envelope *about, const struct fault *fault);

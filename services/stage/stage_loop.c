@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "proto/heartbeat.h"
+#include "services/stage/stage_inbox.h"
 #include "services/stage/stage_loop_internal.h"
 
 enum {
@@ -242,17 +243,9 @@ static int turn(struct stage_loop *loop) {
 
 /* A worker that does not let go within the time keeps its message, as if it had not begun. */
 static int leave_work(struct stage_loop *loop) {
-        int r;
-
         log_warn("stage=%s run=%s the work does not end, leaving it", stage_name(loop->options.service->stage),
                  loop->working->envelope.run);
-        r = spool_begin(loop->spool);
-        if (!r)
-                r = spool_inbox_release(loop->spool, loop->working->message.number);
-        if (!r)
-                r = spool_commit(loop->spool);
-        spool_rollback(loop->spool);
-        return error_trace(r);
+        return error_trace(stage_inbox_release(loop->spool, loop->working->message.number));
 }
 
 int stage_loop_run(struct stage_loop *loop, struct stage_worker *worker, bool *ret_is_stuck) {

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "services/stage/stage_inbox.h"
 #include "services/stage/stage_loop_internal.h"
 #include "services/stage/stage_retry.h"
 
@@ -30,12 +31,7 @@ static void set_aside(struct stage_loop *loop) {
 static int release(struct stage_loop *loop, const struct stage_job *job) {
         int r;
 
-        r = spool_begin(loop->spool);
-        if (!r)
-                r = spool_inbox_release(loop->spool, job->message.number);
-        if (!r)
-                r = spool_commit(loop->spool);
-        spool_rollback(loop->spool);
+        r = stage_inbox_release(loop->spool, job->message.number);
         if (r)
                 return error_trace(r);
         stage_loop_log(loop, job, "stopped");
@@ -55,12 +51,7 @@ static int defer(struct stage_loop *loop, struct stage_job *job) {
                 stage_loop_give(loop, job);
                 return 0;
         }
-        r = spool_begin(loop->spool);
-        if (!r)
-                r = spool_inbox_defer(loop->spool, job->message.number, now + pause);
-        if (!r)
-                r = spool_commit(loop->spool);
-        spool_rollback(loop->spool);
+        r = stage_inbox_defer(loop->spool, job->message.number, now + pause);
         if (r)
                 return error_trace(r);
         log_warn("stage=%s run=%s attempt=%lld errno=%d %s; retrying in %lld ms",

@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "services/stage/stage_crash.h"
+#include "services/stage/stage_inbox.h"
 #include "services/stage/stage_loop_internal.h"
 
 /* A tombstone, which also ends the work at hand. */
@@ -20,7 +21,7 @@ static int take_cancel(struct stage_loop *loop, const struct envelope *envelope)
         if (!r)
                 r = spool_cancel_put(loop->spool, envelope->run, envelope->attempt);
         if (!r)
-                r = spool_inbox_end(loop->spool, message->number);
+                r = stage_inbox_end(loop->spool, message->number);
         if (!r)
                 r = spool_commit(loop->spool);
         spool_rollback(loop->spool);
@@ -47,7 +48,7 @@ static int bury(struct stage_loop *loop, const struct envelope *about, const str
                 r = spool_dead_put(loop->spool, reason, message->id, message->key, message->body.data,
                                    message->body.n_bytes);
         if (!r)
-                r = spool_inbox_end(loop->spool, message->number);
+                r = stage_inbox_end(loop->spool, message->number);
         if (!r && *about->run)
                 r = stage_ends_post_refusal(&loop->ends, about, fault);
         if (!r)
@@ -73,7 +74,7 @@ static int answer_again(struct stage_loop *loop, struct stage_job *job, bool *re
                 return error_trace(r);
         run_state_parse(done.outcome, &state);
         if (done.attempt >= job->envelope.attempt) {
-                r = stage_ends_drop(&loop->ends, job->message.number);
+                r = stage_inbox_drop(loop->spool, job->message.number);
                 *ret_is_ended = !r;
         } else if (state == RUN_STATE_SUCCEEDED || state == RUN_STATE_SKIPPED) {
                 r = stage_ends_repeat(&loop->ends, job, &done);
@@ -97,12 +98,7 @@ static int begin(struct stage_loop *loop, struct stage_job *job, bool is_cancele
         int64_t n_starts = 0;
         int r;
 
-        r = spool_begin(loop->spool);
-        if (!r)
-                r = spool_inbox_start(loop->spool, job->message.number, &n_starts);
-        if (!r)
-                r = spool_commit(loop->spool);
-        spool_rollback(loop->spool);
+        r = stage_inbox_start(loop->spool, job->message.number, &n_starts);
         if (r)
                 return error_trace(r);
         job->task = STAGE_TASK_WORK;

@@ -2,6 +2,7 @@
 
 #include "services/stage/stage_work.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +69,8 @@ int stage_store_result(struct stage_work *work, int result, const char *what) {
         if (result == STORE_E_CORRUPT)
                 return fault_set(&work->fault, "ARTIFACT_CORRUPT",
                                  "what the store holds as %s is not what was put there", what);
+        /* whoever only reads meets no conflict */
+        assert(result <= 0);
         return error_trace(result);
 }
 

@@ -168,7 +168,7 @@ static void judge(struct stage_worker *worker, struct stage_job *job, int r) {
         if (r == 0) {
                 job->has_output = !*work->ends_run;
                 memcpy(job->end.ends_run, work->ends_run, sizeof(work->ends_run));
-        } else if (r == FAULT_E_INPUT) {
+        } else if (r == FAULT_E_INPUT && *work->fault.code) {
                 job->end.state = RUN_STATE_FAILED;
                 job->end.has_error = true;
                 run_error_from_fault(&job->end.error, &work->fault);
@@ -180,7 +180,11 @@ static void judge(struct stage_worker *worker, struct stage_job *job, int r) {
                 job->result = STAGE_JOB_AWAY;
                 job->error = r;
         } else {
-                fail(worker, job, r < 0 ? r : -EPROTO);
+                /* a condition of another module: without its word for it, nobody knows what it means here */
+                if (r > 0)
+                        r = error_origin(-EPROTO, "run=%s the work ended with a condition that is not its own",
+                                         job->envelope.run);
+                fail(worker, job, r);
         }
         if (record_is_valid(&stage_to_gateway_record, &job->end, path))
                 return;
@@ -234,7 +238,9 @@ static int leave_manifest(struct stage_worker *worker, const struct stage_job *j
                 stage_cache_name(manifest->cache_key, cache_name);
                 items[0] = (struct store_item){ cache_name, text.data, text.n_bytes };
         }
-        return error_trace(store_put_many(worker->options.store, items + !is_cached, 1 + is_cached));
+        r = store_put_many(worker->options.store, items + !is_cached, 1 + is_cached);
+        assert(r <= 0);
+        return error_trace(r);
 }
 
 /* A result without its manifest does not count; a cancel, or an end that was decided elsewhere, must not wait for it.

@@ -2,6 +2,7 @@
 
 #include "services/trainer/train.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -191,7 +192,10 @@ static int choose(const struct train_input *input, const struct parts *parts, co
                 memcpy(labels + n_done, batch->labels, batch->n_rows * sizeof(*labels));
                 n_done += batch->n_rows;
         }
-        return error_trace(threshold_choose(margins, labels, n_rows, ret_threshold));
+        r = threshold_choose(margins, labels, n_rows, ret_threshold);
+        /* train() has refused an empty slice, so there are rows */
+        assert(r <= 0);
+        return error_trace(r);
 }
 
 static int decide(const struct train_input *input, const struct parts *parts, const struct buffer *model,

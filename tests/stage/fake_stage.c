@@ -10,6 +10,7 @@
  *      stuck     waits for `go` whatever happens
  *      fault     finds the rows at fault
  *      bug       fails with an errno that no waiting mends
+ *      leak      passes a condition of the store on, as if it were its own
  *      broken    gives an output that its own table refuses
  *      move      makes the file `moved`, on which the cache's key depends
  *      end       ends the run
@@ -89,6 +90,8 @@ static int work(struct stage_work *work) {
                 fault_in(&work->fault, "Age", 2);
                 return fault_set(&work->fault, "INT_TYPE_SMALL_INT", "17 is \xff below 18");
         }
+        if (is("leak"))
+                return STORE_E_MISSING;
         if (is("bug"))
                 return error_origin(-EDOM, "there is a bug");
         if (is("pass"))

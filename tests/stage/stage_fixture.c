@@ -208,7 +208,6 @@ void fixture_dangle(const struct fixture *fixture, const char *name) {
 static void open_spool(const struct fixture *fixture, struct station *ret_station) {
         char path[700];
 
-        assert_int_equal(fixture->pid, 0);
         fixture_path(fixture, "spool/validator.db", path);
         assert_int_equal(spool_open(path, &ret_station->spool), 0);
 }
@@ -217,6 +216,7 @@ int64_t fixture_query_spool(const struct fixture *fixture, const char *sql) {
         struct station station = { 0 };
         int64_t value;
 
+        assert_int_equal(fixture->pid, 0);
         open_spool(fixture, &station);
         value = station_query(&station, sql);
         spool_destroy(station.spool);

@@ -76,7 +76,8 @@ void fixture_touch(const struct fixture *fixture, const char *name);
 void fixture_dangle(const struct fixture *fixture, const char *name);
 void fixture_path(const struct fixture *fixture, const char *name, char ret_path[700]);
 
-/* In the spool of the stage, which does not run: the first number that a query gives; a change. */
+/* In the spool of the stage: the first number that a query gives when it does not run; a change, also behind its back.
+ */
 int64_t fixture_query_spool(const struct fixture *fixture, const char *sql);
 void fixture_change_spool(const struct fixture *fixture, const char *sql);
 

@@ -256,6 +256,11 @@ static void a_bug_fails_the_run(void **state) {
         fails_with(*state, "bug", "STAGE_FAILED");
 }
 
+static void a_condition_that_nobody_described_fails_the_run(void **state) {
+        fails_with(*state, "leak", "STAGE_FAILED");
+        assert_true(fixture_log_has(*state, "a condition that is not its own"));
+}
+
 static void an_output_that_breaks_its_table_fails_the_run(void **state) {
         struct stage_manifest manifest;
         bool has_output = true;
@@ -293,6 +298,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_fault_fails_the_run_and_a_retry_works_again, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_bug_fails_the_run, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_condition_that_nobody_described_fails_the_run, fixture_setup,
+                                                fixture_teardown),
                 cmocka_unit_test_setup_teardown(an_output_that_breaks_its_table_fails_the_run, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_stage_may_end_the_run, fixture_setup, fixture_teardown),

@@ -81,6 +81,21 @@ static void a_cancel_wins_at_the_end(void **state) {
         assert_true(fixture_log_has(fixture, "outcome=CANCELED"));
 }
 
+/* To the spool a row that is gone and a tombstone are the same number. */
+static void a_message_that_is_gone_is_no_cancel(void **state) {
+        struct fixture *fixture = *state;
+        int status;
+
+        start_work(fixture, "wait");
+        fixture_change_spool(fixture, "DELETE FROM inbox");
+        fixture_touch(fixture, "go");
+        status = fixture_await_end(fixture);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 1);
+        assert_true(fixture_log_has(fixture, "of the inbox is gone"));
+        assert_false(fixture_log_has(fixture, "outcome=CANCELED"));
+}
+
 static void beyond_the_point_of_no_return_a_cancel_is_late(void **state) {
         struct fixture *fixture = *state;
 
@@ -170,6 +185,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(work_hears_a_cancel, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_cancel_of_another_run_is_not_heard, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_cancel_wins_at_the_end, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_message_that_is_gone_is_no_cancel, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(beyond_the_point_of_no_return_a_cancel_is_late, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_stage_that_decides_is_asked_before_a_canceled_run_ends, fixture_setup,
