@@ -95,7 +95,7 @@ static void note_result(struct doctor *doctor, const char *name, int result, con
         if (result == FAULT_E_INPUT)
                 note(doctor, name, WRONG, "%s", fault_format(fault, text, sizeof(text)));
         else
-                note(doctor, name, WRONG, "%s", result < 0 ? strerror(-result) : "cannot be read; the log says why");
+                note(doctor, name, WRONG, "%s", strerror(-result));
 }
 
 static void check_pipeline(struct doctor *doctor) {
@@ -195,7 +195,7 @@ static int probe(struct store *store) {
                 r = store_get(store, name, &content, NULL);
         if (!r)
                 r = store_remove(store, name);
-        return r;
+        return r > 0 ? error_origin(-EIO, "finding in the store what was just put there") : r;
 }
 
 static void check_store(struct doctor *doctor) {
@@ -231,6 +231,9 @@ static void check_registry(struct doctor *doctor) {
                 r = registry_init(&registry, store, pipeline->parameters.name);
         if (!r)
                 r = registry_read_aliases(&registry, aliases);
+        if (r > 0 && !*fault.code)
+                r = fault_set(&fault, "REGISTRY_UNREADABLE", "the aliases of %s cannot be read; the log says why",
+                              pipeline->parameters.name);
         if (!r)
                 champion = aliases_find(aliases, ALIASES_CHAMPION);
         if (!r && champion != ALIASES_NONE)
