@@ -16,7 +16,8 @@
  *      FAULT_E_INPUT     FAILED with work->fault, which says why; a fault that does not is no answer: STAGE_FAILED
  *      STAGE_E_CANCELED  CANCELED; or, when it was not the run but the daemon that was to stop, begins again later
  *      negative errno    storage or network away (stage_retry.h lists them): again later with growing pauses, for a day
- *                        at most, then FAILED with STORE_UNAVAILABLE. Any other: FAILED with STAGE_FAILED
+ *                        at most, then FAILED with STORE_UNAVAILABLE. This machine short of memory or files: a few
+ *                        times, then FAILED with OUT_OF_MEMORY or OUT_OF_FILES. Any other: FAILED with STAGE_FAILED
  * and then, in this order: the cache entry, runs/<run>/<stage>.json, and one transaction of the spool that takes the
  * message out of the inbox, remembers it as done, and posts the next message and the notice to the gateway. A crash
  * before that transaction works again and comes to the same; after it nothing is done again.

@@ -42,11 +42,11 @@ static int release(struct stage_loop *loop, const struct stage_job *job) {
 /* Something is away: again later, unless that has lasted too long. */
 static int defer(struct stage_loop *loop, struct stage_job *job) {
         int64_t now = clock_realtime_ms(), pause = stage_retry_pause_ms(job->message.n_deferrals);
+        struct fault reason = FAULT_NULL;
         int r;
 
-        if (job->message.n_deferrals && now - job->message.deferred_ms >= STAGE_RETRY_LIMIT_MS) {
-                stage_job_end(job, loop->options.service->stage, RUN_STATE_FAILED, "STORE_UNAVAILABLE",
-                              "store or network could not be reached for a day; the stage's log says more");
+        if (stage_retry_is_over(job->error, job->message.n_deferrals, now - job->message.deferred_ms, &reason)) {
+                stage_job_end(job, loop->options.service->stage, RUN_STATE_FAILED, reason.code, reason.message);
                 loop->ending = NULL;
                 stage_loop_give(loop, job);
                 return 0;

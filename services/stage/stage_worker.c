@@ -176,7 +176,7 @@ static void judge(struct stage_worker *worker, struct stage_job *job, int r) {
                 job->end.state = RUN_STATE_CANCELED;
         } else if (r == STAGE_E_CANCELED && atomic_load(&work->shared->is_stopping)) {
                 job->result = STAGE_JOB_STOPPED;
-        } else if (stage_retry_is_worthwhile(r)) {
+        } else if (stage_retry_kind(r) != STAGE_RETRY_NEVER) {
                 job->result = STAGE_JOB_AWAY;
                 job->error = r;
         } else {
@@ -251,7 +251,8 @@ static void leave_manifest_or_retry(struct stage_worker *worker, struct stage_jo
         r = leave_manifest(worker, job);
         if (!r)
                 return;
-        if (job->task == STAGE_TASK_WORK && job->end.state != RUN_STATE_CANCELED && stage_retry_is_worthwhile(r)) {
+        if (job->task == STAGE_TASK_WORK && job->end.state != RUN_STATE_CANCELED &&
+            stage_retry_kind(r) != STAGE_RETRY_NEVER) {
                 job->result = STAGE_JOB_AWAY;
                 job->error = r;
                 return;

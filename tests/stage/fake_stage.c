@@ -11,6 +11,7 @@
  *      fault     finds the rows at fault
  *      bug       fails with an errno that no waiting mends
  *      leak      passes a condition of the store on, as if it were its own
+ *      hungry    never has the memory that it needs
  *      broken    gives an output that its own table refuses
  *      move      makes the file `moved`, on which the cache's key depends
  *      end       ends the run
@@ -92,6 +93,8 @@ static int work(struct stage_work *work) {
         }
         if (is("leak"))
                 return STORE_E_MISSING;
+        if (is("hungry"))
+                return error_origin(-ENOMEM, "there is no memory");
         if (is("bug"))
                 return error_origin(-EDOM, "there is a bug");
         if (is("pass"))

@@ -8,6 +8,7 @@
 
 #include "common/base/file.h"
 #include "proto/stage_manifest.h"
+#include "services/stage/stage_retry.h"
 #include "tests/stage/stage_samples.h"
 
 static struct validator_to_transformer output, undisturbed;
@@ -136,6 +137,21 @@ static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
         assert_string_equal(notice.error.code, "STORE_UNAVAILABLE");
 }
 
+/* A machine that is too small does not grow overnight. */
+static void memory_that_is_not_there_is_waited_for_a_few_times(void **state) {
+        struct fixture *fixture = *state;
+
+        fixture_environment(fixture, "FAKE_WORK", "hungry", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_FAILED);
+        assert_string_equal(notice.error.code, "OUT_OF_MEMORY");
+        assert_int_equal(fixture_n_bytes(fixture, "works"), STAGE_RETRY_FEW + 1);
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        assert_int_equal(station_n_inbox(&fixture->next), 0);
+}
+
 /* The machine was off, or the stage was behind: that is no failure of the store. */
 static void a_message_that_waited_long_has_its_day_too(void **state) {
         struct fixture *fixture = *state;
@@ -208,6 +224,8 @@ int main(void) {
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_store_that_is_away_is_waited_for, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_store_that_stays_away_for_a_day_fails_the_run, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(memory_that_is_not_there_is_waited_for_a_few_times, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_message_that_waited_long_has_its_day_too, fixture_setup,
                                                 fixture_teardown),

@@ -8,25 +8,63 @@
 
 #include <cmocka.h>
 
+#include "common/base/cleanup.h"
 #include "services/stage/stage_retry.h"
 
-static void storage_network_and_memory_are_waited_for(void **state) {
-        static const int want[] = { ENOSPC,    EDQUOT,       EIO,        EROFS,        ENOENT, ENOTDIR,
-                                    ETIMEDOUT, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EAGAIN, ENOMEM };
+static const struct {
+        int error;
+        enum stage_retry want_kind;
+        const char *want_code; /* when it has lasted too long */
+} FAILURES[] = {
+        { ENOSPC, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { EDQUOT, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { EIO, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { EROFS, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { ENOENT, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { ENOTDIR, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { EACCES, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { ETIMEDOUT, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { ECONNREFUSED, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { ECONNRESET, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { EHOSTUNREACH, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { EAGAIN, STAGE_RETRY_PATIENT, "STORE_UNAVAILABLE" },
+        { ENOMEM, STAGE_RETRY_SHORT, "OUT_OF_MEMORY" },
+        { EMFILE, STAGE_RETRY_SHORT, "OUT_OF_FILES" },
+        { ENFILE, STAGE_RETRY_SHORT, "OUT_OF_FILES" },
+};
 
+static void storage_and_network_are_waited_for_memory_and_files_a_little(void **state) {
         (void)state;
-        for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
-                assert_true(stage_retry_is_worthwhile(-want[i]));
+        for (size_t i = 0; i < N_ELEMENTS(FAILURES); i++)
+                assert_int_equal(stage_retry_kind(-FAILURES[i].error), FAILURES[i].want_kind);
+}
+
+static void each_is_given_up_in_its_time(void **state) {
+        (void)state;
+        for (size_t i = 0; i < N_ELEMENTS(FAILURES); i++) {
+                bool is_patient = FAILURES[i].want_kind == STAGE_RETRY_PATIENT;
+                struct fault reason = FAULT_NULL;
+                int error = -FAILURES[i].error;
+
+                /* the first failure, however long the message has lain there: nobody waited for this yet */
+                assert_false(stage_retry_is_over(error, 0, INT64_MAX, &reason));
+                assert_false(stage_retry_is_over(error, STAGE_RETRY_FEW - 1, 2000, &reason));
+                assert_int_equal(stage_retry_is_over(error, STAGE_RETRY_FEW, 4000, &reason), !is_patient);
+                assert_int_equal(stage_retry_is_over(error, 1000, STAGE_RETRY_LIMIT_MS - 1, &reason), !is_patient);
+                assert_true(stage_retry_is_over(error, 1000, STAGE_RETRY_LIMIT_MS, &reason));
+                assert_string_equal(reason.code, FAILURES[i].want_code);
+                assert_true(*reason.message);
+        }
 }
 
 static void bugs_are_not(void **state) {
-        static const int want[] = { 0, EINVAL, EPROTO, EDOM, ERANGE, EBADMSG, EFBIG, ENOSYS };
+        static const int want[] = { 0, EINVAL, EPROTO, EDOM, ERANGE, EBADMSG, EFBIG, ENOSYS, ECANCELED };
 
         (void)state;
         for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
-                assert_false(stage_retry_is_worthwhile(-want[i]));
+                assert_int_equal(stage_retry_kind(-want[i]), STAGE_RETRY_NEVER);
         /* a condition is no errno */
-        assert_false(stage_retry_is_worthwhile(ENOSPC));
+        assert_int_equal(stage_retry_kind(ENOSPC), STAGE_RETRY_NEVER);
 }
 
 static void pauses_double_up_to_a_minute(void **state) {
@@ -46,7 +84,8 @@ static void pauses_double_up_to_a_minute(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(storage_network_and_memory_are_waited_for),
+                cmocka_unit_test(storage_and_network_are_waited_for_memory_and_files_a_little),
+                cmocka_unit_test(each_is_given_up_in_its_time),
                 cmocka_unit_test(bugs_are_not),
                 cmocka_unit_test(pauses_double_up_to_a_minute),
         };
