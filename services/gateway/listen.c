@@ -17,7 +17,7 @@
 
 enum {
         LISTEN_BACKLOG = 1024,
-        FIRST_LOOKS = 8,
+        FIRST_LOOKS = 4,
         FIRST_PAUSE_MS = 5,
         RIVAL_LOOKS = 200, /* a millisecond apart */
 };

@@ -15,7 +15,7 @@
 enum {
         SOCKETS = 4,
         RIVALS = 2,
-        RACES = 4000,
+        RACES = 1000,
 };
 
 struct rival {
