@@ -46,7 +46,9 @@ struct courier_hooks {
         int (*check)(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault);
 
         /* A message was refused, for this reason; id and key are "" where they cannot be known. Called inside the
-         * transaction that keeps it in dead, so what is posted here is stored with it. Negative errno: roll back. */
+         * transaction that keeps it in dead, so what is posted here is stored with it. SPOOL_E_FULL: there is no room
+         * for what follows from it now, so it is left to its sender to come again, and nothing may have been written.
+         * Negative errno: roll back. */
         int (*on_reject)(void *context, const char *id, const char *key, const struct fault *fault);
 
         /* A lossy message came. The body is borrowed for the call, and unchecked. */

@@ -68,7 +68,8 @@ static int read_message(const struct socket_message *message, struct incoming *r
         return 0;
 }
 
-/* Keeps a refused message in dead: its body, or what stands in the place of a header that cannot be read. */
+/* Keeps a refused message in dead: its body, or what stands in the place of a header that cannot be read. SPOOL_E_FULL:
+ * not now. */
 static int reject(struct courier_receiver *receiver, const struct incoming *incoming, const struct fault *fault,
                   bool *is_open) {
         const struct socket_frame *kept = incoming->header.kind ? &incoming->body : &incoming->head;
@@ -77,7 +78,11 @@ static int reject(struct courier_receiver *receiver, const struct incoming *inco
         int r;
 
         r = open_transaction(receiver, is_open);
-        if (r)
+        if (!r && hooks->on_reject)
+                r = hooks->on_reject(hooks->context, incoming->header.id, incoming->header.key, fault);
+        if (r == SPOOL_E_FULL)
+                return r;
+        if (r < 0)
                 return error_trace(r);
         snprintf(reason, sizeof(reason), "%s: %s", fault->code, fault->message);
         r = spool_dead_put(receiver->spool, reason, incoming->header.id, incoming->header.key, kept->data,
@@ -87,11 +92,6 @@ static int reject(struct courier_receiver *receiver, const struct incoming *inco
         if (incoming->is_known) {
                 r = spool_seen_put(receiver->spool, incoming->header.id);
                 if (r)
-                        return error_trace(r);
-        }
-        if (hooks->on_reject) {
-                r = hooks->on_reject(hooks->context, incoming->header.id, incoming->header.key, fault);
-                if (r < 0)
                         return error_trace(r);
         }
         log_warn("msg=%s run=%s n_bytes=%zu outcome=reject code=%s %s", incoming->header.id, incoming->header.key,
@@ -156,8 +156,12 @@ static int take_one(struct courier_receiver *receiver, bool is_paused, bool *is_
         if (r < 0)
                 return error_trace(r);
         if (r) {
-                ++*n_rejected;
-                return error_trace(reject(receiver, &incoming, &fault, is_open));
+                r = reject(receiver, &incoming, &fault, is_open);
+                if (r == SPOOL_E_FULL)
+                        receiver->counts->n_deferred++;
+                else
+                        ++*n_rejected;
+                return r < 0 ? error_trace(r) : 0;
         }
         return error_trace(store(receiver, &incoming, is_open, n_accepted));
 }

@@ -20,6 +20,7 @@ struct fixture {
         struct station a, b;
         char lossy[64];
         int n_lossy, n_rejects;
+        bool has_no_room; /* for what follows from a refusal */
         char reject_code[64];
         char reject_key[COURIER_KEY_BYTES];
 };
@@ -34,6 +35,8 @@ static int remember_reject(void *context, const char *id, const char *key, const
         struct fixture *fixture = context;
 
         (void)id;
+        if (fixture->has_no_room)
+                return SPOOL_E_FULL;
         fixture->n_rejects++;
         snprintf(fixture->reject_code, sizeof(fixture->reject_code), "%s", fault->code);
         snprintf(fixture->reject_key, sizeof(fixture->reject_key), "%s", key);
@@ -246,6 +249,25 @@ static void test_refused_letter(void **state) {
                          1);
 }
 
+/* Its owner has no room for what follows: it is neither kept nor acked, and comes again. */
+static void test_refused_letter_waits_for_room(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        fixture->has_no_room = true;
+        station_open(b);
+        station_post(a, b->endpoint, "bad news");
+        STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 2);
+        assert_int_equal(station_n_outbox(a), 1);
+        assert_int_equal(station_n_dead(b), 0);
+        assert_int_equal(courier_counts(b->courier)->n_rejected, 0);
+        fixture->has_no_room = false;
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_dead(b), 1);
+        assert_int_equal(fixture->n_rejects, 1);
+        assert_int_equal(courier_counts(b->courier)->n_rejected, 1);
+}
+
 static void test_full_inbox_is_back_pressure(void **state) {
         struct fixture *fixture = *state;
         struct station *a = &fixture->a, *b = &fixture->b;
@@ -435,6 +457,7 @@ int main(void) {
                 COURIER_TEST(test_unacked_letter_is_sent_again),
                 COURIER_TEST(test_duplicates_are_acked_and_ignored),
                 COURIER_TEST(test_refused_letter),
+                COURIER_TEST(test_refused_letter_waits_for_room),
                 COURIER_TEST(test_full_inbox_is_back_pressure),
                 COURIER_TEST(test_full_disk_is_survived),
                 COURIER_TEST(test_lossy_is_now_or_never),
