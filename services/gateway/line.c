@@ -29,6 +29,7 @@ struct line {
         struct ledger *ledger;
         struct runs *runs;
         struct watchers watchers;
+        struct envelope refused; /* of the message that check() has just refused, where it could be read */
         pthread_t thread;
         bool is_started;
         _Atomic bool is_stopping, has_failed;
@@ -78,21 +79,34 @@ void line_counts(struct line *line, struct line_counts *ret_counts) {
 }
 
 /* The envelope and the whole body, of the types that come here. */
-static int check(void *context _unused_, const char *key _unused_, const uint8_t *body, size_t n_bytes,
-                 struct fault *fault) {
+static int check(void *context, const char *key _unused_, const uint8_t *body, size_t n_bytes, struct fault *fault) {
         _cleanup_(free_pointer) struct stage_to_gateway *end = calloc(1, sizeof(*end));
         _cleanup_(free_pointer) struct pusher_to_gateway *release = calloc(1, sizeof(*release));
         struct envelope envelope = ENVELOPE_NULL;
+        struct line *line = context;
         int r;
 
+        line->refused = envelope;
         if (!end || !release)
                 return error_origin(-ENOMEM, "checking a message");
         r = envelope_unpack(body, n_bytes, &envelope, fault);
         if (r)
                 return r;
         if (envelope.type == MESSAGE_STAGE_TO_GATEWAY)
-                return stage_to_gateway_unpack(&envelope, end, fault);
-        return pusher_to_gateway_unpack(&envelope, release, fault);
+                r = stage_to_gateway_unpack(&envelope, end, fault);
+        else
+                r = pusher_to_gateway_unpack(&envelope, release, fault);
+        if (r == FAULT_E_INPUT)
+                line->refused = envelope;
+        return r;
+}
+
+static int on_reject(void *context, const char *id _unused_, const char *key, const struct fault *fault) {
+        struct line *line = context;
+        struct envelope about = line->refused;
+
+        line->refused = (struct envelope)ENVELOPE_NULL;
+        return runs_refuse(line->runs, key, &about, fault);
 }
 
 static void note_heartbeat(struct line *line, const struct envelope *envelope) {
@@ -211,12 +225,14 @@ int line_create(const struct line_options *options, struct line **ret_line, stru
         if (!r)
                 r = ledger_create(spool_db(line->spool), &line->ledger);
         if (!r)
-                r = courier_create(
-                        &(struct courier_options){ .sockets = line->sockets,
-                                                   .spool = line->spool,
-                                                   .endpoint = options->endpoint,
-                                                   .hooks = { .context = line, .check = check, .on_lossy = on_lossy } },
-                        &line->courier);
+                r = courier_create(&(struct courier_options){ .sockets = line->sockets,
+                                                              .spool = line->spool,
+                                                              .endpoint = options->endpoint,
+                                                              .hooks = { .context = line,
+                                                                         .check = check,
+                                                                         .on_reject = on_reject,
+                                                                         .on_lossy = on_lossy } },
+                                   &line->courier);
         if (!r)
                 r = create_runs(line, fault);
         if (r)

@@ -231,13 +231,19 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
  * Cancel and retry
  */
 
-static int write_cancel(struct runs *runs, const struct run_manifest *run) {
+int runs_post_cancel(struct runs *runs, const struct run_manifest *run) {
         const struct gateway_to_stage message = { .command = STAGE_COMMAND_CANCEL };
-        int r = change_put_run(&runs->change, run);
+        int r = 0;
 
         for (int i = 0; !r && i < STAGE_N_WORKERS; i++)
                 r = change_post(&runs->change, (enum stage)i, run, MESSAGE_GATEWAY_TO_STAGE, &message);
         return error_trace(r);
+}
+
+static int write_cancel(struct runs *runs, const struct run_manifest *run) {
+        int r = change_put_run(&runs->change, run);
+
+        return error_trace(r ? r : runs_post_cancel(runs, run));
 }
 
 int runs_settle(struct runs *runs, struct run_manifest *run) {

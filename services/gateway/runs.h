@@ -16,7 +16,8 @@
  *              RUNNING                 CANCELING, until stages say CANCELED or another end was faster
  *     retry    FAILED, CANCELED        PENDING with attempt + 1
  *
- * What a stage tells twice, or about an earlier attempt, changes nothing.
+ * What a stage tells twice, or about an earlier attempt, changes nothing. What it tells and the gateway cannot
+ * understand fails the run (refuse), since nobody will tell it again.
  */
 
 #include <stdbool.h>
@@ -86,6 +87,15 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
 /* 0, RUNS_E_NONE, RUNS_E_STATE or a negative errno. */
 int runs_cancel(struct runs *runs, const char *run);
 int runs_retry(struct runs *runs, const char *run);
+
+/*
+ * A message under the key of this run was refused, so what it told will never be known: within the transaction that the
+ * caller has opened, puts into the inbox that the run FAILED with MESSAGE_REJECTED, to be handled as if a stage had
+ * said so. envelope has version 0 where it could not be read; then the message counts for the run's attempt. Does
+ * nothing for a run that is not in flight, another attempt, or a message that is not for the gateway. 0, SPOOL_E_FULL
+ * or a negative errno.
+ */
+int runs_refuse(struct runs *runs, const char *key, const struct envelope *envelope, const struct fault *fault);
 
 /* Handles one row of the inbox and ends it. A negative errno: nothing changed, try again later. */
 int runs_handle(struct runs *runs, const struct spool_message *message);

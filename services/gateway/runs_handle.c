@@ -10,6 +10,8 @@
 #include "common/base/log.h"
 #include "services/gateway/runs_internal.h"
 
+#define REJECTED "MESSAGE_REJECTED"
+
 static bool all_stages_ended(const struct run_view *view) {
         for (int i = 0; i < STAGE_N_WORKERS; i++)
                 if (!run_state_is_final(view->stages[i].state))
@@ -61,17 +63,24 @@ static int write_stage_end(struct runs *runs, const struct run_manifest *run, co
         return error_trace(r);
 }
 
-/* An end that was told before, or that belongs to an earlier attempt, only leaves the inbox. */
+/* A run whose message was refused has failed where nobody else knows of it: later stages may be at work on it. */
+static bool must_be_told_to_stages(const struct run_manifest *run) {
+        return run->has_failure && !strcmp(run->failure.error.code, REJECTED);
+}
+
+/* An end that was told before, or that belongs to an earlier attempt, only leaves the inbox. A failure counts also when
+ * the stage itself has told its end: it may be that the gateway refused what came with it. */
 static int handle_stage_end(struct runs *runs, const struct spool_message *message, const struct envelope *envelope,
                             struct run_manifest *run, const struct stage_to_gateway *end) {
-        bool is_news = envelope->attempt == run->attempt, has_changed;
+        bool is_current = envelope->attempt == run->attempt, is_news, has_changed;
         int r;
 
         r = ledger_get_view(runs->options.ledger, run->run_id, runs->change.view);
         if (r)
                 return error_trace(r < 0 ? r : -EIO);
-        is_news = is_news && !run_state_is_final(runs->change.view->stages[end->stage].state);
-        has_changed = is_news && !run_state_is_final(run->state) && apply_stage_end(run, end);
+        is_news = is_current && !run_state_is_final(runs->change.view->stages[end->stage].state);
+        has_changed = (is_news || (is_current && end->state == RUN_STATE_FAILED)) && !run_state_is_final(run->state) &&
+                      apply_stage_end(run, end);
         if (has_changed) {
                 run->finished_at = clock_realtime_ms();
                 r = change_store(&runs->change, run);
@@ -85,6 +94,8 @@ static int handle_stage_end(struct runs *runs, const struct spool_message *messa
                 r = write_stage_end(runs, run, end);
         if (!r && has_changed)
                 r = change_put_run(&runs->change, run);
+        if (!r && has_changed && must_be_told_to_stages(run))
+                r = runs_post_cancel(runs, run);
         if (!r)
                 r = spool_inbox_end(runs->options.spool, message->number);
         r = change_end(&runs->change, run->run_id, r);
@@ -125,10 +136,77 @@ int runs_check_release(struct runs *runs, const char *run_id) {
         return 0;
 }
 
-/* Ends a row that nothing can be made of. */
-static int drop(struct runs *runs, const struct spool_message *message, const char *reason) {
+/* Whose word was refused. Where that cannot be read, the first stage that has not told its end. */
+static enum stage find_refused_stage(const struct run_view *view, const struct envelope *envelope) {
+        int stage = STAGE_INGESTOR;
+
+        if (envelope->version && envelope->type == MESSAGE_PUSHER_TO_GATEWAY)
+                return STAGE_PUSHER;
+        while (stage < STAGE_PUSHER && run_state_is_final(view->stages[stage].state))
+                stage++;
+        return (enum stage)stage;
+}
+
+/* The end of that stage which stands for the refused message. */
+static void fill_refusal(const struct run_view *view, const struct envelope *envelope, const struct fault *fault,
+                         struct stage_to_gateway *ret_end) {
+        int64_t now = clock_realtime_ms(), started_at;
+        enum stage stage = find_refused_stage(view, envelope);
+        struct fault refusal = *fault; /* its place stays */
+
+        fault_set(&refusal, REJECTED, "the gateway refused %s: %s: %s",
+                  envelope->version ? message_name(envelope->type) : "a message about this run", fault->code,
+                  fault->message);
+        started_at = view->stages[stage].started_at;
+        *ret_end = (struct stage_to_gateway){ .stage = stage,
+                                              .state = RUN_STATE_FAILED,
+                                              .started_at = started_at ? started_at : now,
+                                              .finished_at = now,
+                                              .has_error = true };
+        run_error_from_fault(&ret_end->error, &refusal);
+}
+
+static bool comes_here(enum message_type type) {
+        return type == MESSAGE_STAGE_TO_GATEWAY || type == MESSAGE_PUSHER_TO_GATEWAY;
+}
+
+int runs_refuse(struct runs *runs, const char *key, const struct envelope *envelope, const struct fault *fault) {
+        _cleanup_(free_pointer) struct stage_to_gateway *end = calloc(1, sizeof(*end));
+        _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL;
+        struct run_view *view = runs->change.view;
+        bool is_read = envelope->version;
+        struct envelope about;
+        char id[UUID_TEXT_BYTES];
         int r;
 
+        if (!end)
+                return error_origin(-ENOMEM, "refusing a message");
+        if (is_read && !comes_here(envelope->type))
+                return 0;
+        r = ledger_get_view(runs->options.ledger, is_read ? envelope->run : key, view);
+        if (r)
+                return r == LEDGER_E_NONE ? 0 : error_trace(r);
+        if ((view->state != RUN_STATE_RUNNING && view->state != RUN_STATE_CANCELING) ||
+            (is_read && envelope->attempt != view->attempt))
+                return 0;
+        fill_refusal(view, envelope, fault, end);
+        envelope_init(&about, view->run_id, view->attempt, runs->change.sequence++, envelope->traceparent);
+        r = stage_to_gateway_pack(end, &about, &frame);
+        if (!r)
+                r = uuid_make_v7(id);
+        if (r)
+                return error_trace(r);
+        r = spool_inbox_put(runs->options.spool, id, view->run_id, frame.data, frame.n_bytes);
+        return r < 0 ? error_trace(r) : r;
+}
+
+/* Ends a row that nothing can be made of: it was taken by another build, or its run is not known. */
+static int drop(struct runs *runs, const struct spool_message *message, const struct envelope *envelope,
+                const struct fault *fault) {
+        char reason[sizeof(fault->message)];
+        int r;
+
+        fault_format(fault, reason, sizeof(reason));
         log_warn("run=%s id=%s reason=\"%s\" a message is put to the dead", message->key, message->id, reason);
         r = change_begin(&runs->change);
         if (r)
@@ -137,6 +215,8 @@ static int drop(struct runs *runs, const struct spool_message *message, const ch
                            message->body.n_bytes);
         if (!r)
                 r = spool_inbox_end(runs->options.spool, message->number);
+        if (!r)
+                r = runs_refuse(runs, message->key, envelope, fault);
         return error_trace(change_end(&runs->change, message->key, r));
 }
 
@@ -145,7 +225,6 @@ int runs_handle(struct runs *runs, const struct spool_message *message) {
         _cleanup_(free_pointer) struct pusher_to_gateway *release = calloc(1, sizeof(*release));
         struct fault fault = FAULT_NULL;
         struct envelope envelope = ENVELOPE_NULL;
-        char text[sizeof(fault.message)];
         int r;
 
         if (!end || !release)
@@ -156,12 +235,14 @@ int runs_handle(struct runs *runs, const struct spool_message *message) {
         else if (!r)
                 r = pusher_to_gateway_unpack(&envelope, release, &fault);
         if (r == FAULT_E_INPUT)
-                return error_trace(drop(runs, message, fault_format(&fault, text, sizeof(text))));
+                return error_trace(drop(runs, message, &envelope, &fault));
         if (r)
                 return error_trace(r);
         r = ledger_get_run(runs->options.ledger, envelope.run, runs->run);
-        if (r == LEDGER_E_NONE)
-                return error_trace(drop(runs, message, "the ledger knows no such run"));
+        if (r == LEDGER_E_NONE) {
+                fault_set(&fault, "RUN_UNKNOWN", "the ledger knows no such run");
+                return error_trace(drop(runs, message, &envelope, &fault));
+        }
         if (r)
                 return error_trace(r);
         r = envelope.type == MESSAGE_STAGE_TO_GATEWAY ? handle_stage_end(runs, message, &envelope, runs->run, end)

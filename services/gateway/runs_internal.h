@@ -23,5 +23,8 @@ void runs_log(const struct run_manifest *run);
 /* Stores and commits a run that has changed its state. */
 int runs_settle(struct runs *runs, struct run_manifest *run);
 
+/* Within a change: tells every stage to end this attempt. */
+int runs_post_cancel(struct runs *runs, const struct run_manifest *run);
+
 /* Asks the owner to take the release up, once everything about the run has been told. */
 int runs_check_release(struct runs *runs, const char *run_id);

@@ -304,14 +304,65 @@ def test_stop_ends_streams_and_idle_connections(gateway):
 # messages that must be refused
 
 
+MALFORMED = [b"", b"\xdd\xff\x00\x00\x00", b"\x91" * 100000, b"\xc0"]
+
+
+def test_a_refused_message_fails_the_run_it_is_about(gateway):
+    """What it told is never known: the run must not block the line for ever."""
+    with gateway.line() as line:
+        runs = [gateway.train() for _ in range(len(MALFORMED) + 4)]
+
+        def refused(run):
+            yield from MALFORMED
+            yield msgpack.packb([9, "stage_to_gateway", run, 1, 1, 1, "", {}])
+            yield line.frame("pusher_to_gateway", run, 1, {"model": "toys"})
+            yield line.frame("stage_to_gateway", run, 1, {"stage": "ingestor"})
+        for n, run in enumerate(runs[:-1]):
+            assert line.receive("ingestor", "gateway_to_ingestor").run == run
+            stream = gateway.events(run)
+            line.post(list(refused(run))[n], run)
+            view = gateway.is_in(run, "FAILED")
+            assert view["error"]["code"] == "MESSAGE_REJECTED" and view["finished_at"], view
+            assert view["error"]["message"].startswith("the gateway refused "), view
+            assert gateway.is_in(runs[n + 1], "RUNNING")
+            *_, (_, kind, data) = stream
+            assert kind == "run" and json.loads(data)["state"] == "FAILED"
+            manifest = json.loads((gateway.home / "store" / "runs" / run / "run.json").read_text())
+            assert manifest["state"] == "FAILED" and manifest["failure"]["error"]["code"] == "MESSAGE_REJECTED"
+            command = line.receive("transformer")  # which may be at work on it
+            assert (command.type, command.run) == ("gateway_to_stage", run)
+        assert "stage_to_gateway: FIELD_" in view["error"]["message"] and states(view)[0] == "FAILED", view
+        until(lambda: f"convoy_messages_dead {len(runs) - 1}" in gateway.get("/metrics").text, "all are dead messages")
+        # a build that understands can go on where it ended
+        assert gateway.post(f"/runs/{run}:retry").status_code == 202
+        line.end(runs[-1], 1, "ingestor", "FAILED", error="BROKEN")
+        assert line.receive("ingestor", "gateway_to_ingestor").run == runs[-1]
+        assert line.receive("ingestor", "gateway_to_ingestor").attempt == 2
+
+
+@pytest.mark.parametrize("point", ["stored", "committed"])
+def test_killed_around_a_refusal(gateway, point):
+    """Refused and told is one commit: whatever comes between, the run ends, and is told to have ended once."""
+    run = gateway.train()
+    gateway.kill()
+    gateway.start(CONVOY_CRASH=f"gateway:{point}:1")
+    with gateway.line() as line:
+        line.post(line.frame("stage_to_gateway", run, 1, {"stage": "ingestor"}), run)
+        assert gateway.process.wait(60) == -9
+        gateway.start()
+        assert gateway.is_in(run, "FAILED")["error"]["code"] == "MESSAGE_REJECTED"
+        events = [(kind, json.loads(data)["state"]) for _, kind, data in gateway.events(run)]
+        assert events == [("run", "RUNNING"), ("stage", "FAILED"), ("run", "FAILED")]
+
+
 def test_malformed_messages_are_kept_and_do_no_harm(gateway):
     with gateway.line() as line:
         run = gateway.train()
-        for frame in (b"", b"\xdd\xff\x00\x00\x00", b"\x91" * 100000, b"\xc0",
-                      line.frame("gateway_to_stage", run, 1, {"command": "cancel"}),
-                      line.frame("stage_to_gateway", run, 1, {"stage": "ingestor"}),
-                      msgpack.packb([9, "stage_to_gateway", run, 1, 1, 1, "", {}])):
-            line.post(frame, run)
+        for frame in MALFORMED:
+            line.post(frame, NOBODY)
+        line.post(line.frame("gateway_to_stage", run, 1, {"command": "cancel"}), run)
+        line.post(line.frame("stage_to_gateway", run, 2, {"stage": "ingestor"}), run)
+        line.post(msgpack.packb([9, "stage_to_gateway", run, 1, 1, 1, "", {}]), NOBODY)
         line.end(NOBODY, 1, "ingestor")
         line.progress(NOBODY, 1, "ingestor", 1, 2)
         line.tell_lossy("progress", run, 1, {"stage": "gateway"})

@@ -132,9 +132,17 @@ void fixture_accept(struct fixture *fixture, const char *body, const char *key, 
         assert_int_equal(runs_begin(fixture->runs), 0);
 }
 
-/* Puts a frame into the inbox as the courier does, and has it handled as the line does. */
-static void deliver(struct fixture *fixture, const char *run, const struct buffer *frame) {
+void fixture_handle_inbox(struct fixture *fixture) {
         struct spool_message message = SPOOL_MESSAGE_NULL;
+
+        while (!spool_inbox_next(fixture->spool, 0, &message))
+                assert_int_equal(runs_handle(fixture->runs, &message), 0);
+        spool_message_finish(&message);
+        assert_int_equal(runs_begin(fixture->runs), 0);
+}
+
+/* Puts a frame into the inbox as the courier does, and has it handled as the line does. */
+void fixture_deliver(struct fixture *fixture, const char *run, const struct buffer *frame) {
         char id[UUID_TEXT_BYTES];
         int64_t n_rows;
 
@@ -142,12 +150,9 @@ static void deliver(struct fixture *fixture, const char *run, const struct buffe
         assert_int_equal(spool_begin(fixture->spool), 0);
         assert_int_equal(spool_inbox_put(fixture->spool, id, run, frame->data, frame->n_bytes), 0);
         assert_int_equal(spool_commit(fixture->spool), 0);
-        assert_int_equal(spool_inbox_next(fixture->spool, 0, &message), 0);
-        assert_int_equal(runs_handle(fixture->runs, &message), 0);
+        fixture_handle_inbox(fixture);
         assert_int_equal(spool_inbox_count(fixture->spool, &n_rows), 0);
         assert_int_equal(n_rows, 0);
-        spool_message_finish(&message);
-        assert_int_equal(runs_begin(fixture->runs), 0);
 }
 
 void fixture_tell(struct fixture *fixture, const char *run, int64_t attempt, const struct stage_to_gateway *end) {
@@ -156,7 +161,7 @@ void fixture_tell(struct fixture *fixture, const char *run, int64_t attempt, con
 
         envelope_init(&envelope, run, attempt, 1, "");
         assert_int_equal(stage_to_gateway_pack(end, &envelope, &frame), 0);
-        deliver(fixture, run, &frame);
+        fixture_deliver(fixture, run, &frame);
 }
 
 void fixture_tell_state(struct fixture *fixture, const char *run, int64_t attempt, enum stage stage,
@@ -192,7 +197,7 @@ void fixture_tell_release(struct fixture *fixture, const char *run, int64_t atte
 
         envelope_init(&envelope, run, attempt, 1, "");
         assert_int_equal(pusher_to_gateway_pack(release, &envelope, &frame), 0);
-        deliver(fixture, run, &frame);
+        fixture_deliver(fixture, run, &frame);
 }
 
 const struct run_view *fixture_view(struct fixture *fixture, const char *run) {

@@ -63,6 +63,12 @@ void fixture_tell_release(struct fixture *fixture, const char *run, int64_t atte
                           const struct pusher_to_gateway *release);
 struct pusher_to_gateway fixture_release(int64_t version);
 
+/* Handles what lies in the inbox, and begins the next run when it may. */
+void fixture_handle_inbox(struct fixture *fixture);
+
+/* A frame from the wire, handled at once, whatever it holds. */
+void fixture_deliver(struct fixture *fixture, const char *run, const struct buffer *frame);
+
 /* The run as GET shows it, in fixture->view. */
 const struct run_view *fixture_view(struct fixture *fixture, const char *run);
 enum run_state fixture_state(struct fixture *fixture, const char *run);
