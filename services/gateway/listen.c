@@ -2,10 +2,10 @@
 
 #include "services/gateway/listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,15 @@ enum {
         FIRST_PAUSE_MS = 5,
         RIVAL_LOOKS = 200, /* a millisecond apart */
 };
+
+bool listen_is_loopback(const char *address) {
+        struct in6_addr six;
+        struct in_addr four;
+
+        if (inet_pton(AF_INET, address, &four) == 1)
+                return ntohl(four.s_addr) >> 24 == 127;
+        return inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+}
 
 static int share(int fd) {
         const int on = 1;

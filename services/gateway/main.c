@@ -23,7 +23,7 @@
  *
  * CONFIG
  *      pipeline.yaml, and the options below. CONVOY_TOKEN guards every call that changes something; without it only
- *      loopback addresses can be listened on.
+ *      loopback addresses can be listened on, and web pages may call by loopback names only.
  *
  * DIAGNOSTICS
  *      One line per run and change of state; exit codes 0 stopped, 1 failed, 2 misconfigured.
@@ -32,7 +32,6 @@
  *      HTTP/1.1 only; put a proxy in front for TLS.
  */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -48,6 +47,7 @@
 #include "common/data/schema/schema.h"
 #include "common/store/registry.h"
 #include "services/gateway/gateway.h"
+#include "services/gateway/listen.h"
 #include "services/gateway/rebuild.h"
 
 #define SPOOL_FOLDER "spool"
@@ -91,15 +91,6 @@ struct process {
         int lock_fd, signal_fd;
 };
 
-static bool is_loopback(const char *address) {
-        struct in6_addr six;
-        struct in_addr four;
-
-        if (inet_pton(AF_INET, address, &four) == 1)
-                return ntohl(four.s_addr) >> 24 == 127;
-        return inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
-}
-
 static int load(struct process *process, struct fault *fault) {
         struct gateway *gateway = &process->gateway;
         struct pipeline_serve *serve = &gateway->pipeline.serve;
@@ -117,7 +108,7 @@ static int load(struct process *process, struct fault *fault) {
                 snprintf(serve->listen, sizeof(serve->listen), "%s", options_text(process->options, "listen"));
         if (token)
                 return error_trace(router_set_token(&gateway->router, token));
-        if (!is_loopback(serve->listen)) {
+        if (!listen_is_loopback(serve->listen)) {
                 fault_in(fault, options_is_given(process->options, "listen") ? "--listen" : "serve.listen", -1);
                 return fault_set(fault, "TOKEN_MISSING",
                                  "listening on %s without CONVOY_TOKEN would let anyone start runs; set it, or listen "

@@ -3,12 +3,16 @@
 #include "services/gateway/router.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/digest.h"
 #include "common/base/error.h"
+#include "services/gateway/listen.h"
+
+enum { HOST_NAME_BYTES = 256 };
 
 void router_finish(struct router *router) {
         if (!router)
@@ -84,6 +88,56 @@ static bool is_of_other_origin(const struct request *request) {
                strncasecmp(origin.base, host.base, host.len) != 0;
 }
 
+/* Host without its port and the brackets of an IPv6 address; false when it is no such thing. */
+static bool read_host(h2o_iovec_t host, char ret_name[HOST_NAME_BYTES]) {
+        bool is_bracketed = host.len && *host.base == '[';
+        const char *name = host.base + is_bracketed, *end = host.base + host.len, *stop;
+
+        stop = memchr(name, is_bracketed ? ']' : ':', (size_t)(end - name));
+        if (!stop && is_bracketed)
+                return false;
+        if (!stop)
+                stop = end;
+        if (stop == name || stop - name >= HOST_NAME_BYTES)
+                return false;
+        memcpy(ret_name, name, (size_t)(stop - name));
+        ret_name[stop - name] = 0;
+        stop += is_bracketed;
+        if (stop == end)
+                return true;
+        if (*stop != ':')
+                return false;
+        while (++stop < end)
+                if (!isdigit((unsigned char)*stop))
+                        return false;
+        return true;
+}
+
+/* A name that no one else can make point here. */
+static bool is_of_this_machine(h2o_iovec_t host) {
+        char name[HOST_NAME_BYTES];
+
+        return host.base && read_host(host, name) && (!strcasecmp(name, "localhost") || listen_is_loopback(name));
+}
+
+/*
+ * True when the request was answered because it comes from a page whose name only seems to be ours: to a browser, a
+ * name that was made to point to this machine is the page's own origin. Only browsers send Origin, so other clients may
+ * use any name.
+ */
+static bool refuse_rebound_name(const struct router *router, struct request *request) {
+        h2o_iovec_t host = request->h2o->authority;
+        struct fault fault = FAULT_NULL;
+
+        if (router->token || !request_header(request, "origin").base || is_of_this_machine(host))
+                return false;
+        fault_set(&fault, "HOST_NOT_LOOPBACK",
+                  "without CONVOY_TOKEN a page may call only localhost, 127.0.0.1 or [::1], not %.*s",
+                  (int)(host.len < HOST_NAME_BYTES ? host.len : HOST_NAME_BYTES), host.base ? host.base : "");
+        request_answer_fault(request, 403, &fault);
+        return true;
+}
+
 /* True when the request was answered because it may not do this. */
 static bool refuse_stranger(const struct router *router, struct request *request) {
         if (router->token && !token_is_given(router, request)) {
@@ -122,7 +176,8 @@ int router_dispatch(const struct router *router, struct request *request) {
                         assert(n < sizeof(allow));
                         continue;
                 }
-                if (route->access == ROUTE_PROTECTED && refuse_stranger(router, request))
+                if (refuse_rebound_name(router, request) ||
+                    (route->access == ROUTE_PROTECTED && refuse_stranger(router, request)))
                         return 0;
                 return route->function(request);
         }

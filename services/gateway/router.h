@@ -6,7 +6,8 @@
  * A table of method, pattern and function, filled at start by the route_*_register() of each route file and only read
  * afterwards. A pattern is a path whose segments may hold one {name}: "/runs/{id}", "/runs/{id}:cancel". A path that
  * matches with another method is answered 405 with Allow; none, 404. HEAD is served by GET. A page of another origin
- * may not call what is protected (403): a browser would let any page post to a loopback address.
+ * may not call what is protected (403): a browser would let any page post to a loopback address. Without a token, a
+ * page may call anything only by a loopback name: any other name may have been made to point here by a stranger.
  */
 
 #include <stdbool.h>

@@ -442,6 +442,18 @@ def test_a_page_elsewhere_may_not_start_a_run(gateway):
     assert gateway.post("/training", headers={"Origin": gateway.url}).status_code == 202
 
 
+def test_a_page_of_a_name_made_to_point_here_may_not_start_a_run(gateway):
+    def train(host, **headers):
+        return gateway.post("/training", headers={"Host": host} | headers)
+    for host in ("evil.example", f"evil.example:{gateway.port}", "localhost.evil.example"):
+        assert error(train(host, Origin=f"http://{host}"), 403)["code"] == "HOST_NOT_LOOPBACK"
+        error(gateway.get("/runs", headers={"Host": host, "Origin": f"http://{host}"}), 403)
+    assert gateway.get("/runs").json() == {"runs": []}
+    for host in (f"localhost:{gateway.port}", f"[::1]:{gateway.port}"):
+        assert train(host, Origin=f"http://{host}").status_code == 202
+    assert train("gateway:5080").status_code == 202  # no page
+
+
 def test_limits_of_connections():
     with Gateway(serve="max_connections: 3") as gateway:
         gateway.session.close()

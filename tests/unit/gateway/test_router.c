@@ -127,6 +127,69 @@ static void without_a_token(void **state) {
         bare_end(&bare);
 }
 
+/* A browser takes a page of a name that was made to point here for one of the gateway itself. */
+static void a_page_calls_by_a_loopback_name(void **state) {
+        static const struct {
+                const char *host;
+                int want;
+        } rows[] = {
+                { "localhost", 200 },
+                { "LocalHost:5080", 200 },
+                { "127.0.0.1", 200 },
+                { "127.8.9.10:80", 200 },
+                { "[::1]", 200 },
+                { "[::1]:5080", 200 },
+                { "evil.example", 403 },
+                { "evil.example:5080", 403 },
+                { "localhost.evil.example", 403 },
+                { "127.0.0.1.evil.example", 403 },
+                { "127.0.0.1:5080.evil.example", 403 },
+                { "[::1].evil.example", 403 },
+                { "[::1", 403 },
+                { "[localhost", 403 },
+                { "::1", 403 },
+                { "[::2]", 403 },
+                { "128.0.0.1", 403 },
+                { "0.0.0.0:5080", 403 },
+                { "2130706433", 403 },
+                { "127.1", 403 },
+                { ":5080", 403 },
+                { "", 403 },
+        };
+        static const char *const calls[][2] = { { "POST", "/runs" }, { "GET", "/runs" }, { "POST", "/open" } };
+        _cleanup_(router_finish) struct router router = ROUTER_NULL;
+        struct bare bare;
+        char origin[64];
+
+        (void)state;
+        fill(&router);
+        router_add(&router, "POST", "/open", ROUTE_OPEN, answer_open);
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+                for (size_t k = 0; k < N_ELEMENTS(calls); k++)
+                        for (int is_page = 0; is_page < 2; is_page++) {
+                                snprintf(origin, sizeof(origin), "http://%s", rows[i].host);
+                                bare_begin(&bare, calls[k][0], calls[k][1]);
+                                bare.h2o.authority = h2o_iovec_init(rows[i].host, strlen(rows[i].host));
+                                if (is_page)
+                                        bare_header(&bare, "origin", origin);
+                                assert_int_equal(router_dispatch(&router, &bare.request), 0);
+                                /* other clients may use any name, such as a container's */
+                                assert_int_equal(bare.h2o.res.status, is_page ? rows[i].want : 200);
+                                if (bare.h2o.res.status == 403)
+                                        assert_non_null(strstr(buffer_text(&bare.body), "\"HOST_NOT_LOOPBACK\""));
+                                bare_end(&bare);
+                        }
+        /* with a token, names are the deployment's own */
+        assert_int_equal(router_set_token(&router, "secret"), 0);
+        bare_begin(&bare, "POST", "/runs");
+        bare.h2o.authority = h2o_iovec_init(H2O_STRLIT("convoy.example"));
+        bare_header(&bare, "origin", "https://convoy.example");
+        bare_header(&bare, "authorization", "Bearer secret");
+        assert_int_equal(router_dispatch(&router, &bare.request), 0);
+        assert_int_equal(bare.h2o.res.status, 200);
+        bare_end(&bare);
+}
+
 static void with_a_token(void **state) {
         static const struct call calls[] = {
                 { "GET", "/runs", NULL, NULL, 200, NULL },
@@ -157,6 +220,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(patterns),
                 cmocka_unit_test(without_a_token),
+                cmocka_unit_test(a_page_calls_by_a_loopback_name),
                 cmocka_unit_test(with_a_token),
         };
 
