@@ -19,6 +19,7 @@ static const struct record_field run_manifest_fields[] = {
         RECORD_INT(run_manifest, attempt, 1, INT32_MAX),
         RECORD_CHOICE(run_manifest, state, run_state_names, RUN_STATE_N),
         RECORD_TIME(run_manifest, created_at),
+        RECORD_TIME_OR_NONE(run_manifest, began_at),
         RECORD_TIME_OR_NONE(run_manifest, finished_at),
         RECORD_TEXT_OR_NONE(run_manifest, traceparent, TRACEPARENT),
         RECORD_TEXT_OR_NONE(run_manifest, idempotency_key, ANY),

@@ -31,6 +31,7 @@ struct run_manifest {
         int64_t attempt;
         enum run_state state;
         int64_t created_at;  /* milliseconds since 1970 */
+        int64_t began_at;    /* first, when its order was complete: champion or none; 0 before */
         int64_t finished_at; /* 0 while it runs */
         char traceparent[ENVELOPE_TRACEPARENT_BYTES];
         char idempotency_key[RUN_MANIFEST_KEY_BYTES]; /* "" when the request had none */

@@ -75,14 +75,16 @@ static int write_start(struct runs *runs, const struct run_manifest *run) {
         return error_trace(r);
 }
 
-/* False when it is not known who is champion. A run that begins again keeps the champion of its first beginning: stages
- * that are done answer with that order. */
+/* False when it is not known who is champion. A run that begins again keeps the champion of its first beginning, also
+ * that there was none: stages that are done answer with that order. */
 static bool prepare_start(struct runs *runs, struct run_manifest *run) {
         const struct runs_hooks *hooks = &runs->options.hooks;
 
-        if (!run->order.has_champion &&
-            !hooks->find_champion(hooks->context, &run->order.has_champion, &run->order.champion))
-                return false;
+        if (!run->began_at) {
+                if (!hooks->find_champion(hooks->context, &run->order.has_champion, &run->order.champion))
+                        return false;
+                run->began_at = clock_realtime_ms();
+        }
         run->state = RUN_STATE_RUNNING;
         return true;
 }

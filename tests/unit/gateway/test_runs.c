@@ -392,6 +392,50 @@ static void retry_keeps_the_run_and_raises_the_attempt(void **state) {
         assert_int_equal(runs_retry(fixture->runs, run), RUNS_E_STATE);
 }
 
+static void name_champion(struct fixture *fixture, int64_t version) {
+        fixture->has_champion = true;
+        fixture->champion.version = version;
+        memset(fixture->champion.manifest, 'c', sizeof(fixture->champion.manifest) - 1);
+}
+
+/* Stages that are done answer with the order of the first attempt, so the others must get no other. */
+static void a_retry_keeps_that_there_was_no_champion(void **state) {
+        static struct gateway_to_ingestor message;
+        struct fixture *fixture = *state;
+        char run[UUID_TEXT_BYTES];
+
+        fixture_accept(fixture, "", "", run);
+        fixture_tell_state(fixture, run, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
+        name_champion(fixture, 2);
+        fixture_restart(fixture);
+        assert_int_equal(runs_retry(fixture->runs, run), 0);
+        assert_int_equal(runs_begin(fixture->runs), 0);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
+        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, NULL, &message), 2);
+        assert_false(message.order.has_champion);
+        fixture_lose_spool(fixture);
+        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, NULL, &message), 1);
+        assert_false(message.order.has_champion);
+}
+
+static void a_run_that_never_began_looks_for_the_champion(void **state) {
+        static struct gateway_to_ingestor message;
+        struct fixture *fixture = *state;
+        char first[UUID_TEXT_BYTES], run[UUID_TEXT_BYTES];
+        struct envelope envelope;
+
+        fixture_accept(fixture, "", "", first);
+        fixture_accept(fixture, "", "", run);
+        assert_int_equal(runs_cancel(fixture->runs, run), 0);
+        assert_int_equal(runs_retry(fixture->runs, run), 0);
+        name_champion(fixture, 2);
+        fixture_tell_state(fixture, first, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
+        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, &envelope, &message), 2);
+        assert_string_equal(envelope.run, run);
+        assert_true(message.order.has_champion);
+        assert_int_equal(message.order.champion.version, 2);
+}
+
 static const struct fault broken = { .code = "FIELD_TYPE", .column = "counts", .message = "is no list", .row = -1 };
 
 /* What the courier's hook does when a message about a run is refused. */
@@ -610,6 +654,8 @@ int main(void) {
                 WITH_FIXTURE(another_end_may_be_faster_than_a_cancel),
                 WITH_FIXTURE(a_release_is_too_late_to_be_canceled),
                 WITH_FIXTURE(retry_keeps_the_run_and_raises_the_attempt),
+                WITH_FIXTURE(a_retry_keeps_that_there_was_no_champion),
+                WITH_FIXTURE(a_run_that_never_began_looks_for_the_champion),
                 WITH_FIXTURE(a_refused_message_fails_its_run),
                 WITH_FIXTURE(a_refused_message_of_no_consequence),
                 WITH_FIXTURE(a_row_of_another_build_fails_its_run),

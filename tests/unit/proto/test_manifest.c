@@ -37,6 +37,7 @@ static void make_run(struct run_manifest *ret_manifest) {
                                                .attempt = 1,
                                                .state = RUN_STATE_SUCCEEDED,
                                                .created_at = 1767323045678,
+                                               .began_at = 1767323045679,
                                                .finished_at = 1767323055678,
                                                .idempotency_key = "k 1",
                                                .has_release = true };
