@@ -226,7 +226,7 @@ static int rebuild(struct process *process) {
         if (!r)
                 r = ledger_create(spool_db(spool), &ledger);
         if (!r)
-                r = rebuild_ledger(process->store, spool, ledger, &counts);
+                r = rebuild_ledger(process->store, &process->registry, spool, ledger, &counts);
         if (r)
                 return error_trace(r);
         printf("rebuilt %lld runs with %lld stages, %lld manifests unreadable\n", (long long)counts.n_runs,

@@ -16,6 +16,7 @@ enum { FAULT_TEXT_BYTES = 2048 };
 
 struct rebuild {
         struct store *store;
+        struct registry *registry;
         struct ledger *ledger;
         struct run_manifest *run;
         struct stage_manifest *stage;
@@ -83,15 +84,64 @@ static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage,
         return error_trace(ledger_put_stage(rebuild->ledger, run, &row));
 }
 
-/* A run that was in flight waits to be begun again, as a new attempt: messages of the old one may be lost. */
-static void reopen(struct run_manifest *run) {
-        if (run->state == RUN_STATE_RUNNING) {
+/* Takes over the release that the pusher has left in its manifest, if it has, and ends the run. An unreadable one is
+ * told by put_stage(). */
+static int take_release(struct rebuild *rebuild, struct run_manifest *run) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        const struct stage_to_gateway *end = &rebuild->stage->end;
+        struct pusher_to_gateway release = PUSHER_TO_GATEWAY_NULL;
+        struct fault fault = FAULT_NULL;
+        char name[MANIFEST_NAME_BYTES];
+        bool has_release = false;
+        int r;
+
+        stage_manifest_name(run->run_id, STAGE_PUSHER, name);
+        r = store_get(rebuild->store, name, &text, NULL);
+        if (r)
+                return r < 0 ? error_trace(r) : 0;
+        r = stage_manifest_read(text.data, text.n_bytes, STAGE_PUSHER, rebuild->stage, &release, &has_release, &fault);
+        if (r)
+                return r < 0 ? error_trace(r) : 0;
+        if (end->state != RUN_STATE_SUCCEEDED || !has_release)
+                return 0;
+        run->has_release = true;
+        run->release = release;
+        run->state = RUN_STATE_SUCCEEDED;
+        run->finished_at = end->finished_at;
+        return 0;
+}
+
+/* Whether an alias has been moved in the run's name. */
+static int is_past_return(struct rebuild *rebuild, const char *run, bool *ret_is_past) {
+        int r;
+
+        *ret_is_past = false;
+        r = registry_has_released(rebuild->registry, run, ret_is_past);
+        if (r > 0)
+                log_warn("run=%s the registry cannot say whether it has released a version, ignoring", run);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+/* What becomes of a run that was in flight; messages about it may be lost. */
+static int resolve(struct rebuild *rebuild, struct run_manifest *run) {
+        bool goes_on = run->state == RUN_STATE_RUNNING;
+        int r;
+
+        if (run->state != RUN_STATE_RUNNING && run->state != RUN_STATE_CANCELING)
+                return 0;
+        r = take_release(rebuild, run);
+        if (!r && run->state == RUN_STATE_CANCELING)
+                r = is_past_return(rebuild, run->run_id, &goes_on);
+        if (r || run->state == RUN_STATE_SUCCEEDED)
+                return error_trace(r);
+        if (goes_on) {
                 run->state = RUN_STATE_PENDING;
                 run->attempt++;
-        } else if (run->state == RUN_STATE_CANCELING) {
+        } else {
                 run->state = RUN_STATE_CANCELED;
                 run->finished_at = clock_realtime_ms();
         }
+        return 0;
 }
 
 static int rebuild_run(struct rebuild *rebuild, const char *folder) {
@@ -106,8 +156,9 @@ static int rebuild_run(struct rebuild *rebuild, const char *folder) {
         r = read_run(rebuild, name, rebuild->run, &is_read);
         if (r || !is_read)
                 return error_trace(r);
-        reopen(rebuild->run);
-        r = ledger_put_run(rebuild->ledger, rebuild->run);
+        r = resolve(rebuild, rebuild->run);
+        if (!r)
+                r = ledger_put_run(rebuild->ledger, rebuild->run);
         if (!r && *rebuild->run->idempotency_key)
                 r = ledger_put_key(rebuild->ledger, rebuild->run->idempotency_key, rebuild->run->request_sha256, run,
                                    rebuild->run->created_at);
@@ -140,10 +191,11 @@ static int rebuild_all(struct rebuild *rebuild) {
         return error_trace(r);
 }
 
-int rebuild_ledger(struct store *store, struct spool *spool, struct ledger *ledger, struct rebuild_counts *ret_counts) {
+int rebuild_ledger(struct store *store, struct registry *registry, struct spool *spool, struct ledger *ledger,
+                   struct rebuild_counts *ret_counts) {
         _cleanup_(free_pointer) struct run_manifest *run = calloc(1, sizeof(*run));
         _cleanup_(free_pointer) struct stage_manifest *stage = calloc(1, sizeof(*stage));
-        struct rebuild rebuild = { .store = store, .ledger = ledger, .run = run, .stage = stage };
+        struct rebuild rebuild = { .store = store, .registry = registry, .ledger = ledger, .run = run, .stage = stage };
         int r;
 
         if (!run || !stage)

@@ -46,6 +46,7 @@ static void open_all(struct fixture *fixture) {
         assert_int_equal(spool_open("gateway.db", &fixture->spool), 0);
         assert_int_equal(ledger_create(spool_db(fixture->spool), &fixture->ledger), 0);
         assert_int_equal(store_open("file://store", &fixture->store, &fault), 0);
+        assert_int_equal(registry_init(&fixture->registry, fixture->store, "toys"), 0);
         assert_int_equal(
                 courier_create(&(struct courier_options){ .sockets = fixture->sockets, .spool = fixture->spool },
                                &fixture->courier),
@@ -119,7 +120,8 @@ void fixture_lose_spool(struct fixture *fixture) {
         unlink("gateway.db-wal");
         unlink("gateway.db-shm");
         open_all(fixture);
-        assert_int_equal(rebuild_ledger(fixture->store, fixture->spool, fixture->ledger, &counts), 0);
+        assert_int_equal(rebuild_ledger(fixture->store, &fixture->registry, fixture->spool, fixture->ledger, &counts),
+                         0);
         fixture_restart(fixture);
 }
 

@@ -6,6 +6,7 @@
  * fixture_teardown; `struct fixture *fixture = *state`.
  */
 
+#include "common/store/registry.h"
 #include "proto/gateway_to_ingestor.h"
 #include "proto/gateway_to_stage.h"
 #include "services/gateway/runs.h"
@@ -27,6 +28,7 @@ struct fixture {
         struct courier *courier;
         struct ledger *ledger;
         struct store *store;
+        struct registry registry; /* in the same store */
         struct runs *runs;
         struct pipeline pipeline;
 

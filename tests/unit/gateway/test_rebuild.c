@@ -6,12 +6,13 @@
 
 #include "common/base/cleanup.h"
 #include "proto/stage_manifest.h"
+#include "tests/unit/store/registry_support.h"
 
 enum { VIEWS_MOST = 16 };
 
-/* What a stage leaves in the store before it tells its end. */
+/* What a stage leaves in the store before it tells its end. output NULL: none. */
 static void leave_manifest(struct fixture *fixture, const char *run, int64_t attempt, enum stage stage,
-                           enum run_state state) {
+                           enum run_state state, const void *output) {
         static struct stage_manifest manifest;
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         char name[MANIFEST_NAME_BYTES];
@@ -33,14 +34,14 @@ static void leave_manifest(struct fixture *fixture, const char *run, int64_t att
                                                          .message = "the toys are broken",
                                                          .row = -1 };
         }
-        assert_int_equal(stage_manifest_write(&manifest, NULL, NULL, &text), 0);
+        assert_int_equal(stage_manifest_write(&manifest, NULL, output, &text), 0);
         stage_manifest_name(run, stage, name);
         assert_int_equal(store_put(fixture->store, name, text.data, text.n_bytes), 0);
 }
 
 static void end_stage(struct fixture *fixture, const char *run, int64_t attempt, enum stage stage,
                       enum run_state state) {
-        leave_manifest(fixture, run, attempt, stage, state);
+        leave_manifest(fixture, run, attempt, stage, state, NULL);
         fixture_tell_state(fixture, run, attempt, stage, state);
 }
 
@@ -173,6 +174,68 @@ static void a_run_that_was_being_canceled_is_canceled(void **state) {
         assert_true(fixture->view.finished_at > 0);
 }
 
+/* The alias has moved: there is nothing left to cancel, and nothing left to do. */
+static void a_run_whose_pusher_was_done_has_succeeded(void **state) {
+        static const enum run_state states[] = { RUN_STATE_RUNNING, RUN_STATE_CANCELING };
+        struct fixture *fixture = *state;
+        struct pusher_to_gateway release = fixture_release(5);
+
+        for (size_t i = 0; i < N_ELEMENTS(states); i++) {
+                char run[UUID_TEXT_BYTES];
+
+                fixture_accept(fixture, "", "", run);
+                for (int stage = 0; stage < STAGE_PUSHER; stage++)
+                        end_stage(fixture, run, 1, (enum stage)stage, RUN_STATE_SUCCEEDED);
+                if (states[i] == RUN_STATE_CANCELING)
+                        assert_int_equal(runs_cancel(fixture->runs, run), 0);
+                leave_manifest(fixture, run, 1, STAGE_PUSHER, RUN_STATE_SUCCEEDED, &release);
+                assert_int_equal(fixture_state(fixture, run), states[i]);
+                fixture_lose_spool(fixture);
+                assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
+                assert_true(fixture->view.has_release);
+                assert_int_equal(fixture->view.release.version, 5);
+                assert_true(fixture->view.release.promoted);
+                assert_int_equal(fixture->view.attempt, 1);
+                assert_int_equal(fixture->view.finished_at, 1767323045500 + STAGE_PUSHER * 1000);
+                for (int stage = 0; stage < STAGE_N_WORKERS; stage++)
+                        assert_int_equal(fixture->view.stages[stage].state, RUN_STATE_SUCCEEDED);
+                assert_int_equal(runs_cancel(fixture->runs, run), RUNS_E_STATE);
+                /* what the pusher still tells changes nothing */
+                fixture_tell_release(fixture, run, 1, &release);
+                fixture_tell_state(fixture, run, 1, STAGE_PUSHER, RUN_STATE_CANCELED);
+                assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
+        }
+}
+
+/* The pusher that moved the alias died before it left its manifest: asked again, it answers with that release. */
+static void a_canceled_run_whose_release_is_out_goes_on(void **state) {
+        struct fixture *fixture = *state;
+        struct alias_move move;
+        char run[UUID_TEXT_BYTES];
+
+        fixture_accept(fixture, "", "", run);
+        assert_int_equal(runs_cancel(fixture->runs, run), 0);
+        assert_int_equal(toy_push(&fixture->registry, run, ALIASES_NONE, &move), 0);
+        fixture_lose_spool(fixture);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
+        assert_int_equal(fixture->view.attempt, 2);
+        succeed(fixture, run, 2, 1);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
+}
+
+/* A pusher that failed has published nothing. */
+static void a_canceled_run_whose_pusher_failed_is_canceled(void **state) {
+        struct fixture *fixture = *state;
+        char run[UUID_TEXT_BYTES];
+
+        fixture_accept(fixture, "", "", run);
+        assert_int_equal(runs_cancel(fixture->runs, run), 0);
+        leave_manifest(fixture, run, 1, STAGE_PUSHER, RUN_STATE_FAILED, NULL);
+        fixture_lose_spool(fixture);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_CANCELED);
+        assert_false(fixture->view.has_release);
+}
+
 static void an_unreadable_manifest_is_passed_over(void **state) {
         struct fixture *fixture = *state;
         char run[UUID_TEXT_BYTES];
@@ -194,6 +257,9 @@ int main(void) {
                 WITH_FIXTURE(keys_are_remembered),
                 WITH_FIXTURE(a_run_in_flight_goes_on_as_a_new_attempt),
                 WITH_FIXTURE(a_run_that_was_being_canceled_is_canceled),
+                WITH_FIXTURE(a_run_whose_pusher_was_done_has_succeeded),
+                WITH_FIXTURE(a_canceled_run_whose_release_is_out_goes_on),
+                WITH_FIXTURE(a_canceled_run_whose_pusher_failed_is_canceled),
                 WITH_FIXTURE(an_unreadable_manifest_is_passed_over),
         };
 
