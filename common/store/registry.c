@@ -162,13 +162,6 @@ static void name_beginning(const struct registry *registry, const char *run, cha
         snprintf(ret_name, STORE_NAME_BYTES, "%s/claims/%s.json", registry->model, run);
 }
 
-int registry_find_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning) {
-        char name[STORE_NAME_BYTES];
-
-        name_beginning(registry, run, name);
-        return error_trace(read_claim(registry, name, "first", ret_beginning));
-}
-
 /* Where the run begins to look, decided once; the numbers below belong to others for ever. */
 static int read_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning) {
         struct registry_claim beginning = { .created_at_ms = clock_realtime_ms() };
@@ -217,6 +210,40 @@ int registry_claim(struct registry *registry, const char *run, struct registry_c
                 *ret_claim = claim;
                 return 0;
         }
+}
+
+/* The claim that the run has already, or REGISTRY_E_MISSING. */
+static int find_claim(struct registry *registry, const char *run, struct registry_claim *ret_claim) {
+        struct registry_claim claim;
+        char name[STORE_NAME_BYTES];
+        int64_t version;
+        int r;
+
+        name_beginning(registry, run, name);
+        r = read_claim(registry, name, "first", &claim);
+        for (version = claim.version; !r; version++) {
+                name_in_version(registry, version, "claim.json", name);
+                r = read_claim(registry, name, "version", &claim);
+                if (r || strcmp(claim.run, run))
+                        continue;
+                *ret_claim = claim;
+                return 0;
+        }
+        return error_trace(r);
+}
+
+int registry_has_published(struct registry *registry, const char *run, bool *ret_has_published) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        struct registry_claim claim;
+        int r;
+
+        r = find_claim(registry, run, &claim);
+        if (!r)
+                r = registry_read_manifest(registry, claim.version, &manifest);
+        if (r && r != REGISTRY_E_MISSING)
+                return error_trace(r);
+        *ret_has_published = !r;
+        return 0;
 }
 
 /*

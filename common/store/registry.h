@@ -65,9 +65,8 @@ struct registry_claim {
 /* Claims the next free number for a run, or finds the claim that the run has already. */
 int registry_claim(struct registry *registry, const char *run, struct registry_claim *ret_claim);
 
-/* Where the run began to look for a number, which is before any move can name it; REGISTRY_E_MISSING when it never
- * did. version is the first number looked at, not the one claimed. */
-int registry_find_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning);
+/* Whether the run's version is complete, so that it is there for all to see. Claims nothing. */
+int registry_has_published(struct registry *registry, const char *run, bool *ret_has_published);
 
 /* files of one call, at most */
 #define REGISTRY_FILES_MOST MANIFEST_FILES_MOST
@@ -122,10 +121,6 @@ int registry_read_move(struct registry *registry, int64_t sequence, struct alias
  */
 int registry_release(struct registry *registry, const struct registry_claim *claim, const struct alias_request *request,
                      int64_t expected_champion, bool wants_champion, struct alias_move *ret_move);
-
-/* Whether a recorded move names the run: then its release has happened, and registry_release() would answer with it.
- * Claims nothing. */
-int registry_has_released(struct registry *registry, const char *run, bool *ret_has_released);
 
 /* 0, REGISTRY_E_MISSING (no such version), REGISTRY_E_CONFLICT, REGISTRY_E_INVALID. */
 int registry_set_alias(struct registry *registry, const struct alias_request *request, const char *name,

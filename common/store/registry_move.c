@@ -231,26 +231,6 @@ static int find_recorded(struct registry *registry, const struct aliases *presen
         return 0;
 }
 
-int registry_has_released(struct registry *registry, const char *run, bool *ret_has_released) {
-        struct registry_claim beginning = { 0 };
-        struct release release = { .claim = &beginning };
-        struct aliases aliases;
-        int r;
-
-        r = registry_find_beginning(registry, run, &beginning);
-        if (r == REGISTRY_E_MISSING) {
-                *ret_has_released = false;
-                return 0;
-        }
-        if (!r)
-                r = registry_read_aliases(registry, &aliases);
-        if (!r)
-                r = find_recorded(registry, &aliases, &release);
-        if (!r)
-                *ret_has_released = release.is_recorded;
-        return error_trace(r);
-}
-
 static int decide_release(struct registry *registry, void *context, const struct aliases *present,
                           struct aliases *ret_next) {
         struct release *release = context;

@@ -25,7 +25,8 @@
  *
  * DIAGNOSTICS
  *      One line per message; exit codes 0 stopped, 1 failed, 2 misconfigured. GOLDEN_MISMATCH: the bundle does not give
- *      the margins that the evaluator saw, and nothing was published.
+ *      the margins that the evaluator saw, and nothing was published. A cancel is heard until all files of the version
+ *      are in the registry but the manifest, without which there is none.
  *
  * BUGS
  *      None known.
@@ -40,6 +41,15 @@
 #include "services/pusher/register.h"
 #include "services/stage/stage.h"
 
+static bool is_canceled(void *context) {
+        return stage_is_canceled(context);
+}
+
+static int pass_return(void *context, bool is_passed) {
+        stage_progress(context, 0, 1, "versions");
+        return stage_pass_return(context, is_passed);
+}
+
 static int work(struct stage_work *work) {
         const struct evaluator_to_pusher *message = work->input;
         struct pusher_to_gateway *release = work->output;
@@ -51,22 +61,17 @@ static int work(struct stage_work *work) {
                 .now_ms = clock_realtime_ms(),
                 .store = work->store,
                 .registry = &registry,
+                .is_canceled = is_canceled,
+                .pass_return = pass_return,
+                .context = work,
         };
-        bool is_moved = false;
         int r;
 
         r = registry_init(&registry, work->registry_store, message->order.parameters.name);
-        if (!r && message->verdict.accepted)
-                r = stage_store_result(work, registry_has_released(&registry, work->envelope->run, &is_moved),
-                                       "the registry's history");
         if (!r)
-                r = stage_pass_return(work, is_moved);
+                r = push(&input, release, &work->fault);
         if (r)
-                return error_trace(r);
-        stage_progress(work, 0, message->verdict.accepted, "versions");
-        r = push(&input, release, &work->fault);
-        if (r)
-                return error_trace(r);
+                return r == PUSH_E_CANCELED ? STAGE_E_CANCELED : error_trace(r);
         stage_progress(work, message->verdict.accepted, message->verdict.accepted, "versions");
         stage_count(work, "version", release->version);
         stage_count(work, "promoted", release->promoted);

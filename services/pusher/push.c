@@ -104,8 +104,17 @@ static int make_manifest(const struct push_input *input, const struct registry_c
         return error_trace(r ? r : manifest_seal(text));
 }
 
+/* Between the steps, unless the point is behind. */
+static int check_cancel(const struct push_input *input, bool is_passed) {
+        return !is_passed && input->is_canceled && input->is_canceled(input->context) ? PUSH_E_CANCELED : 0;
+}
+
+static int pass_return(const struct push_input *input, bool is_passed) {
+        return input->pass_return && input->pass_return(input->context, is_passed) ? PUSH_E_CANCELED : 0;
+}
+
 static int publish(const struct push_input *input, const struct registry_claim *claim, const struct bundle *bundle,
-                   struct push_files *files, struct buffer *ret_manifest) {
+                   struct push_files *files, struct buffer *ret_manifest, struct fault *fault) {
         struct store_item items[PUSH_FILES_MOST];
         int r;
 
@@ -118,9 +127,12 @@ static int publish(const struct push_input *input, const struct registry_claim *
         }
         if (!r)
                 r = registry_put_files(input->registry, claim, items, files->n_files);
-        if (!r)
-                r = registry_publish(input->registry, claim, ret_manifest);
-        return error_trace(r);
+        if (r)
+                return translate(r, claim->version, fault);
+        r = pass_return(input, false);
+        if (r)
+                return r;
+        return translate(registry_publish(input->registry, claim, ret_manifest), claim->version, fault);
 }
 
 /* The run's version, made now or by an earlier try; its manifest's digest. */
@@ -137,7 +149,9 @@ static int make_version(const struct push_input *input, const struct bundle *bun
         /* a version that is whole stays as it is, also when another build would write its manifest differently */
         r = registry_read_manifest(input->registry, ret_claim->version, &present);
         if (r == REGISTRY_E_MISSING) {
-                r = publish(input, ret_claim, bundle, files, &made);
+                r = publish(input, ret_claim, bundle, files, &made, fault);
+                if (r)
+                        return error_trace(r);
                 manifest = &made;
         }
         if (r)
@@ -221,13 +235,23 @@ int push(const struct push_input *input, struct pusher_to_gateway *ret_release, 
         _cleanup_(bundle_finish) struct bundle bundle = BUNDLE_NULL;
         struct pusher_to_gateway release = PUSHER_TO_GATEWAY_NULL;
         struct registry_claim claim;
+        bool makes_version = input->message->verdict.accepted || input->is_by_hand, is_passed = false;
         int r = 0;
 
         begin_release(input->message, &release);
-        if (release.accepted || input->is_by_hand) {
+        /* a version that is there for all to see is handed out, whoever has canceled since */
+        if (makes_version)
+                r = translate(registry_has_published(input->registry, input->run, &is_passed), 0, fault);
+        if (!r)
+                r = is_passed ? pass_return(input, true) : check_cancel(input, is_passed);
+        if (!r && makes_version) {
                 r = push_files_collect(input->store, input->message, &files, fault);
                 if (!r)
+                        r = check_cancel(input, is_passed);
+                if (!r)
                         r = prove(input, &files, &bundle, fault);
+                if (!r)
+                        r = check_cancel(input, is_passed);
                 if (!r)
                         r = make_version(input, &bundle, &files, &claim, release.manifest, fault);
                 if (!r)

@@ -106,6 +106,25 @@ def test_cancel_heard_by_a_stage_that_was_killed(line, parameters):
     retry(line, run)
 
 
+@pytest.mark.crash_points
+@pytest.mark.parametrize("point, state, versions", [("working", "CANCELED", []), ("stored", "SUCCEEDED", [1])])
+def test_cancel_before_and_after_a_version_is_there(tmp_path, parameters, point, state, versions):
+    """The pusher dies with all files of the version in the registry but the manifest, or with everything done."""
+    with Line(tmp_path / "home", source=SOURCE, CONVOY_CRASH=f"pusher:{point}:1") as line:
+        run = line.train(**parameters)
+        line.crashed("pusher")
+        assert (line.home / "registry" / "vehicle-insurance" / "versions" / "1" / "model.ubj").exists()
+        assert line.versions() == versions
+        line.change("pusher", "UPDATE inbox SET due_ms = 1 << 60")  # so that the cancel comes first
+        assert line.post(f"/runs/{run}:cancel").status_code == 202
+        line.start("pusher")
+        view = line.ended(run, state)
+        assert line.versions() == versions and len(line.history()) == len(versions)
+        if state == "CANCELED":
+            assert "version" not in view
+            retry(line, run)
+
+
 def test_a_stop_lets_go_of_a_run_and_a_start_takes_it_up(line, parameters):
     slow = {"num_boost_round": 1500, "early_stopping_rounds": 0, "max_depth": 6}
     run = line.train(train=slow, evaluate=parameters["evaluate"])

@@ -268,6 +268,11 @@ class Line:
             spool.row_factory = sqlite3.Row
             return [dict(row) for row in spool.execute(sql, values)]
 
+    def change(self, name, sql):
+        """In the spool of a daemon that does not run."""
+        with contextlib.closing(sqlite3.connect(self.home / "spool" / f"{name}.db")) as spool, spool:
+            spool.execute(sql)
+
     def blob(self, digest):
         return self.home / "store" / "blobs" / "sha256" / digest[:2] / digest
 

@@ -275,6 +275,113 @@ static void test_a_claim_with_another_manifest(void **state) {
         assert_string_equal(fault.code, "ARTIFACT_CORRUPT");
 }
 
+/* Cancels at the n-th time that it is asked; notes how the point of no return was passed. */
+struct will {
+        int n_left;
+        bool refuses; /* at the point itself */
+        int n_passed, n_passed_before;
+};
+
+static bool ask(void *context) {
+        struct will *will = context;
+
+        return will->n_left-- <= 0;
+}
+
+static int pass(void *context, bool is_passed) {
+        struct will *will = context;
+
+        will->n_passed++;
+        will->n_passed_before += is_passed;
+        return will->refuses && !is_passed;
+}
+
+static int push_willed(struct pushing *pushing, struct will *will) {
+        struct push_input input = { .message = &pushing->message,
+                                    .run = RUN,
+                                    .build = "build-1",
+                                    .now_ms = 1767323045678,
+                                    .store = pushing->store,
+                                    .registry = &pushing->registry,
+                                    .is_canceled = ask,
+                                    .pass_return = pass,
+                                    .context = will };
+        struct pusher_to_gateway release;
+        struct fault fault = FAULT_NULL;
+
+        return push(&input, &release, &fault);
+}
+
+static void check_nothing_is_seen(struct pushing *pushing) {
+        struct aliases aliases;
+
+        assert_int_equal(count_versions(&pushing->registry), 0);
+        assert_int_equal(registry_read_aliases(&pushing->registry, &aliases), 0);
+        assert_int_equal(aliases.sequence, 0);
+}
+
+static void test_a_cancel_between_the_steps_leaves_no_version(void **state) {
+        struct pushing *pushing = *state;
+        struct will will;
+        int n = 0, r;
+
+        for (;; n++) {
+                will = (struct will){ .n_left = n };
+                r = push_willed(pushing, &will);
+                if (!r)
+                        break;
+                assert_int_equal(r, PUSH_E_CANCELED);
+                assert_int_equal(will.n_passed, 0);
+                check_nothing_is_seen(pushing);
+        }
+        /* before it begins, before the golden rows and after them */
+        assert_int_equal(n, 3);
+        assert_int_equal(will.n_passed, 1);
+        assert_int_equal(will.n_passed_before, 0);
+        assert_int_equal(need(pushing, RUN).version, 1);
+}
+
+static void test_a_cancel_after_the_files_leaves_no_version(void **state) {
+        struct pushing *pushing = *state;
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+        struct will will = { .n_left = 1000, .refuses = true };
+
+        assert_int_equal(push_willed(pushing, &will), PUSH_E_CANCELED);
+        assert_int_equal(will.n_passed, 1);
+        assert_int_equal(store_get(pushing->store, "toys/versions/1/MLmodel", &content, NULL), 0);
+        check_nothing_is_seen(pushing);
+        assert_int_equal(need(pushing, RUN).version, 1);
+}
+
+static void test_a_cancel_is_late_when_the_version_is_there(void **state) {
+        struct pushing *pushing = *state;
+        struct will will = { .refuses = true };
+        struct aliases aliases;
+
+        /* as a push leaves it that dies right before the alias moves */
+        need(pushing, RUN);
+        assert_int_equal(store_remove(pushing->store, "toys/history/1.json"), 0);
+        assert_int_equal(store_remove(pushing->store, "toys/aliases.json"), 0);
+        assert_int_equal(push_willed(pushing, &will), 0);
+        assert_int_equal(will.n_passed, 1);
+        assert_int_equal(will.n_passed_before, 1);
+        assert_int_equal(count_versions(&pushing->registry), 1);
+        assert_int_equal(registry_read_aliases(&pushing->registry, &aliases), 0);
+        assert_int_equal(aliases_find(&aliases, ALIASES_CHAMPION), 1);
+}
+
+static void test_a_canceled_run_whose_candidate_was_rejected(void **state) {
+        struct pushing *pushing = *state;
+        struct will will = { 0 };
+
+        pushing->message.verdict.accepted = false;
+        assert_int_equal(push_willed(pushing, &will), PUSH_E_CANCELED);
+        will.n_left = 1000;
+        assert_int_equal(push_willed(pushing, &will), 0);
+        assert_int_equal(will.n_passed, 0);
+        check_nothing_is_seen(pushing);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pushing_setup, pushing_teardown)
         const struct CMUnitTest tests[] = {
@@ -291,6 +398,10 @@ int main(void) {
                 TEST(test_other_margins_publish_nothing),
                 TEST(test_blobs_that_are_gone_or_broken),
                 TEST(test_a_claim_with_another_manifest),
+                TEST(test_a_cancel_between_the_steps_leaves_no_version),
+                TEST(test_a_cancel_after_the_files_leaves_no_version),
+                TEST(test_a_cancel_is_late_when_the_version_is_there),
+                TEST(test_a_canceled_run_whose_candidate_was_rejected),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

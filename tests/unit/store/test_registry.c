@@ -111,6 +111,25 @@ static void test_claim_is_found_again(void **state) {
         assert_int_equal(registry_claim(registry, "", &again), -EINVAL);
 }
 
+static void test_a_run_has_published_with_its_manifest(void **state) {
+        struct registry *registry = registry_of(state);
+        struct registry_claim claim;
+        bool has_published = true;
+
+        assert_int_equal(registry_has_published(registry, "run-a", &has_published), 0);
+        assert_false(has_published);
+        assert_int_equal(registry_claim(registry, "run-b", &claim), 0);
+        assert_int_equal(registry_claim(registry, "run-a", &claim), 0);
+        assert_int_equal(claim.version, 2);
+        assert_int_equal(registry_has_published(registry, "run-a", &has_published), 0);
+        assert_false(has_published);
+        assert_int_equal(toy_publish(registry, &claim), 0);
+        assert_int_equal(registry_has_published(registry, "run-a", &has_published), 0);
+        assert_true(has_published);
+        assert_int_equal(registry_has_published(registry, "run-b", &has_published), 0);
+        assert_false(has_published);
+}
+
 static void test_version_exists_with_its_manifest(void **state) {
         struct registry *registry = registry_of(state);
         _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
@@ -552,6 +571,7 @@ int main(void) {
                 TEST(test_model_is_checked),
                 TEST(test_new_model_has_nothing),
                 TEST(test_claim_is_found_again),
+                TEST(test_a_run_has_published_with_its_manifest),
                 TEST(test_version_exists_with_its_manifest),
                 TEST(test_version_never_changes),
                 TEST(test_manifest_without_its_files_is_refused),
