@@ -11,6 +11,8 @@
 #include "common/base/random.h"
 #include "services/evaluator/bootstrap_draw.h"
 
+enum { BLOCK_DRAWS = 1000 };
+
 /* F1 of the decisions that `who` names, over the cells. */
 static double f1_of(const int64_t cells[BOOTSTRAP_CELLS], int who) {
         int64_t true_positives = 0, wrong = 0;
@@ -32,22 +34,24 @@ static int compare_doubles(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
-int bootstrap_f1_difference(const int64_t cells[BOOTSTRAP_CELLS], uint64_t seed, size_t n_draws, double quantile,
-                            struct bootstrap_interval *ret_interval) {
+int bootstrap_f1_difference(const struct bootstrap_input *input, struct bootstrap_interval *ret_interval) {
+        size_t n_draws = input->n_draws;
         _cleanup_(free_pointer) double *differences = calloc(n_draws, sizeof(*differences));
         int64_t drawn[BOOTSTRAP_CELLS], n_rows = 0;
         /* 0.01 · 2900 is 28.999… in doubles */
-        size_t at = (size_t)(quantile * (double)n_draws + 1e-9);
+        size_t at = (size_t)(input->quantile * (double)n_draws + 1e-9);
 
-        assert(n_draws && quantile > 0 && quantile < 0.5);
+        assert(n_draws && input->quantile > 0 && input->quantile < 0.5);
         if (!differences)
                 return error_origin(-ENOMEM, "bootstrapping %zu times", n_draws);
         for (int i = 0; i < BOOTSTRAP_CELLS; i++)
-                n_rows += cells[i];
+                n_rows += input->cells[i];
         for (size_t i = 0; i < n_draws; i++) {
-                struct random random = random_stream(seed, RANDOM_SALT_BOOTSTRAP, i);
+                struct random random = random_stream(input->seed, RANDOM_SALT_BOOTSTRAP, i);
 
-                bootstrap_draw_cells(&random, cells, n_rows, drawn);
+                if (i % BLOCK_DRAWS == 0 && input->is_canceled && input->is_canceled(input->context))
+                        return BOOTSTRAP_E_CANCELED;
+                bootstrap_draw_cells(&random, input->cells, n_rows, drawn);
                 differences[i] = f1_of(drawn, BOOTSTRAP_CANDIDATE) - f1_of(drawn, BOOTSTRAP_CHAMPION);
         }
         qsort(differences, n_draws, sizeof(*differences), compare_doubles);

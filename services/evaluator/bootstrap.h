@@ -9,8 +9,11 @@
  * rows is one multinomial draw over those eight cells, and its cost does not depend on n.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/base/fault.h"
 
 /* a cell's number says what its rows have in common */
 enum {
@@ -26,7 +29,21 @@ struct bootstrap_interval {
         double high; /* quantile 1 - that of low */
 };
 
-/* Draws n_draws times with the given seed; quantile in (0, 0.5), taken from the sorted differences at
- * floor(quantile · n_draws). A draw without positives and positive decisions counts F1 0. 0 or -ENOMEM. */
-int bootstrap_f1_difference(const int64_t cells[BOOTSTRAP_CELLS], uint64_t seed, size_t n_draws, double quantile,
-                            struct bootstrap_interval *ret_interval);
+enum {
+        BOOTSTRAP_E_CANCELED = FAULT_E_INPUT + 1,
+};
+
+/* All borrowed for the call. */
+struct bootstrap_input {
+        const int64_t *cells; /* BOOTSTRAP_CELLS of them: the rows of each */
+        uint64_t seed;
+        size_t n_draws;
+        double quantile; /* in (0, 0.5), taken from the sorted differences at floor(quantile · n_draws) */
+
+        /* Asked before each thousand draws; true ends it with BOOTSTRAP_E_CANCELED. May be NULL. */
+        bool (*is_canceled)(void *context);
+        void *context;
+};
+
+/* A draw without positives and positive decisions counts F1 0. 0, BOOTSTRAP_E_CANCELED or -ENOMEM. */
+int bootstrap_f1_difference(const struct bootstrap_input *input, struct bootstrap_interval *ret_interval);

@@ -296,14 +296,22 @@ static int decide(const struct evaluate_input *input, enum gate_champion champio
                   struct evaluation *evaluation) {
         struct gate_input gate = { .parameters = &input->parameters->evaluate,
                                    .candidate = evaluation->candidate.confusion,
-                                   .champion = champion };
+                                   .champion = champion,
+                                   .is_canceled = input->is_canceled,
+                                   .context = input->context };
         char sentence[sizeof(obstacle->message) + sizeof(obstacle->column) + 3];
+        int r;
 
         snprintf(sentence, sizeof(sentence), "%s%s%s", obstacle->column, *obstacle->column ? ": " : "",
                  obstacle->message);
         gate.obstacle = sentence;
         memcpy(gate.cells, evaluation->cells, sizeof(gate.cells));
-        return error_trace(gate_decide(&gate, &evaluation->gate));
+        r = gate_decide(&gate, &evaluation->gate);
+        return r == GATE_E_CANCELED ? EVALUATE_E_CANCELED : error_trace(r);
+}
+
+static int check_cancel(const struct evaluate_input *input) {
+        return input->is_canceled && input->is_canceled(input->context) ? EVALUATE_E_CANCELED : 0;
 }
 
 int evaluate(const struct evaluate_input *input, struct evaluation *ret_evaluation, struct fault *fault) {
@@ -318,13 +326,19 @@ int evaluate(const struct evaluate_input *input, struct evaluation *ret_evaluati
         if (!r)
                 r = read_all_labels(&job, fault);
         if (!r)
+                r = check_cancel(input);
+        if (!r)
                 r = bundle_score(input->candidate, input->tables, input->n_tables, rows.candidate, fault);
+        if (!r)
+                r = check_cancel(input);
         if (!r && input->champion)
                 r = score_champion(&job, &obstacle, &champion);
         if (r)
                 return error_trace(r);
         evaluation.is_compared = champion == GATE_CHAMPION_COMPARED;
-        r = measure_all(&job);
+        r = check_cancel(input);
+        if (!r)
+                r = measure_all(&job);
         if (!r)
                 r = decide(input, champion, &obstacle, &evaluation);
         if (!r)

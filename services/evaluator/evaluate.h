@@ -26,6 +26,10 @@
 #include "proto/parameters.h"
 #include "services/evaluator/gate.h"
 
+enum {
+        EVALUATE_E_CANCELED = FAULT_E_INPUT + 1,
+};
+
 struct evaluate_champion {
         const struct bundle *bundle; /* borrowed */
         struct split split;          /* under which it was trained, by its manifest (proto/lineage.h) */
@@ -39,6 +43,11 @@ struct evaluate_input {
         const struct evaluate_champion *champion; /* NULL: there is none */
         const struct table *tables;               /* the raw test rows */
         size_t n_tables;
+
+        /* Asked before each model, before the metrics, and while bootstrapping; true ends it with EVALUATE_E_CANCELED.
+         * May be NULL. */
+        bool (*is_canceled)(void *context);
+        void *context;
 };
 
 struct evaluation {
@@ -54,7 +63,8 @@ struct evaluation {
 #define EVALUATION_NULL \
         { 0 }
 
-/* 0; FAULT_E_INPUT when the rows cannot be read by the candidate's schema, or hold no labels; or a negative errno. */
+/* 0; EVALUATE_E_CANCELED; FAULT_E_INPUT when the rows cannot be read by the candidate's schema, or hold no labels; or a
+ * negative errno. */
 int evaluate(const struct evaluate_input *input, struct evaluation *ret_evaluation, struct fault *fault);
 void evaluation_finish(struct evaluation *evaluation);
 

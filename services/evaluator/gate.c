@@ -124,10 +124,15 @@ int gate_decide(const struct gate_input *input, struct gate_result *ret_result) 
 
         check_candidate(input, &result);
         if (input->champion == GATE_CHAMPION_COMPARED) {
-                r = bootstrap_f1_difference(input->cells, GATE_SEED, (size_t)parameters->bootstrap, GATE_QUANTILE,
+                r = bootstrap_f1_difference(&(struct bootstrap_input){ .cells = input->cells,
+                                                                       .seed = GATE_SEED,
+                                                                       .n_draws = (size_t)parameters->bootstrap,
+                                                                       .quantile = GATE_QUANTILE,
+                                                                       .is_canceled = input->is_canceled,
+                                                                       .context = input->context },
                                             &result.interval);
                 if (r)
-                        return error_trace(r);
+                        return r == BOOTSTRAP_E_CANCELED ? GATE_E_CANCELED : error_trace(r);
                 result.has_interval = true;
                 compare_with_champion(input, &result);
         }

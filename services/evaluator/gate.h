@@ -31,6 +31,10 @@
 #define GATE_QUANTILE 0.01
 #define GATE_SEED 1
 
+enum {
+        GATE_E_CANCELED = FAULT_E_INPUT + 1,
+};
+
 enum gate_champion {
         GATE_CHAMPION_NONE,
         GATE_CHAMPION_COMPARED,
@@ -44,6 +48,10 @@ struct gate_input {
         enum gate_champion champion;
         const char *obstacle;           /* INCOMPATIBLE: why the champion cannot read the rows; borrowed */
         int64_t cells[BOOTSTRAP_CELLS]; /* COMPARED: the rows that both held out, by label and decisions */
+
+        /* Asked now and then; true ends it with GATE_E_CANCELED. May be NULL. */
+        bool (*is_canceled)(void *context);
+        void *context;
 };
 
 struct gate_result {
@@ -55,5 +63,5 @@ struct gate_result {
         struct reason reasons[REASONS_MOST]; /* why not, all that apply */
 };
 
-/* 0 or -ENOMEM. */
+/* 0, GATE_E_CANCELED or -ENOMEM. */
 int gate_decide(const struct gate_input *input, struct gate_result *ret_result);

@@ -190,7 +190,11 @@ static int store_metrics(struct job *job, struct blob *ret_blob) {
         return error_trace(store_put_blob(job->work->store, json->data, json->n_bytes, ret_blob->sha256));
 }
 
-static int judge(struct job *job) {
+static bool is_canceled(void *context) {
+        return stage_is_canceled(context);
+}
+
+static int score_and_decide(struct job *job) {
         struct verdict *verdict = &((struct evaluator_to_pusher *)job->work->output)->verdict;
         const struct evaluate_input input = {
                 .parameters = &job->message->order.parameters,
@@ -198,13 +202,15 @@ static int judge(struct job *job) {
                 .champion = job->has_champion ? &job->champion : NULL,
                 .tables = job->tables,
                 .n_tables = job->n_tables,
+                .is_canceled = is_canceled,
+                .context = job->work,
         };
         struct blob metrics, golden;
         int r;
 
-        if (stage_is_canceled(job->work))
-                return STAGE_E_CANCELED;
         r = evaluate(&input, &job->evaluation, &job->work->fault);
+        if (r == EVALUATE_E_CANCELED || (!r && stage_is_canceled(job->work)))
+                return STAGE_E_CANCELED;
         if (!r)
                 r = store_metrics(job, &metrics);
         if (!r)
@@ -230,10 +236,12 @@ static int work(struct stage_work *work) {
         r = load_candidate(job);
         if (!r)
                 r = open_test_rows(job);
+        if (!r && stage_is_canceled(work))
+                return STAGE_E_CANCELED;
         if (!r)
                 r = load_champion(job);
         if (!r)
-                r = judge(job);
+                r = score_and_decide(job);
         if (r)
                 return error_trace(r);
         stage_progress(work, job->message->ingestion.test.n_rows, job->message->ingestion.test.n_rows, "rows");

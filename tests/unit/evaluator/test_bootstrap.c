@@ -163,6 +163,12 @@ static int compare_doubles(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
+static int draw(const int64_t *cells, uint64_t seed, size_t n_draws, struct bootstrap_interval *ret_interval) {
+        return bootstrap_f1_difference(
+                &(struct bootstrap_input){ .cells = cells, .seed = seed, .n_draws = n_draws, .quantile = 0.01 },
+                ret_interval);
+}
+
 /* The same quantiles as by drawing rows with replacement: each known to about ±0.0006 here. */
 static void test_quantiles_are_those_of_drawing_rows(void **state) {
         static const int64_t cells[BOOTSTRAP_CELLS] = { 640, 40, 55, 110, 22, 11, 17, 105 };
@@ -186,7 +192,7 @@ static void test_quantiles_are_those_of_drawing_rows(void **state) {
                                  f1_of_rows(rows, drawn, N_ROWS, BOOTSTRAP_CHAMPION);
         }
         qsort(differences, N_REPEATS, sizeof(*differences), compare_doubles);
-        assert_int_equal(bootstrap_f1_difference(cells, 1, N_REPEATS, 0.01, &interval), 0);
+        assert_int_equal(draw(cells, 1, N_REPEATS, &interval), 0);
         assert_true(differences[N_REPEATS - 1] - differences[0] > 0.1);
         assert_true(fabs(interval.low - differences[N_REPEATS / 100]) < 0.003);
         assert_true(fabs(interval.median - differences[N_REPEATS / 2]) < 0.001);
@@ -198,9 +204,9 @@ static void test_same_seed_same_interval(void **state) {
         struct bootstrap_interval a, b, c;
 
         (void)state;
-        assert_int_equal(bootstrap_f1_difference(cells, 1, 2000, 0.01, &a), 0);
-        assert_int_equal(bootstrap_f1_difference(cells, 1, 2000, 0.01, &b), 0);
-        assert_int_equal(bootstrap_f1_difference(cells, 2, 2000, 0.01, &c), 0);
+        assert_int_equal(draw(cells, 1, 2000, &a), 0);
+        assert_int_equal(draw(cells, 1, 2000, &b), 0);
+        assert_int_equal(draw(cells, 2, 2000, &c), 0);
         assert_memory_equal(&a, &b, sizeof(a));
         assert_memory_not_equal(&a, &c, sizeof(a));
         assert_true(a.low < a.median && a.median < a.high);
@@ -213,11 +219,48 @@ static void test_no_difference_and_no_rows(void **state) {
         struct bootstrap_interval interval = { 1, 1, 1 };
 
         (void)state;
-        assert_int_equal(bootstrap_f1_difference(same, 1, 2000, 0.01, &interval), 0);
+        assert_int_equal(draw(same, 1, 2000, &interval), 0);
         assert_true(fabs(interval.low) + fabs(interval.median) + fabs(interval.high) <= 0);
         interval.low = interval.high = 1;
-        assert_int_equal(bootstrap_f1_difference(none, 1, 2000, 0.01, &interval), 0);
+        assert_int_equal(draw(none, 1, 2000, &interval), 0);
         assert_true(fabs(interval.low) + fabs(interval.median) + fabs(interval.high) <= 0);
+}
+
+static bool is_third(void *context) {
+        int *n_asked = context;
+
+        return ++*n_asked == 3;
+}
+
+static bool is_never(void *context) {
+        int *n_asked = context;
+
+        ++*n_asked;
+        return false;
+}
+
+static void test_a_cancel_is_heard_between_blocks(void **state) {
+        static const int64_t cells[BOOTSTRAP_CELLS] = { 640, 40, 55, 110, 22, 11, 17, 105 };
+        struct bootstrap_interval interval = { 1, 2, 3 }, want;
+        int n_asked = 0;
+        struct bootstrap_input input = { .cells = cells,
+                                         .seed = 1,
+                                         .n_draws = 5500,
+                                         .quantile = 0.01,
+                                         .is_canceled = is_third,
+                                         .context = &n_asked };
+
+        (void)state;
+        assert_int_equal(bootstrap_f1_difference(&input, &interval), BOOTSTRAP_E_CANCELED);
+        assert_int_equal(n_asked, 3);
+        assert_true(fabs(interval.low - 1) + fabs(interval.median - 2) + fabs(interval.high - 3) <= 0);
+        n_asked = 0;
+        input.is_canceled = is_never;
+        assert_int_equal(bootstrap_f1_difference(&input, &interval), 0);
+        assert_int_equal(n_asked, 6);
+        /* to be asked changes nothing */
+        assert_int_equal(draw(cells, 1, 5500, &want), 0);
+        assert_memory_equal(&interval, &want, sizeof(want));
 }
 
 int main(void) {
@@ -229,6 +272,7 @@ int main(void) {
                 cmocka_unit_test(test_quantiles_are_those_of_drawing_rows),
                 cmocka_unit_test(test_same_seed_same_interval),
                 cmocka_unit_test(test_no_difference_and_no_rows),
+                cmocka_unit_test(test_a_cancel_is_heard_between_blocks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,11 @@ static struct evaluate_champion champion_of(const struct fixture *fixture, const
 static struct evaluation run(const struct fixture *fixture, const struct bundle *candidate,
                              const struct evaluate_champion *champion, const struct table *tables, size_t n_tables,
                              struct verdict *ret_verdict) {
-        struct evaluate_input input = { &fixture->parameters, candidate, champion, tables, n_tables };
+        struct evaluate_input input = { .parameters = &fixture->parameters,
+                                        .candidate = candidate,
+                                        .champion = champion,
+                                        .tables = tables,
+                                        .n_tables = n_tables };
         struct evaluation evaluation = EVALUATION_NULL;
         char path[RECORD_PATH_BYTES] = "";
         struct fault fault = FAULT_NULL;
@@ -410,7 +414,9 @@ static void test_a_label_that_is_missing(void **state) {
         struct table table = table_builder_view(builder), tables[2];
         struct column columns[2][32];
         uint8_t validity[3000 / 8];
-        struct evaluate_input input = { &fixture->parameters, &fixture->good, NULL, tables, 2 };
+        struct evaluate_input input = {
+                .parameters = &fixture->parameters, .candidate = &fixture->good, .tables = tables, .n_tables = 2
+        };
         struct evaluation evaluation = EVALUATION_NULL;
         struct fault fault = FAULT_NULL;
 
@@ -437,6 +443,49 @@ static void test_no_rows_decide_nothing(void **state) {
         assert_string_equal(verdict.reasons[0].code, "INSUFFICIENT_DATA");
 }
 
+/* Cancels at the n-th time that it is asked. */
+static bool is_canceled(void *context) {
+        int *n_left = context;
+
+        return (*n_left)-- == 0;
+}
+
+/* How often a cancel is heard, each time without a result. */
+static int count_hearings(const struct fixture *fixture, const struct evaluate_champion *champion, int64_t n_draws) {
+        _cleanup_(evaluation_finish) struct evaluation evaluation = EVALUATION_NULL;
+        struct parameters parameters = fixture->parameters;
+        struct evaluate_input input = { .parameters = &parameters,
+                                        .candidate = &fixture->good,
+                                        .champion = champion,
+                                        .tables = &fixture->table,
+                                        .n_tables = 1,
+                                        .is_canceled = is_canceled };
+        struct fault fault = FAULT_NULL;
+        int n = 0, n_left, r;
+
+        parameters.evaluate.bootstrap = n_draws;
+        for (;; n++) {
+                n_left = n;
+                input.context = &n_left;
+                r = evaluate(&input, &evaluation, &fault);
+                if (!r)
+                        return n;
+                assert_int_equal(r, EVALUATE_E_CANCELED);
+                assert_null(evaluation.json.data);
+        }
+}
+
+static void test_a_cancel_is_heard_at_every_boundary(void **state) {
+        const struct fixture *fixture = *state;
+        struct evaluate_champion champion = champion_of(fixture, &fixture->poor);
+
+        /* before each model and the metrics */
+        assert_int_equal(count_hearings(fixture, NULL, 2000), 3);
+        /* and before each block of the bootstrap */
+        assert_int_equal(count_hearings(fixture, &champion, 1000), 3 + 1);
+        assert_int_equal(count_hearings(fixture, &champion, 10000), 3 + 10);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_both_are_measured_on_the_same_rows),
@@ -452,6 +501,7 @@ int main(void) {
                 cmocka_unit_test(test_an_incompatible_champion),
                 cmocka_unit_test(test_a_label_that_is_missing),
                 cmocka_unit_test(test_no_rows_decide_nothing),
+                cmocka_unit_test(test_a_cancel_is_heard_at_every_boundary),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
