@@ -6,6 +6,9 @@
  * Why a candidate was not accepted, or not promoted: stable codes for programs, such as F1_NOT_IMPROVED.
  */
 
+#include <stddef.h>
+
+#include "common/base/cleanup.h"
 #include "proto/record.h"
 
 #define REASONS_MOST 16
@@ -17,3 +20,6 @@ struct reason {
 };
 
 extern const struct record reason_record;
+
+/* Adds one to a list of REASONS_MOST, or nothing when that is full. A sentence that is too long is cut. */
+void reason_add(struct reason *reasons, size_t *n_reasons, const char *code, const char *format, ...) _printf_(4, 5);

@@ -2,14 +2,9 @@
 
 #include "services/evaluator/gate.h"
 
-#include <assert.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "common/base/error.h"
-#include "common/base/utf8.h"
 
 /* limits are whole numbers of this part of one */
 static const int64_t UNIT = 1000000000;
@@ -41,22 +36,6 @@ static int compare_difference(struct fraction a, struct fraction b, double limit
         return (left > right) - (left < right);
 }
 
-static void _printf_(3, 4) add_reason(struct gate_result *result, const char *code, const char *format, ...) {
-        struct reason *reason = &result->reasons[result->n_reasons];
-        size_t n_bytes;
-        va_list arguments;
-
-        assert(result->n_reasons < REASONS_MOST);
-        result->n_reasons++;
-        snprintf(reason->code, sizeof(reason->code), "%s", code);
-        va_start(arguments, format);
-        vsnprintf(reason->message, sizeof(reason->message), format, arguments);
-        va_end(arguments);
-        /* a sentence that was cut may end in half a character, which no message can carry */
-        for (n_bytes = strlen(reason->message); !utf8_is_valid(reason->message, n_bytes); n_bytes--)
-                reason->message[n_bytes - 1] = 0;
-}
-
 /* The confusion of one side over the compared rows. */
 static struct confusion fold_cells(const int64_t cells[BOOTSTRAP_CELLS], int who) {
         struct confusion confusion = { 0 };
@@ -80,23 +59,24 @@ static void compare_with_champion(const struct gate_input *input, struct gate_re
 
         if (compare_difference(champion, zero, parameters->min_score) < 0) {
                 if (compare_difference(candidate, champion, 0) <= 0)
-                        add_reason(result, "F1_NOT_ABOVE_CHAMPION", "F1 %.6f does not exceed the champion's %.6f",
-                                   fraction_value(candidate), fraction_value(champion));
+                        reason_add(result->reasons, &result->n_reasons, "F1_NOT_ABOVE_CHAMPION",
+                                   "F1 %.6f does not exceed the champion's %.6f", fraction_value(candidate),
+                                   fraction_value(champion));
                 return;
         }
         if (parameters->mode == EVALUATE_MODE_REFRESH) {
                 if (!(low > -parameters->margin))
-                        add_reason(result, "MAY_BE_WORSE",
+                        reason_add(result->reasons, &result->n_reasons, "MAY_BE_WORSE",
                                    "F1 differs by %+.6f from the champion's, but may be lower by %.6f; %g is allowed",
                                    gain, -low, parameters->margin);
                 return;
         }
         if (compare_difference(candidate, champion, parameters->threshold) <= 0)
-                add_reason(result, "F1_NOT_IMPROVED",
+                reason_add(result->reasons, &result->n_reasons, "F1_NOT_IMPROVED",
                            "F1 %.6f is %+.6f from the champion's %.6f; more than %g above is wanted",
                            fraction_value(candidate), gain, fraction_value(champion), parameters->threshold);
         if (!(low > 0))
-                add_reason(result, "IMPROVEMENT_UNCERTAIN",
+                reason_add(result->reasons, &result->n_reasons, "IMPROVEMENT_UNCERTAIN",
                            "the %g quantile of the difference of F1 is %+.6f, above 0 is wanted", GATE_QUANTILE, low);
 }
 
@@ -106,15 +86,15 @@ static void check_candidate(const struct gate_input *input, struct gate_result *
         struct fraction f1 = f1_of(&input->candidate), zero = { 0, 1 };
 
         if (n_positives < parameters->min_test_positives)
-                add_reason(
-                        result, "INSUFFICIENT_DATA",
+                reason_add(
+                        result->reasons, &result->n_reasons, "INSUFFICIENT_DATA",
                         "the test rows hold %lld positives, %lld are needed to decide; give more rows, or set "
                         "evaluate.min_test_positives lower, in pipeline.yaml or for one run with `convoy train --set "
                         "evaluate.min_test_positives=N`",
                         (long long)n_positives, (long long)parameters->min_test_positives);
         if (compare_difference(f1, zero, parameters->min_score) < 0)
-                add_reason(result, "F1_BELOW_MINIMUM", "F1 %.6f is below the minimum score %g", fraction_value(f1),
-                           parameters->min_score);
+                reason_add(result->reasons, &result->n_reasons, "F1_BELOW_MINIMUM",
+                           "F1 %.6f is below the minimum score %g", fraction_value(f1), parameters->min_score);
 }
 
 int gate_decide(const struct gate_input *input, struct gate_result *ret_result) {
@@ -137,12 +117,12 @@ int gate_decide(const struct gate_input *input, struct gate_result *ret_result) 
                 compare_with_champion(input, &result);
         }
         if (input->champion == GATE_CHAMPION_SAW_TEST_ROWS)
-                add_reason(&result, "CHAMPION_SAW_TEST_ROWS",
+                reason_add(result.reasons, &result.n_reasons, "CHAMPION_SAW_TEST_ROWS",
                            "the champion learned from another split, and too few test rows are new to both");
         result.accepted = !result.n_reasons;
         result.may_promote = result.accepted && input->champion != GATE_CHAMPION_INCOMPATIBLE;
         if (input->champion == GATE_CHAMPION_INCOMPATIBLE)
-                add_reason(&result, "CHAMPION_INCOMPATIBLE",
+                reason_add(result.reasons, &result.n_reasons, "CHAMPION_INCOMPATIBLE",
                            "promote by hand, the champion cannot judge these rows: %s", input->obstacle);
         *ret_result = result;
         return 0;

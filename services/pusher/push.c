@@ -3,7 +3,6 @@
 #include "services/pusher/push.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -159,35 +158,24 @@ static int make_version(const struct push_input *input, const struct bundle *bun
         return error_trace(digest_sha256(manifest->data, manifest->n_bytes, ret_digest));
 }
 
-static void _printf_(3, 4) add_reason(struct pusher_to_gateway *release, const char *code, const char *format, ...) {
-        struct reason *reason = &release->reasons[release->n_reasons];
-        va_list arguments;
-
-        if (release->n_reasons == REASONS_MOST)
-                return;
-        release->n_reasons++;
-        snprintf(reason->code, sizeof(reason->code), "%s", code);
-        va_start(arguments, format);
-        vsnprintf(reason->message, sizeof(reason->message), format, arguments);
-        va_end(arguments);
-}
-
 static void explain(const struct verdict *verdict, const struct alias_move *move, struct pusher_to_gateway *release) {
         switch (move->hindrance) {
         case ALIAS_HINDRANCE_NONE:
                 break;
         case ALIAS_HINDRANCE_MOVED:
-                add_reason(release, "CHAMPION_MOVED",
+                reason_add(release->reasons, &release->n_reasons, "CHAMPION_MOVED",
                            "the champion is no longer version %" PRId64 ", with which the candidate was compared",
                            verdict->compared_version);
                 break;
         case ALIAS_HINDRANCE_PINNED:
-                add_reason(release, "CHAMPION_PINNED", "the champion is pinned; unpin it, or promote by hand");
+                reason_add(release->reasons, &release->n_reasons, "CHAMPION_PINNED",
+                           "the champion is pinned; unpin it, or promote by hand");
                 break;
         case ALIAS_HINDRANCE_CHALLENGER:
                 /* of the others the verdict says why */
                 if (verdict->may_promote)
-                        add_reason(release, "ON_ACCEPT_CHALLENGER", "this pipeline leaves it to a person to promote");
+                        reason_add(release->reasons, &release->n_reasons, "ON_ACCEPT_CHALLENGER",
+                                   "this pipeline leaves it to a person to promote");
                 break;
         }
 }
