@@ -73,7 +73,7 @@ static int read_manifest(struct store *store, const char *run, enum stage stage,
                                  "where to look",
                                  stage_name(stage), run, run);
         if (r)
-                return r < 0 ? error_trace(r) : error_origin(-EIO, "reading %s", name);
+                return store_fault(r, name, fault);
         fault_at(fault, name, 0, 0);
         r = stage_manifest_read(text.data, text.n_bytes, stage, manifest, output, &has_output, fault);
         if (!r && !has_output)

@@ -132,6 +132,31 @@ int store_refuse(const char *name, const struct fault *fault) {
         return STORE_E_CORRUPT;
 }
 
+int store_fault_as(int result, const char *code, const char *what, struct fault *fault) {
+        switch (result) {
+        case STORE_E_MISSING:
+                return fault_set(fault, code, "the store does not hold %s", what);
+        case STORE_E_CONFLICT:
+                return fault_set(fault, code, "the store holds something else as %s already", what);
+        case STORE_E_CORRUPT:
+                return fault_set(fault, code, "what the store holds as %s is not what was put there", what);
+        default:
+                assert(result <= 0);
+                return error_trace(result);
+        }
+}
+
+int store_fault(int result, const char *what, struct fault *fault) {
+        static const char *const CODES[] = {
+                [STORE_E_MISSING] = "ARTIFACT_MISSING",
+                [STORE_E_CONFLICT] = "ARTIFACT_CONFLICT",
+                [STORE_E_CORRUPT] = "ARTIFACT_CORRUPT",
+        };
+        bool is_condition = result > 0 && (size_t)result < N_ELEMENTS(CODES);
+
+        return store_fault_as(result, is_condition ? CODES[result] : "", what, fault);
+}
+
 int store_fetch(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]) {
         int r = check_name(name);
 

@@ -89,6 +89,14 @@ int store_swap(struct store *store, const char *name, const char *etag, const vo
 /* 0, or STORE_E_MISSING. */
 int store_remove(struct store *store, const char *name);
 
+/*
+ * What a condition of the store, or of the registry, means to whoever needs `what`, such as "the train rows": 0 and
+ * negative errnos pass, conditions become FAULT_E_INPUT (ARTIFACT_MISSING, ARTIFACT_CONFLICT, ARTIFACT_CORRUPT) with
+ * `what` in the sentence. store_fault_as() puts the same sentence under a code of the caller's.
+ */
+int store_fault(int result, const char *what, struct fault *fault);
+int store_fault_as(int result, const char *code, const char *what, struct fault *fault);
+
 /* For objects whose content was well when it was written, and cannot be read now: logs the fault under the object's
  * name and returns STORE_E_CORRUPT. */
 int store_refuse(const char *name, const struct fault *fault);

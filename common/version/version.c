@@ -51,14 +51,13 @@ static int assemble(const struct parts *parts, struct version *version, struct v
 }
 
 int version_judge(int result, const char *model, int64_t number, struct fault *fault) {
+        char what[REGISTRY_MODEL_BYTES + 32];
+
         if (result == REGISTRY_E_MISSING)
                 return fault_set(fault, "VERSION_UNKNOWN", "%s has no version %lld; `convoy models` lists them", model,
                                  (long long)number);
-        if (result > 0)
-                return fault_set(fault, "VERSION_CORRUPT",
-                                 "version %lld of %s is not what was published; the log above names the file",
-                                 (long long)number, model);
-        return error_trace(result);
+        snprintf(what, sizeof(what), "version %lld of %s", (long long)number, model);
+        return store_fault_as(result, "VERSION_CORRUPT", what, fault);
 }
 
 int version_load(struct registry *registry, int64_t number, struct version *ret_version, struct fault *fault) {

@@ -71,6 +71,7 @@ static void job_destroy(struct job **job) {
 static int find_champion(struct stage_work *work, const char *model, struct registry *ret_registry,
                          int64_t *ret_version) {
         _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        char what[REGISTRY_MODEL_BYTES + 32];
         int r;
 
         if (!aliases)
@@ -78,12 +79,10 @@ static int find_champion(struct stage_work *work, const char *model, struct regi
         r = registry_init(ret_registry, work->registry_store, model);
         if (!r)
                 r = registry_read_aliases(ret_registry, aliases);
-        if (r > 0)
-                return fault_set(&work->fault, "CHAMPION_UNREADABLE",
-                                 "the aliases of %s cannot be read, so there is nothing to compare with", model);
         if (!r)
                 *ret_version = aliases_find(aliases, ALIASES_CHAMPION);
-        return error_trace(r);
+        snprintf(what, sizeof(what), "the aliases of %s", model);
+        return store_fault_as(r, "CHAMPION_UNREADABLE", what, &work->fault);
 }
 
 static int load_champion(struct job *job) {
@@ -113,11 +112,7 @@ static int load_champion(struct job *job) {
 }
 
 static int map_blob(struct stage_work *work, const struct blob *blob, const char *what, struct file_map *ret_map) {
-        char path[STORE_PATH_BYTES];
-        int r;
-
-        r = stage_fetch_blob(work, blob->sha256, what, path);
-        return r ? error_trace(r) : error_trace(file_map(path, ret_map));
+        return store_fault(store_map_blob(work->store, blob->sha256, ret_map), what, &work->fault);
 }
 
 static int load_candidate(struct job *job) {
@@ -260,7 +255,7 @@ static int cache_key(struct stage_work *work, struct buffer *key) {
 
         r = find_champion(work, message->order.parameters.name, &registry, &number);
         if (!r && number != ALIASES_NONE)
-                r = stage_store_result(work, registry_read_manifest(&registry, number, &manifest), "the champion");
+                r = store_fault(registry_read_manifest(&registry, number, &manifest), "the champion", &work->fault);
         if (!r && number != ALIASES_NONE)
                 r = digest_sha256(manifest.text.data, manifest.text.n_bytes, champion);
         if (!r)

@@ -18,17 +18,11 @@
 
 /* What the registry answered, as push() answers. */
 static int translate(int r, int64_t version, struct fault *fault) {
-        switch (r) {
-        case REGISTRY_E_MISSING:
-                return fault_set(fault, "ARTIFACT_MISSING", "version %" PRId64 " is not whole", version);
-        case REGISTRY_E_CONFLICT:
-                return fault_set(fault, "VERSION_CONFLICT", "version %" PRId64 " exists with another content", version);
-        case REGISTRY_E_CORRUPT:
-                return fault_set(fault, "ARTIFACT_CORRUPT",
-                                 "the registry's objects of version %" PRId64 " cannot be read", version);
-        default:
-                return error_trace(r);
-        }
+        char what[64];
+
+        snprintf(what, sizeof(what), "version %" PRId64, version);
+        return r == REGISTRY_E_CONFLICT ? store_fault_as(r, "VERSION_CONFLICT", what, fault)
+                                        : store_fault(r, what, fault);
 }
 
 static struct bundle_bytes bytes_of(const struct push_files *files, const char *name) {
@@ -52,11 +46,8 @@ static int prove(const struct push_input *input, const struct push_files *files,
         r = bundle_load(&parts, &bundle, fault);
         if (r)
                 return error_trace(r);
-        r = store_fetch_blob(input->store, input->message->verdict.golden.sha256, path);
-        if (r == STORE_E_MISSING)
-                return fault_set(fault, "ARTIFACT_MISSING", "the golden rows are gone");
-        if (r > 0)
-                return fault_set(fault, "ARTIFACT_CORRUPT", "the golden rows are not what was put there");
+        r = store_fault(store_fetch_blob(input->store, input->message->verdict.golden.sha256, path), "the golden rows",
+                        fault);
         if (!r)
                 r = golden_verify(&bundle, path, fault);
         if (r)

@@ -44,15 +44,11 @@ static int map_blob(struct store *store, const char *name, const struct blob *bl
         struct file_map map;
         int r;
 
-        r = store_map_blob(store, blob->sha256, &map);
-        if (r <= 0 && r)
-                return error_trace(r);
-        if (r) {
+        r = store_fault(store_map_blob(store, blob->sha256, &map), blob->sha256, fault);
+        if (r == FAULT_E_INPUT)
                 fault_at(fault, name, 0, 0);
-                if (r == STORE_E_MISSING)
-                        return fault_set(fault, "ARTIFACT_MISSING", "the store holds no blob %s", blob->sha256);
-                return fault_set(fault, "ARTIFACT_CORRUPT", "blob %s has another content", blob->sha256);
-        }
+        if (r)
+                return error_trace(r);
         push_files_make(files, name);
         files->files[files->n_files - 1].map = map;
         return 0;

@@ -2,7 +2,6 @@
 
 #include "services/stage/stage_work.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,26 +62,15 @@ void stage_count(struct stage_work *work, const char *name, int64_t value) {
         work->counts[i].value = value;
 }
 
-int stage_store_result(struct stage_work *work, int result, const char *what) {
-        if (result == STORE_E_MISSING)
-                return fault_set(&work->fault, "ARTIFACT_MISSING", "the store does not hold %s", what);
-        if (result == STORE_E_CORRUPT)
-                return fault_set(&work->fault, "ARTIFACT_CORRUPT",
-                                 "what the store holds as %s is not what was put there", what);
-        /* whoever only reads meets no conflict */
-        assert(result <= 0);
-        return error_trace(result);
-}
-
 int stage_fetch_blob(struct stage_work *work, const char *sha256, const char *what, char ret_path[STORE_PATH_BYTES]) {
-        return stage_store_result(work, store_fetch_blob(work->store, sha256, ret_path), what);
+        return store_fault(store_fetch_blob(work->store, sha256, ret_path), what, &work->fault);
 }
 
 int stage_fetch_schema(struct stage_work *work, const struct order *order, struct schema **ret_schema) {
         _cleanup_(file_unmap) struct file_map map = FILE_MAP_NULL;
         int r;
 
-        r = stage_store_result(work, store_map_blob(work->store, order->schema.sha256, &map), "the schema");
+        r = store_fault(store_map_blob(work->store, order->schema.sha256, &map), "the schema", &work->fault);
         return r ? r : schema_parse("schema.yaml", map.data, map.n_bytes, &work->fault, ret_schema);
 }
 

@@ -72,13 +72,8 @@ int stage_pass_return(struct stage_work *work, bool is_passed);
 /* A number for people: "n_rows", … The same name again replaces it; "n_rows" also stands in the log line. */
 void stage_count(struct stage_work *work, const char *name, int64_t value);
 
-/* store_fetch_blob(), with what is wrong put into work->fault: 0, FAULT_E_INPUT (ARTIFACT_MISSING, ARTIFACT_CORRUPT,
- * with `what`, such as "the train rows", in the sentence), or a negative errno. All may be returned by `work`. */
+/* store_fetch_blob(), with what is wrong put into work->fault by store_fault(). All may be returned by `work`. */
 int stage_fetch_blob(struct stage_work *work, const char *sha256, const char *what, char ret_path[STORE_PATH_BYTES]);
-
-/* The same for other calls of the store: passes 0 and negative errnos on, and turns STORE_E_MISSING and
- * STORE_E_CORRUPT into FAULT_E_INPUT. */
-int stage_store_result(struct stage_work *work, int result, const char *what);
 
 /* The schema that the run was ordered with, from the store; the caller destroys it. As stage_fetch_blob(). */
 int stage_fetch_schema(struct stage_work *work, const struct order *order, struct schema **ret_schema);

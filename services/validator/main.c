@@ -94,7 +94,7 @@ static int fetch_part(void *context, size_t part, int worker _unused_) {
 static int open_part(struct stage_work *work, struct part *part) {
         int r;
 
-        r = stage_store_result(work, part->result, part->what);
+        r = store_fault(part->result, part->what, &work->fault);
         if (!r)
                 r = arrow_file_open(part->path, &part->file, &work->fault);
         if (!r)

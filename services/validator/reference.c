@@ -3,6 +3,7 @@
 #include "services/validator/reference.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/cleanup.h"
@@ -14,13 +15,12 @@
 #define BASELINE_NAME "baseline.json"
 
 /* Conditions of the registry as a fault; failures of the machine pass. */
-static int judge(int result, const struct order *order, const char *what, struct fault *fault) {
-        if (result <= 0)
-                return error_trace(result);
-        return fault_set(fault, "CHAMPION_UNREADABLE",
-                         "%s of version %" PRIi64 " of %s, the champion when the run began, %s in the registry", what,
-                         order->champion.version, order->parameters.name,
-                         result == REGISTRY_E_MISSING ? "is missing" : "is not what was published");
+static int judge(int result, const struct order *order, const char *file, struct fault *fault) {
+        char what[256];
+
+        snprintf(what, sizeof(what), "%s of version %" PRIi64 " of %s, the champion when the run began", file,
+                 order->champion.version, order->parameters.name);
+        return store_fault_as(result, "CHAMPION_UNREADABLE", what, fault);
 }
 
 /* The champion's manifest, whose bytes are those that the order names. */
@@ -29,12 +29,12 @@ static int read_manifest(struct registry *registry, const struct order *order, s
         char digest[DIGEST_SHA256_BYTES];
         int r;
 
-        r = judge(registry_read_manifest(registry, order->champion.version, ret_manifest), order, "the manifest",
+        r = judge(registry_read_manifest(registry, order->champion.version, ret_manifest), order, "manifest.json",
                   fault);
         if (!r)
                 r = digest_sha256(ret_manifest->text.data, ret_manifest->text.n_bytes, digest);
         if (!r && strcmp(digest, order->champion.manifest))
-                r = judge(REGISTRY_E_CORRUPT, order, "the manifest", fault);
+                r = judge(REGISTRY_E_CORRUPT, order, "manifest.json", fault);
         return error_trace(r);
 }
 

@@ -461,6 +461,30 @@ static void check_full_disk(struct scratch *scratch) {
         assert_int_equal(store_fetch_blob(store, digest, path), 0);
 }
 
+static void test_conditions_become_faults(void **state _unused_) {
+        static const struct {
+                int result;
+                const char *want_code, *want_message;
+        } rows[] = {
+                { STORE_E_MISSING, "ARTIFACT_MISSING", "the store does not hold the toys" },
+                { STORE_E_CONFLICT, "ARTIFACT_CONFLICT", "the store holds something else as the toys already" },
+                { STORE_E_CORRUPT, "ARTIFACT_CORRUPT", "what the store holds as the toys is not what was put there" },
+        };
+        struct fault fault = FAULT_NULL;
+
+        assert_int_equal(store_fault(0, "the toys", &fault), 0);
+        assert_int_equal(store_fault(-EIO, "the toys", &fault), -EIO);
+        assert_string_equal(fault.code, "");
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                assert_int_equal(store_fault(rows[i].result, "the toys", &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, rows[i].want_code);
+                assert_string_equal(fault.message, rows[i].want_message);
+                assert_int_equal(store_fault_as(rows[i].result, "TOYS_GONE", "the toys", &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, "TOYS_GONE");
+                assert_string_equal(fault.message, rows[i].want_message);
+        }
+}
+
 static void test_full_disk_tears_nothing(void **state) {
         struct scratch *scratch = *state;
         char folder[1024];
@@ -498,6 +522,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_leavings_of_the_dead_are_swept, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_others_cannot_look_in, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_racing_swaps_lose_nothing, scratch_setup, scratch_teardown),
+                cmocka_unit_test(test_conditions_become_faults),
                 cmocka_unit_test_setup_teardown(test_full_disk_tears_nothing, scratch_setup, scratch_teardown),
         };
 

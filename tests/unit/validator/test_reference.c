@@ -144,7 +144,7 @@ static void test_a_manifest_that_the_order_does_not_name(void **state) {
 
         publish(library, "baseline.json", BASELINE);
         library->order.champion.manifest[5] = library->order.champion.manifest[5] == 'a' ? 'b' : 'a';
-        check_unreadable(library, "is not what was published");
+        check_unreadable(library, "is not what was put there");
 }
 
 static void test_a_flipped_byte_in_the_baseline(void **state) {
