@@ -117,24 +117,24 @@ static int64_t parse_version(const char *name) {
         return strcmp(again, name) ? 0 : version;
 }
 
-/* Adds the versions below `before` among these names. */
-static int add_versions(struct registry_page *versions, const struct store_page *names, int64_t before) {
-        int64_t *grown = reallocarray(versions->versions, versions->n_versions + names->n_names, sizeof(*grown));
+/* Adds the versions among these names. */
+static int add_numbers(struct registry_versions *versions, const struct store_page *names) {
+        int64_t *grown = reallocarray(versions->numbers, versions->n_numbers + names->n_names, sizeof(*grown));
 
         if (!grown)
                 return error_origin(-ENOMEM, "listing versions");
-        versions->versions = grown;
+        versions->numbers = grown;
         for (size_t i = 0; i < names->n_names; i++) {
-                int64_t version = parse_version(names->names[i]);
+                int64_t number = parse_version(names->names[i]);
 
-                if (version && (before == ALIASES_ANY || version < before))
-                        grown[versions->n_versions++] = version;
+                if (number)
+                        grown[versions->n_numbers++] = number;
         }
         return 0;
 }
 
-/* All numbers below `before` that were claimed, highest first. The caller finishes the page, also after a failure. */
-static int list_claimed(struct registry *registry, int64_t before, struct registry_page *claimed) {
+int registry_versions_init(struct registry *registry, struct registry_versions *ret_versions) {
+        _cleanup_(registry_versions_finish) struct registry_versions versions = { .registry = registry };
         char folder[STORE_NAME_BYTES], after[STORE_NAME_BYTES] = "";
         int r;
 
@@ -147,15 +147,32 @@ static int list_claimed(struct registry *registry, int64_t before, struct regist
                         return error_trace(r);
                 if (!page.n_names)
                         break;
-                r = add_versions(claimed, &page, before);
+                r = add_numbers(&versions, &page);
                 if (r)
                         return error_trace(r);
                 snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
                 is_last = page.is_last;
         }
-        if (claimed->n_versions)
-                qsort(claimed->versions, claimed->n_versions, sizeof(*claimed->versions), compare_versions);
+        if (versions.n_numbers)
+                qsort(versions.numbers, versions.n_numbers, sizeof(*versions.numbers), compare_versions);
+        *ret_versions = versions;
+        versions = (struct registry_versions)REGISTRY_VERSIONS_NULL;
         return 0;
+}
+
+int registry_versions_next(struct registry_versions *versions, struct manifest *ret_manifest) {
+        int r = REGISTRY_E_MISSING;
+
+        while (r == REGISTRY_E_MISSING && versions->n_seen < versions->n_numbers)
+                r = registry_read_manifest(versions->registry, versions->numbers[versions->n_seen++], ret_manifest);
+        return error_trace(r);
+}
+
+void registry_versions_finish(struct registry_versions *versions) {
+        if (!versions)
+                return;
+        free(versions->numbers);
+        *versions = (struct registry_versions)REGISTRY_VERSIONS_NULL;
 }
 
 static void name_beginning(const struct registry *registry, const char *run, char ret_name[STORE_NAME_BYTES]) {
@@ -165,7 +182,7 @@ static void name_beginning(const struct registry *registry, const char *run, cha
 /* Where the run begins to look, decided once; the numbers below belong to others for ever. */
 static int read_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning) {
         struct registry_claim beginning = { .created_at_ms = clock_realtime_ms() };
-        _cleanup_(registry_page_finish) struct registry_page claimed = REGISTRY_PAGE_NULL;
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
         char name[STORE_NAME_BYTES];
         struct aliases aliases;
         int r;
@@ -178,11 +195,11 @@ static int read_beginning(struct registry *registry, const char *run, struct reg
                 return error_trace(r);
         r = registry_read_aliases(registry, &aliases);
         if (!r)
-                r = list_claimed(registry, ALIASES_ANY, &claimed);
+                r = registry_versions_init(registry, &versions);
         if (r)
                 return error_trace(r);
         beginning.sequence = aliases.sequence;
-        beginning.version = claimed.n_versions ? claimed.versions[0] + 1 : 1;
+        beginning.version = versions.n_numbers ? versions.numbers[0] + 1 : 1;
         r = create_claim(registry, name, "first", &beginning);
         if (!r)
                 *ret_beginning = beginning;
@@ -364,57 +381,4 @@ int registry_publish(struct registry *registry, const struct registry_claim *cla
                                !memcmp(buffer_text(&present.text), buffer_text(text), text->n_bytes)
                        ? 0
                        : REGISTRY_E_CONFLICT;
-}
-
-static int is_complete(struct registry *registry, int64_t version, bool *ret_is_complete) {
-        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        char name[STORE_NAME_BYTES];
-        int r;
-
-        name_in_version(registry, version, "manifest.json", name);
-        r = store_get(registry->store, name, &text, NULL);
-        if (r && r != STORE_E_MISSING)
-                return error_trace(r);
-        *ret_is_complete = !r;
-        return 0;
-}
-
-int registry_list_versions(struct registry *registry, int64_t before, size_t n_most, struct registry_page *ret_page) {
-        _cleanup_(registry_page_finish) struct registry_page page = REGISTRY_PAGE_NULL;
-        size_t n_claimed;
-        int r;
-
-        if (n_most > REGISTRY_PAGE_VERSIONS_MOST)
-                n_most = REGISTRY_PAGE_VERSIONS_MOST;
-        r = list_claimed(registry, before, &page);
-        if (r)
-                return error_trace(r);
-        n_claimed = page.n_versions;
-        page.n_versions = 0;
-        page.is_last = true;
-        for (size_t i = 0; i < n_claimed; i++) {
-                int64_t version = page.versions[i];
-                bool is_there;
-
-                r = is_complete(registry, version, &is_there);
-                if (r)
-                        return error_trace(r);
-                if (!is_there)
-                        continue;
-                if (page.n_versions == n_most) {
-                        page.is_last = false;
-                        break;
-                }
-                page.versions[page.n_versions++] = version;
-        }
-        *ret_page = page;
-        page = (struct registry_page)REGISTRY_PAGE_NULL;
-        return 0;
-}
-
-void registry_page_finish(struct registry_page *page) {
-        if (!page)
-                return;
-        free(page->versions);
-        *page = (struct registry_page)REGISTRY_PAGE_NULL;
 }

@@ -27,8 +27,6 @@
 
 /* a model's name, its end included */
 #define REGISTRY_MODEL_BYTES 128
-/* versions in one page */
-#define REGISTRY_PAGE_VERSIONS_MOST 1000
 
 enum {
         REGISTRY_E_SUCCESS,
@@ -90,18 +88,23 @@ int registry_read_manifest(struct registry *registry, int64_t version, struct ma
 int registry_fetch_file(struct registry *registry, const struct manifest *manifest, const char *name,
                         char ret_path[STORE_PATH_BYTES]);
 
-/* Complete versions below `before` (ALIASES_ANY: all), newest first. */
-struct registry_page {
-        int64_t *versions;
-        size_t n_versions;
-        bool is_last; /* else ask again with before = the last version here */
+/* A walk over the complete versions, newest first. */
+struct registry_versions {
+        struct registry *registry; /* borrowed */
+        int64_t *numbers;          /* all that were claimed when the walk began, highest first */
+        size_t n_numbers;
+        size_t n_seen;
 };
 
-#define REGISTRY_PAGE_NULL \
+#define REGISTRY_VERSIONS_NULL \
         { 0 }
 
-int registry_list_versions(struct registry *registry, int64_t before, size_t n_most, struct registry_page *ret_page);
-void registry_page_finish(struct registry_page *page);
+int registry_versions_init(struct registry *registry, struct registry_versions *ret_versions);
+
+/* The next version's manifest, which the caller finishes. 0; REGISTRY_E_MISSING after the last; REGISTRY_E_CORRUPT for
+ * one that cannot be read, or a negative errno, after both of which the walk may go on. */
+int registry_versions_next(struct registry_versions *versions, struct manifest *ret_manifest);
+void registry_versions_finish(struct registry_versions *versions);
 
 /*
  * Aliases. Each call reads the state, completes the history, decides, and swaps; when another was faster it reads again

@@ -106,21 +106,18 @@ static void put_aliases(struct json_builder *json, const struct aliases *aliases
         json_key_int64(json, "sequence", aliases->sequence);
 }
 
-static void put_version(struct registry *registry, int64_t version, struct json_builder *json) {
-        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+static void put_version(const struct manifest *manifest, struct json_builder *json) {
         _cleanup_(json_destroy_pointer) struct json *document = NULL;
         struct fault fault = FAULT_NULL;
         char at[CLOCK_RFC3339_BYTES];
         const struct json_value *metrics = NULL;
 
-        if (registry_read_manifest(registry, version, &manifest))
-                return;
-        clock_format_rfc3339(manifest.created_at_ms, at);
+        clock_format_rfc3339(manifest->created_at_ms, at);
         json_begin_object(json);
-        json_key_int64(json, "version", version);
-        json_key_text(json, "run_id", manifest.run);
+        json_key_int64(json, "version", manifest->version);
+        json_key_text(json, "run_id", manifest->run);
         json_key_text(json, "created_at", at);
-        if (!json_parse(buffer_text(&manifest.text), manifest.text.n_bytes, &fault, &document))
+        if (!json_parse(buffer_text(&manifest->text), manifest->text.n_bytes, &fault, &document))
                 metrics = json_get(json_root(document), "metrics");
         if (metrics) {
                 json_key(json, "metrics");
@@ -129,14 +126,34 @@ static void put_version(struct registry *registry, int64_t version, struct json_
         json_end_object(json);
 }
 
+/* A version whose manifest is broken is left out; the log says why. */
+static int put_versions(struct registry_versions *versions, struct json_builder *json) {
+        size_t n_put = 0;
+        int r = 0;
+
+        json_key(json, "versions");
+        json_begin_array(json);
+        while (n_put < VERSIONS_LISTED_MOST && r >= 0 && r != REGISTRY_E_MISSING) {
+                _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+
+                r = registry_versions_next(versions, &manifest);
+                if (r)
+                        continue;
+                put_version(&manifest, json);
+                n_put++;
+        }
+        json_end_array(json);
+        return r < 0 ? error_trace(r) : 0;
+}
+
 static int write_list(const struct models_options *options, struct aliases *aliases, struct buffer *text) {
-        struct registry_page page = REGISTRY_PAGE_NULL;
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
         struct json_builder json;
         int r;
 
         r = registry_read_aliases(options->registry, aliases);
         if (!r)
-                r = registry_list_versions(options->registry, ALIASES_ANY, VERSIONS_LISTED_MOST, &page);
+                r = registry_versions_init(options->registry, &versions);
         if (r)
                 return error_trace(r);
         json = json_begin(text, JSON_COMPACT);
@@ -146,16 +163,11 @@ static int write_list(const struct models_options *options, struct aliases *alia
         json_begin_object(&json);
         json_key_text(&json, "name", options->pipeline->parameters.name);
         put_aliases(&json, aliases);
-        json_key(&json, "versions");
-        json_begin_array(&json);
-        for (size_t i = 0; i < page.n_versions; i++)
-                put_version(options->registry, page.versions[i], &json);
-        json_end_array(&json);
+        r = put_versions(&versions, &json);
         json_end_object(&json);
         json_end_array(&json);
         json_end_object(&json);
-        registry_page_finish(&page);
-        return error_trace(json_end(&json));
+        return r ? error_trace(r) : error_trace(json_end(&json));
 }
 
 void models_call_list(struct job *job, void *context) {

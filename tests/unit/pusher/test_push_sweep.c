@@ -93,19 +93,21 @@ static bool push_mortal(struct pushing *pushing, const char *run, int n, bool di
 
 /* The registry is whole: every version there can be read, and the alias names one of them. */
 static void check_whole(struct pushing *pushing, int64_t champion) {
-        struct registry_page page = REGISTRY_PAGE_NULL;
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
         struct aliases aliases;
 
-        assert_int_equal(registry_list_versions(&pushing->registry, ALIASES_ANY, 1000, &page), 0);
-        for (size_t i = 0; i < page.n_versions; i++) {
-                struct manifest manifest = MANIFEST_NULL;
+        assert_int_equal(registry_versions_init(&pushing->registry, &versions), 0);
+        for (;;) {
+                _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+                int r = registry_versions_next(&versions, &manifest);
                 char path[STORE_PATH_BYTES];
 
-                assert_int_equal(registry_read_manifest(&pushing->registry, page.versions[i], &manifest), 0);
+                if (r == REGISTRY_E_MISSING)
+                        break;
+                assert_int_equal(r, 0);
                 for (size_t k = 0; k < manifest.n_files; k++)
                         assert_int_equal(
                                 registry_fetch_file(&pushing->registry, &manifest, manifest.files[k].name, path), 0);
-                manifest_finish(&manifest);
         }
         assert_int_equal(registry_read_aliases(&pushing->registry, &aliases), 0);
         if (champion)
@@ -115,7 +117,6 @@ static void check_whole(struct pushing *pushing, int64_t champion) {
 
                 assert_int_equal(registry_read_move(&pushing->registry, sequence, &move), 0);
         }
-        registry_page_finish(&page);
 }
 
 static void sweep(struct pushing *pushing, bool dies_after) {

@@ -67,6 +67,21 @@ static inline int toy_push(struct registry *registry, const char *run, int64_t e
         return r;
 }
 
+/* The complete versions. */
+static inline int toy_n_versions(struct registry *registry) {
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
+        int n = 0;
+
+        if (registry_versions_init(registry, &versions))
+                abort();
+        for (;; n++) {
+                _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+
+                if (registry_versions_next(&versions, &manifest))
+                        return n;
+        }
+}
+
 static inline int toy_put_file(struct registry *registry, const struct registry_claim *claim, const char *name,
                                const char *text) {
         return registry_put_files(registry, claim, &(struct store_item){ name, text, strlen(text) }, 1);

@@ -110,15 +110,18 @@ static int push_disturbed(struct registry *registry, int64_t expected_champion, 
 
 /* Every version, alias and move can be read, and every file is the one that was sealed. */
 static void must_be_whole(struct registry *registry, struct aliases *ret_aliases) {
-        _cleanup_(registry_page_finish) struct registry_page page = REGISTRY_PAGE_NULL;
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
         char path[STORE_PATH_BYTES];
         struct alias_move move;
 
-        assert_int_equal(registry_list_versions(registry, ALIASES_ANY, 100, &page), 0);
-        for (size_t i = 0; i < page.n_versions; i++) {
+        assert_int_equal(registry_versions_init(registry, &versions), 0);
+        for (;;) {
                 _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+                int r = registry_versions_next(&versions, &manifest);
 
-                assert_int_equal(registry_read_manifest(registry, page.versions[i], &manifest), 0);
+                if (r == REGISTRY_E_MISSING)
+                        break;
+                assert_int_equal(r, 0);
                 assert_int_equal(manifest.n_files, N_ELEMENTS(toy_files));
                 for (size_t k = 0; k < manifest.n_files; k++)
                         assert_int_equal(registry_fetch_file(registry, &manifest, manifest.files[k].name, path), 0);
@@ -135,16 +138,19 @@ static void must_be_whole(struct registry *registry, struct aliases *ret_aliases
 
 /* Exactly one version, and exactly one recorded move, for the run. */
 static void must_be_there_once(struct registry *registry, const char *folder, const char *run) {
-        _cleanup_(registry_page_finish) struct registry_page page = REGISTRY_PAGE_NULL;
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
         int n_versions = 0, n_moves = 0;
         struct aliases aliases;
         struct alias_move move;
 
-        assert_int_equal(registry_list_versions(registry, ALIASES_ANY, 100, &page), 0);
-        for (size_t i = 0; i < page.n_versions; i++) {
+        assert_int_equal(registry_versions_init(registry, &versions), 0);
+        for (;;) {
                 _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+                int r = registry_versions_next(&versions, &manifest);
 
-                assert_int_equal(registry_read_manifest(registry, page.versions[i], &manifest), 0);
+                if (r == REGISTRY_E_MISSING)
+                        break;
+                assert_int_equal(r, 0);
                 n_versions += !strcmp(manifest.run, run);
         }
         assert_int_equal(n_versions, 1);
