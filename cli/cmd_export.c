@@ -74,11 +74,12 @@ static int read_manifest(struct store *store, const char *run, enum stage stage,
                                  stage_name(stage), run, run);
         if (r)
                 return store_fault(r, name, fault);
-        fault_at(fault, name, 0, 0);
         r = stage_manifest_read(text.data, text.n_bytes, stage, manifest, output, &has_output, fault);
         if (!r && !has_output)
                 r = fault_set(fault, "STAGE_NO_OUTPUT", "the %s of this run gave nothing on: it ended %s",
                               stage_name(stage), run_state_name(manifest->end.state));
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, name, 0, 0);
         return r;
 }
 

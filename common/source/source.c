@@ -84,8 +84,15 @@ void source_close_pointer(struct source **source) {
         *source = source_close(*source);
 }
 
+/* What is wrong with a row that is only set aside must not reach the caller's fault. */
 int source_read(struct source *source, struct table *ret_batch, struct fault *fault) {
-        return error_trace(source->kind->read(source, ret_batch, fault));
+        struct fault found = FAULT_NULL;
+        int r;
+
+        r = source->kind->read(source, ret_batch, &found);
+        if (r == FAULT_E_INPUT)
+                *fault = found;
+        return error_trace(r);
 }
 
 int64_t source_n_rows(const struct source *source) {

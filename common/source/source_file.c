@@ -75,19 +75,18 @@ static char first_byte(const char *bytes, size_t n_bytes) {
         return at < n_bytes ? bytes[at] : 0;
 }
 
-int source_file_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {
-        const char *path = options->uri + strlen(SOURCE_FILE_SCHEME);
-        _cleanup_(close_descriptor) int fd = -1;
+enum format {
+        FORMAT_ARROW,
+        FORMAT_CSV,
+        FORMAT_NDJSON,
+};
+
+static int recognize(int fd, const char *path, enum format *ret_format, struct fault *fault) {
         char bytes[LOOK_BYTES];
         size_t n_bytes = 0;
         int r;
 
-        fault_at(fault, path, 0, 0);
-        if (!*path)
-                return fault_set(fault, "SOURCE_URI_INVALID", "a path must follow " SOURCE_FILE_SCHEME);
-        r = open_path(path, &fd, fault);
-        if (!r)
-                r = look(fd, path, bytes, &n_bytes);
+        r = look(fd, path, bytes, &n_bytes);
         if (r)
                 return error_trace(r);
         for (size_t i = 0; i < N_ELEMENTS(strangers); i++)
@@ -95,11 +94,39 @@ int source_file_open(const struct source_options *options, struct source **ret_s
                         return fault_set(fault, "SOURCE_FORMAT_UNSUPPORTED", "this is %s; %s", strangers[i].name,
                                          strangers[i].hint);
         if (arrow_input_is_arrow(bytes, n_bytes))
-                return error_trace(source_arrow_open(options, path, ret_source, fault));
-        if (first_byte(bytes, n_bytes) == '[')
+                *ret_format = FORMAT_ARROW;
+        else if (first_byte(bytes, n_bytes) == '[')
                 return fault_set(fault, "SOURCE_FORMAT_UNSUPPORTED",
                                  "this is a JSON array; write one object a line (ndjson)");
-        if (first_byte(bytes, n_bytes) == '{')
-                return error_trace(source_ndjson_open(options, path, steal_descriptor(&fd), ret_source, fault));
-        return error_trace(source_csv_open(options, path, steal_descriptor(&fd), ret_source, fault));
+        else
+                *ret_format = first_byte(bytes, n_bytes) == '{' ? FORMAT_NDJSON : FORMAT_CSV;
+        return 0;
+}
+
+int source_file_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {
+        const char *path = options->uri + strlen(SOURCE_FILE_SCHEME);
+        _cleanup_(close_descriptor) int fd = -1;
+        enum format format = FORMAT_CSV;
+        int r;
+
+        r = *path ? open_path(path, &fd, fault)
+                  : fault_set(fault, "SOURCE_URI_INVALID", "a path must follow " SOURCE_FILE_SCHEME);
+        if (!r)
+                r = recognize(fd, path, &format, fault);
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, path, 0, 0);
+        if (r)
+                return error_trace(r);
+        switch (format) {
+        case FORMAT_ARROW:
+                r = source_arrow_open(options, path, ret_source, fault);
+                break;
+        case FORMAT_CSV:
+                r = source_csv_open(options, path, steal_descriptor(&fd), ret_source, fault);
+                break;
+        case FORMAT_NDJSON:
+                r = source_ndjson_open(options, path, steal_descriptor(&fd), ret_source, fault);
+                break;
+        }
+        return error_trace(r);
 }

@@ -175,9 +175,11 @@ static int append_object(struct source_ndjson *source, const struct json_value *
         struct value value;
         int r;
 
-        if (!json_is_object(object))
+        if (!json_is_object(object)) {
+                fault_in(fault, "", source->rows.n_read);
                 return fault_set(fault, "NDJSON_NOT_OBJECT", "every line must hold one JSON object, this holds %s",
                                  json_kind_name(json_kind(object)));
+        }
         r = collect_members(source, object, fault);
         for (size_t k = 0; k < schema->n_columns && !r; k++) {
                 const struct schema_column *column = &schema->columns[k];
@@ -208,14 +210,14 @@ static int append_line(struct source_ndjson *source, const char *text, size_t n_
         r = buffer_reserve(&source->memory, JSON_MEMORY_BYTES(n_bytes));
         if (r)
                 return error_trace(r);
-        fault_in(fault, "", source->rows.n_read);
         r = json_parse_in(text, n_bytes, source->memory.data, JSON_MEMORY_BYTES(n_bytes), fault, &json);
         if (r == FAULT_E_INPUT)
+                fault_in(fault, "", source->rows.n_read);
+        else if (!r)
+                r = append_object(source, json_root(json), fault);
+        if (r == FAULT_E_INPUT)
                 fault_at(fault, source->rows.path, source->line, fault->position);
-        if (r)
-                return error_trace(r);
-        fault_at(fault, source->rows.path, source->line, 0);
-        return error_trace(append_object(source, json_root(json), fault));
+        return error_trace(r);
 }
 
 static int source_ndjson_read(struct source *super, struct table *ret_batch, struct fault *fault) {

@@ -141,14 +141,19 @@ void source_rows_end(struct source_rows *rows) {
         rows->n_read++;
 }
 
-int source_rows_reject(struct source_rows *rows, const struct fault *fault, const char *text, size_t n_bytes) {
+int source_rows_reject(struct source_rows *rows, struct fault *fault, const char *text, size_t n_bytes) {
+        int r;
+
         table_builder_truncate(rows->builder, rows->n_batch);
         rows->n_read++;
         if (!rows->on_reject)
                 return FAULT_E_INPUT;
         if (n_bytes > SOURCE_REJECT_BYTES)
                 n_bytes = SOURCE_REJECT_BYTES;
-        return error_trace(rows->on_reject(rows->on_reject_context, fault, text, n_bytes));
+        r = rows->on_reject(rows->on_reject_context, fault, text, n_bytes);
+        if (!r)
+                *fault = (struct fault)FAULT_NULL;
+        return error_trace(r);
 }
 
 bool source_rows_is_full(const struct source_rows *rows, int64_t n_bytes) {
@@ -157,7 +162,6 @@ bool source_rows_is_full(const struct source_rows *rows, int64_t n_bytes) {
 
 int source_rows_hand_out(struct source_rows *rows, struct table *ret_batch, struct fault *fault) {
         if (!rows->n_read) {
-                *fault = (struct fault)FAULT_NULL;
                 fault_at(fault, rows->path, 0, 0);
                 return fault_set(fault, "EMPTY_SOURCE", "there are no rows");
         }

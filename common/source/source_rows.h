@@ -61,8 +61,9 @@ void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t 
 /* Ends the row in hand, which has a value in every column. */
 void source_rows_end(struct source_rows *rows);
 
-/* Undoes the row in hand and hands it to on_reject; without one: FAULT_E_INPUT. Else 0 or what on_reject returned. */
-int source_rows_reject(struct source_rows *rows, const struct fault *fault, const char *text, size_t n_bytes);
+/* Undoes the row in hand and hands it to on_reject; without one: FAULT_E_INPUT. Else what on_reject returned; on 0
+ * the fault is empty again. */
+int source_rows_reject(struct source_rows *rows, struct fault *fault, const char *text, size_t n_bytes);
 
 /* True when the batch has enough. */
 bool source_rows_is_full(const struct source_rows *rows, int64_t n_bytes);

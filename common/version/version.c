@@ -116,8 +116,9 @@ int version_load_folder(const char *folder, struct version *ret_version, struct 
                                    "is not there; `convoy models pull` fills a folder with a version");
         if (r)
                 return error_trace(r);
-        fault_at(fault, path, 0, 0);
         r = manifest_parse(text.data, text.n_bytes, &version.manifest, fault);
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, path, 0, 0);
         for (int i = 0; i < N_PARTS && !r; i++)
                 r = map_verified(folder, &version.manifest, PART_NAMES[i], &parts.maps[i], fault);
         return r ? error_trace(r) : error_trace(assemble(&parts, &version, ret_version, fault));

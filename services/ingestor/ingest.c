@@ -171,23 +171,26 @@ static int refuse_keyless_source(const struct job *job, struct fault *fault) {
 static int refuse_keyless(struct job *job, const struct table *batch, uint32_t row, int64_t number,
                           struct fault *fault) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct fault found = FAULT_NULL;
         int r;
 
-        place_at_source(job, fault);
-        fault_in(fault, job->key, number);
-        (void)fault_set(fault, "KEY_MISSING",
+        place_at_source(job, &found);
+        fault_in(&found, job->key, number);
+        (void)fault_set(&found, "KEY_MISSING",
                         "row %" PRIi64 " has no value for the key \"%s\", which decides whether a row trains or tests",
                         number + 1, job->key);
         if (!source_has_column(job->source, job->input->schema->key)) {
-                r = refuse_keyless_source(job, fault);
+                r = refuse_keyless_source(job, &found);
                 if (r != FAULT_E_INPUT)
                         return error_trace(r);
         }
-        if (!job->rejects)
+        if (!job->rejects) {
+                *fault = found;
                 return FAULT_E_INPUT;
+        }
         r = show_row(batch, row, &text);
         if (!r)
-                r = rejects_add(job->rejects, fault, buffer_text(&text), text.n_bytes ? text.n_bytes - 1 : 0);
+                r = rejects_add(job->rejects, &found, buffer_text(&text), text.n_bytes ? text.n_bytes - 1 : 0);
         return error_trace(r);
 }
 

@@ -76,10 +76,11 @@ static int read_message(struct store *store, const char *run, struct evaluator_t
                 manifest = calloc(1, sizeof(*manifest));
                 if (!manifest)
                         return error_origin(-ENOMEM, "registering run %s", run);
-                fault_at(fault, name, 0, 0);
                 r = stage_manifest_read(text.data, text.n_bytes, STAGE_EVALUATOR, manifest, message, &has_output,
                                         fault);
                 free(manifest);
+                if (r == FAULT_E_INPUT)
+                        fault_at(fault, name, 0, 0);
                 if (r)
                         return error_trace(r);
         }

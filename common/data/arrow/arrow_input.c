@@ -369,11 +369,10 @@ static int read_columns(struct arrow_input *input, size_t n_rows, struct fault *
         return 0;
 }
 
-int arrow_input_read(struct arrow_input *input, struct table *ret_table, struct fault *fault) {
+static int read_rows(struct arrow_input *input, struct table *ret_table, struct fault *fault) {
         size_t n_rows;
         int r = 0;
 
-        fault_at(fault, input->path, 0, 0);
         if (!input->builder)
                 r = choose_all(input, fault);
         while (!r && !input->n_left) {
@@ -394,4 +393,12 @@ int arrow_input_read(struct arrow_input *input, struct table *ret_table, struct 
         *ret_table = table_builder_view(input->builder);
         ret_table->n_rows = n_rows;
         return 0;
+}
+
+int arrow_input_read(struct arrow_input *input, struct table *ret_table, struct fault *fault) {
+        int r = read_rows(input, ret_table, fault);
+
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, input->path, 0, 0);
+        return error_trace(r);
 }

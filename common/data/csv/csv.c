@@ -345,6 +345,11 @@ static int refuse_long_name(const struct csv_record *header, size_t i, struct fa
 }
 
 static int read_names(struct csv_reader *reader, const struct csv_record *header, struct fault *fault) {
+        if (!header->n_fields)
+                return fault_set(fault, "EMPTY_SOURCE", "the file is empty; its first line should name the columns");
+        if (header->n_fields > TABLE_COLUMNS_MOST)
+                return fault_set(fault, "CSV_BAD_HEADER", "the header has %zu columns, more than %d", header->n_fields,
+                                 TABLE_COLUMNS_MOST);
         reader->names = calloc(header->n_fields, sizeof(*reader->names));
         if (!reader->names)
                 return error_origin(-ENOMEM, "reading %s", reader->scanner.name);
@@ -377,19 +382,17 @@ static int read_header(struct csv_reader *reader, struct fault *fault) {
                 return error_trace(r);
         if (reader->scanner.n_data >= sizeof(mark) && !memcmp(reader->scanner.data, mark, sizeof(mark)))
                 reader->scanner.at = sizeof(mark);
-        fault_at(fault, reader->scanner.name, 1, 0);
-        fault_in(fault, "", -1);
         r = read_any(reader, &header, fault);
-        fault->row = -1;
+        if (r == CSV_E_RECORD || r == FAULT_E_INPUT) {
+                fault->row = -1;
+                return FAULT_E_INPUT;
+        }
         if (r)
-                return r == CSV_E_RECORD ? FAULT_E_INPUT : error_trace(r);
-        fault_at(fault, reader->scanner.name, header.line, 0);
-        if (!header.n_fields)
-                return fault_set(fault, "EMPTY_SOURCE", "the file is empty; its first line should name the columns");
-        if (header.n_fields > TABLE_COLUMNS_MOST)
-                return fault_set(fault, "CSV_BAD_HEADER", "the header has %zu columns, more than %d", header.n_fields,
-                                 TABLE_COLUMNS_MOST);
-        return read_names(reader, &header, fault);
+                return error_trace(r);
+        r = read_names(reader, &header, fault);
+        if (r == FAULT_E_INPUT)
+                fault_at(fault, reader->scanner.name, header.line, 0);
+        return error_trace(r);
 }
 
 int csv_reader_create(int fd, const char *name, struct csv_reader **ret_reader, struct fault *fault) {

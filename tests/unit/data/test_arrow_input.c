@@ -58,6 +58,7 @@ static void test_what_others_write_is_read(void **state) {
         (void)state;
         for (size_t s = 0; s < 5; s++) {
                 _cleanup_(arrow_input_close_pointer) struct arrow_input *input = NULL;
+                const struct fault untouched = FAULT_NULL;
                 struct fault fault = FAULT_NULL;
                 struct table table;
                 int64_t i = 0;
@@ -82,6 +83,7 @@ static void test_what_others_write_is_read(void **state) {
                 assert_int_equal(i, SAMPLE_ROWS);
                 assert_int_equal(arrow_input_read(input, &table, &fault), 0);
                 assert_int_equal(table.n_rows, 0);
+                assert_memory_equal(&fault, &untouched, sizeof(fault));
         }
 }
 

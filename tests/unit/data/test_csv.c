@@ -36,10 +36,14 @@ static int transcribe(const void *bytes, size_t n_bytes, struct buffer *text, st
         _cleanup_(csv_reader_destroy_pointer) struct csv_reader *reader = NULL;
         _cleanup_(close_descriptor) int fd = -1;
         struct csv_record record = CSV_RECORD_NULL;
+        struct fault before = *fault;
         int r;
 
         r = open_bytes(bytes, n_bytes, &fd, &reader, fault);
         while (!r || r == CSV_E_RECORD) {
+                if (!r)
+                        assert_memory_equal(fault, &before, sizeof(before));
+                before = *fault;
                 r = csv_reader_read(reader, &record, fault);
                 if (r == CSV_E_RECORD)
                         assert_int_equal(
