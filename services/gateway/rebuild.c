@@ -111,14 +111,14 @@ static int take_release(struct rebuild *rebuild, struct run_manifest *run) {
         return 0;
 }
 
-/* Whether an alias has been moved in the run's name. */
+/* Whether the run has a version: then its pusher goes on to hand it out. */
 static int is_past_return(struct rebuild *rebuild, const char *run, bool *ret_is_past) {
         int r;
 
         *ret_is_past = false;
-        r = registry_has_released(rebuild->registry, run, ret_is_past);
+        r = registry_has_published(rebuild->registry, run, ret_is_past);
         if (r > 0)
-                log_warn("run=%s the registry cannot say whether it has released a version, ignoring", run);
+                log_warn("run=%s the registry cannot say whether the run has a version, ignoring", run);
         return r < 0 ? error_trace(r) : 0;
 }
 
