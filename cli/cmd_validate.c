@@ -137,7 +137,7 @@ static int tell_columns(struct validation *validation, struct validate_columns *
         return 0;
 }
 
-static int judge(struct validation *validation, struct fault *fault) {
+static int validate(struct validation *validation, struct fault *fault) {
         struct validate_options options = { .schema = validation->schema, .environment = validation->environment };
         int r;
 
@@ -248,7 +248,7 @@ static int run(struct validation *validation, const struct options *options, str
                 return fault_set(fault, "ENVIRONMENT_UNKNOWN", "the schema has no environment %.64s", environment);
         validation->environment = (unsigned)at;
         r = gather(validation, uri, fault);
-        return r ? r : judge(validation, fault);
+        return r ? r : validate(validation, fault);
 }
 
 int cmd_validate(int argc, char **argv) {

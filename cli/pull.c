@@ -53,7 +53,7 @@ int pull_version(struct registry *registry, int64_t number, const char *folder, 
                 return error_origin(-ENAMETOOLONG, "pulling into %s", folder);
         r = registry_read_manifest(registry, number, &manifest);
         if (r)
-                return version_judge(r, registry->model, number, fault);
+                return version_fault(r, registry->model, number, fault);
         if (!mkdtemp(temporary)) {
                 fault_at(fault, folder, 0, 0);
                 return fault_set(fault, "FOLDER_NOT_WRITABLE", "cannot be made: %s", strerror(errno));
@@ -68,5 +68,5 @@ int pull_version(struct registry *registry, int64_t number, const char *folder, 
         }
         if (r)
                 remove_all(&manifest, temporary);
-        return r ? version_judge(r, registry->model, number, fault) : error_trace(file_sync_folder(folder));
+        return r ? version_fault(r, registry->model, number, fault) : error_trace(file_sync_folder(folder));
 }

@@ -251,7 +251,7 @@ static int settle_one_hot(struct predict_row *row, size_t at, struct fault *faul
         return 0;
 }
 
-static int judge(struct predict_row *row, struct fault *fault) {
+static int validate(struct predict_row *row, struct fault *fault) {
         char scratch[VALUE_SCRATCH_BYTES];
         const char *seen;
         enum anomaly anomaly;
@@ -287,7 +287,7 @@ int predict_row(const struct bundle *bundle, struct predict_row *row, struct pre
                         return error_origin(-ENOMEM, "predicting a row of %zu features", n_outputs);
                 features = heap;
         }
-        r = judge(row, fault);
+        r = validate(row, fault);
         if (!r)
                 r = features_apply_row(bundle->features, row->values, features, fault);
         if (r)

@@ -254,7 +254,7 @@ static CURLcode set_options(struct call *call, struct curl_slist *headers) {
 }
 
 /* Whether the request can have reached anybody decides what the caller may do. */
-static int judge(const struct call *call, CURLcode code) {
+static int translate(const struct call *call, CURLcode code) {
         const char *sentence = call->http->error[0] ? call->http->error : curl_easy_strerror(code);
         struct http_response *response = call->response;
 
@@ -301,7 +301,7 @@ int http_call(struct http *http, const struct http_request *request, struct http
                                     curl_easy_strerror(code));
         code = curl_easy_perform(http->curl);
         if (code)
-                return judge(&call, code);
+                return translate(&call, code);
         /* libcurl takes a head that the other side never ended for whole */
         if (!call.is_head_whole) {
                 snprintf(response->sentence, sizeof(response->sentence), "the answer ends within its head");

@@ -50,7 +50,7 @@ static int assemble(const struct parts *parts, struct version *version, struct v
         return 0;
 }
 
-int version_judge(int result, const char *model, int64_t number, struct fault *fault) {
+int version_fault(int result, const char *model, int64_t number, struct fault *fault) {
         char what[REGISTRY_MODEL_BYTES + 32];
 
         if (result == REGISTRY_E_MISSING)
@@ -73,7 +73,7 @@ int version_load(struct registry *registry, int64_t number, struct version *ret_
                         r = file_map(path, &parts.maps[i]);
         }
         if (r)
-                return version_judge(r, registry->model, number, fault);
+                return version_fault(r, registry->model, number, fault);
         return error_trace(assemble(&parts, &version, ret_version, fault));
 }
 

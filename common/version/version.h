@@ -36,4 +36,4 @@ void version_finish(struct version *version);
 
 /* What the registry's answer about a version of a model means to whoever asked for it: 0 and negative errnos pass,
  * conditions become FAULT_E_INPUT (VERSION_UNKNOWN, VERSION_CORRUPT). */
-int version_judge(int result, const char *model, int64_t number, struct fault *fault);
+int version_fault(int result, const char *model, int64_t number, struct fault *fault);

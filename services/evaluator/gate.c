@@ -123,7 +123,7 @@ int gate_decide(const struct gate_input *input, struct gate_result *ret_result) 
         result.may_promote = result.accepted && input->champion != GATE_CHAMPION_INCOMPATIBLE;
         if (input->champion == GATE_CHAMPION_INCOMPATIBLE)
                 reason_add(result.reasons, &result.n_reasons, "CHAMPION_INCOMPATIBLE",
-                           "promote by hand, the champion cannot judge these rows: %s", input->obstacle);
+                           "promote by hand, the champion cannot score these rows: %s", input->obstacle);
         *ret_result = result;
         return 0;
 }

@@ -24,7 +24,7 @@ struct rebuild {
 };
 
 /* An unreadable manifest is counted and passed over; a failure of the machine is not. */
-static int judge(struct rebuild *rebuild, int r, const char *name, const struct fault *fault) {
+static int skip_unreadable(struct rebuild *rebuild, int r, const char *name, const struct fault *fault) {
         char text[FAULT_TEXT_BYTES];
 
         if (r == FAULT_E_INPUT) {
@@ -47,7 +47,7 @@ static int read_run(struct rebuild *rebuild, const char *name, struct run_manife
                 return r < 0 ? error_trace(r) : 0;
         r = run_manifest_read(text.data, text.n_bytes, ret_run, &fault);
         *ret_is_read = !r;
-        return judge(rebuild, r, name, &fault);
+        return skip_unreadable(rebuild, r, name, &fault);
 }
 
 /* Whether the manifest tells how the stage ended in the run's last attempt: what succeeded is never done again, but a
@@ -73,7 +73,7 @@ static int put_stage(struct rebuild *rebuild, const char *run, enum stage stage,
                 return r < 0 ? error_trace(r) : 0;
         r = stage_manifest_read(text.data, text.n_bytes, stage, rebuild->stage, NULL, &has_output, &fault);
         if (r)
-                return judge(rebuild, r, name, &fault);
+                return skip_unreadable(rebuild, r, name, &fault);
         if (!is_of_last_attempt(rebuild->run, rebuild->stage))
                 return 0;
         *ret_goes_on = rebuild->stage->end.state == RUN_STATE_SUCCEEDED ||

@@ -281,9 +281,9 @@ static int read_all(struct job *job, struct fault *fault) {
         }
 }
 
-/* Judges the rows that were set aside. The quotient is the double next to the share, as max_bad_fraction is that of the
- * number written, so that a share of exactly that much passes. */
-static int judge_bad(const struct job *job, struct fault *fault) {
+/* Whether more rows were set aside than may be. The quotient is the double next to the share, as max_bad_fraction is
+ * that of the number written, so that a share of exactly that much passes. */
+static int check_bad_share(const struct job *job, struct fault *fault) {
         int64_t n_bad = count_bad(job), n_rows = job->n_good + n_bad;
         double most = job->input->parameters->max_bad_fraction;
         char message[sizeof(fault->message)];
@@ -358,7 +358,7 @@ int ingest(const struct ingest_input *input, struct ingestion *ret_ingestion, st
         if (!r)
                 r = read_all(&job, fault);
         if (!r)
-                r = judge_bad(&job, fault);
+                r = check_bad_share(&job, fault);
         if (r)
                 return error_trace(r);
         if (count_bad(&job))

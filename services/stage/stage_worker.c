@@ -158,7 +158,7 @@ static void fail(struct stage_worker *worker, struct stage_job *job, int error) 
 }
 
 /* The end as the gateway will hear it, or the reason why there is none yet. */
-static void judge(struct stage_worker *worker, struct stage_job *job, int r) {
+static void decide_end(struct stage_worker *worker, struct stage_job *job, int r) {
         struct stage_work *work = worker->work;
         char path[RECORD_PATH_BYTES];
 
@@ -214,7 +214,7 @@ static void do_work(struct stage_worker *worker, struct stage_job *job) {
                 worker->manifest->details = buffer_text(&worker->work->details);
                 worker->manifest->n_details = worker->work->details.n_bytes;
         }
-        judge(worker, job, r);
+        decide_end(worker, job, r);
 }
 
 /* The manifest, and the same as cache entry where later runs may use the result. */

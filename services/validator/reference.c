@@ -15,7 +15,7 @@
 #define BASELINE_NAME "baseline.json"
 
 /* Conditions of the registry as a fault; failures of the machine pass. */
-static int judge(int result, const struct order *order, const char *file, struct fault *fault) {
+static int refuse(int result, const struct order *order, const char *file, struct fault *fault) {
         char what[256];
 
         snprintf(what, sizeof(what), "%s of version %" PRIi64 " of %s, the champion when the run began", file,
@@ -29,12 +29,12 @@ static int read_manifest(struct registry *registry, const struct order *order, s
         char digest[DIGEST_SHA256_BYTES];
         int r;
 
-        r = judge(registry_read_manifest(registry, order->champion.version, ret_manifest), order, "manifest.json",
-                  fault);
+        r = refuse(registry_read_manifest(registry, order->champion.version, ret_manifest), order, "manifest.json",
+                   fault);
         if (!r)
                 r = digest_sha256(ret_manifest->text.data, ret_manifest->text.n_bytes, digest);
         if (!r && strcmp(digest, order->champion.manifest))
-                r = judge(REGISTRY_E_CORRUPT, order, "manifest.json", fault);
+                r = refuse(REGISTRY_E_CORRUPT, order, "manifest.json", fault);
         return error_trace(r);
 }
 
@@ -89,14 +89,14 @@ int reference_read(struct store *registry_store, const struct order *order, stru
                         return error_trace(r);
         }
         if (file) {
-                r = judge(registry_fetch_file(&registry, &manifest, BASELINE_NAME, path), order, BASELINE_NAME, fault);
+                r = refuse(registry_fetch_file(&registry, &manifest, BASELINE_NAME, path), order, BASELINE_NAME, fault);
                 if (!r)
                         r = file_map(path, &map);
                 if (r)
                         return error_trace(r);
                 r = baseline_parse((const char *)map.data, map.n_bytes, fault, &baseline);
                 if (r == FAULT_E_INPUT)
-                        r = judge(REGISTRY_E_CORRUPT, order, BASELINE_NAME, fault);
+                        r = refuse(REGISTRY_E_CORRUPT, order, BASELINE_NAME, fault);
                 if (r)
                         return error_trace(r);
         }

@@ -78,24 +78,24 @@ def report(runs, head):
               f" {run['f1'] - run['rule_f1']:8.4f}")
 
 
-def judge(name, figure, least, most=1.0):
+def check(name, figure, least, most=1.0):
     is_kept = least <= figure <= most
     budget = f"at least {least:.3f}" if most == 1 else f"{least:.3f} to {most:.3f}"
     print(f"{name:42} {figure:8.4f}   {budget:20} {'kept' if is_kept else 'MISSED'}")
     return is_kept
 
 
-def judge_all(runs, is_generated):
+def check_all(runs, is_generated):
     auc, f1 = [run["auc"] for run in runs], [run["f1"] for run in runs]
     differ = max(abs(run["auc"] - run["python_auc"]) for run in runs)
     gain = min(run["f1"] - run["rule_f1"] for run in runs)
     if is_generated:
-        kept = [judge("mean AUC", statistics.mean(auc), 0.845, 0.865),
-                judge("mean F1", statistics.mean(f1), 0.442, 0.472)]
+        kept = [check("mean AUC", statistics.mean(auc), 0.845, 0.865),
+                check("mean F1", statistics.mean(f1), 0.442, 0.472)]
     else:
-        kept = [judge("mean AUC", statistics.mean(auc), 0.852), judge("least AUC", min(auc), 0.845),
-                judge("mean F1", statistics.mean(f1), 0.448), judge("least gain of F1 over the rule", gain, 0.010)]
-    kept.append(judge("largest difference to Python's AUC", differ, 0, 0.002))
+        kept = [check("mean AUC", statistics.mean(auc), 0.852), check("least AUC", min(auc), 0.845),
+                check("mean F1", statistics.mean(f1), 0.448), check("least gain of F1 over the rule", gain, 0.010)]
+    kept.append(check("largest difference to Python's AUC", differ, 0, 0.002))
     return all(kept)
 
 
@@ -114,7 +114,7 @@ def main():
         else:
             runs = [(seed, measure(command, f"generate:rows=50000,seed={seed}", folder, 1)) for seed in SEEDS]
             report(runs, "seed")
-    return 0 if judge_all([run for _, run in runs], not options.file) else 1
+    return 0 if check_all([run for _, run in runs], not options.file) else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-/* The schema: lookups, and the one judge of a value. It is read in schema_read.c. */
+/* The schema: lookups, and the one check of a value. It is read in schema_read.c. */
 
 #include "common/data/schema/schema.h"
 

@@ -167,7 +167,7 @@ static inline bool schema_column_is_checked(const struct schema_column *column, 
 }
 
 /*
- * The one judge of a value: in batches and in single rows, for the validator, the gateway and the command line. The
+ * The one check of a value: in batches and in single rows, for the validator, the gateway and the command line. The
  * value has the kind that value_from_…(column->type) gives. ANOMALY_NONE, or what is wrong with it:
  * FEATURE_TYPE_NOT_PRESENT, or a code of the domain. In TRAINING every deviation is told, and validate (validate.h)
  * weighs them against min_fraction and min_domain_mass; elsewhere a missing or unknown value with a declared outcome is

@@ -4,7 +4,7 @@
  * Validation of a dataset
  *
  * One pure function over the batches of a dataset: statistics of every column, every rule of the schema, uniqueness of
- * the key, and drift against a baseline. Values are judged by schema_check() alone, the judge that serves single rows
+ * the key, and drift against a baseline. Values are judged by schema_check() alone, the check that serves single rows
  * too. Batches and columns are fanned over all cores; the report depends on the data alone.
  *
  * Memory beside the tables: about 3 MiB a thread, the key's index (unique.h), and what the statistics hold.

@@ -30,9 +30,9 @@ struct job {
         struct sketch_scratch **scratch; /* one for each thread, made when it is needed */
 };
 
-/* Judges every row, the slow and exact way, and notes what deviates. */
-static void judge_rows(const struct job *job, const struct schema_column *column, const struct column *rows,
-                       size_t n_rows, uint64_t start, struct validate_tally *tally) {
+/* Validates every row, the slow and exact way, and notes what deviates. */
+static void validate_rows(const struct job *job, const struct schema_column *column, const struct column *rows,
+                          size_t n_rows, uint64_t start, struct validate_tally *tally) {
         char scratch[VALUE_SCRATCH_BYTES];
         struct value value;
         enum anomaly anomaly;
@@ -173,7 +173,7 @@ static int work_column(const struct job *job, const struct schema_column *column
         if (!schema_column_is_checked(column, job->options->environment))
                 return 0;
         if (!values_are_fine || (unit->sketch.n_missing && !is_fine(job, column, ANOMALY_NONE, &missing)))
-                judge_rows(job, column, rows, n_rows, start, &unit->tally);
+                validate_rows(job, column, rows, n_rows, start, &unit->tally);
         return 0;
 }
 

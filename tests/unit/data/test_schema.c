@@ -1,4 +1,4 @@
-/* The schema: what a file may say, what it may not, and the judge of one value. */
+/* The schema: what a file may say, what it may not, and the check of one value. */
 
 #include <math.h>
 #include <setjmp.h>

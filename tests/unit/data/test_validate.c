@@ -185,7 +185,7 @@ static const struct bad bads[] = {
           SEVERITY_ERROR },
 };
 
-static enum anomaly judge_json(const struct schema *schema, const struct bad *bad, unsigned environment) {
+static enum anomaly validate_json(const struct schema *schema, const struct bad *bad, unsigned environment) {
         const struct schema_column *column = &schema->columns[bad->column];
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
         char scratch[VALUE_SCRATCH_BYTES];
@@ -253,9 +253,9 @@ static void test_same_verdict_everywhere(void **state _unused_) {
                 const struct bad *bad = &bads[i];
                 const struct schema_column *column = &schema->columns[bad->column];
 
-                if (bad->json && judge_json(schema, bad, SCHEMA_TRAINING) != bad->want)
+                if (bad->json && validate_json(schema, bad, SCHEMA_TRAINING) != bad->want)
                         fail_msg("row %zu: %s as JSON: got %s, want %s", i, bad->json,
-                                 anomaly_name(judge_json(schema, bad, SCHEMA_TRAINING)), anomaly_name(bad->want));
+                                 anomaly_name(validate_json(schema, bad, SCHEMA_TRAINING)), anomaly_name(bad->want));
                 for (size_t n_before = 0; n_before <= 250; n_before += 250) {
                         _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = NULL;
                         _cleanup_(validate_report_destroy_pointer) struct validate_report *report = NULL;

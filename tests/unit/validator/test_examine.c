@@ -256,7 +256,7 @@ static void test_no_train_rows_at_all(void **state) {
         check_fault(ground, "DATASET_LOW_NUM_EXAMPLES", "train.arrow", "", "there are 0 rows");
 }
 
-static void test_no_test_rows_are_for_the_gate_to_judge(void **state) {
+static void test_no_test_rows_are_for_the_gate_to_decide(void **state) {
         struct ground *ground = *state;
 
         ground->n_test = 0;
@@ -446,7 +446,7 @@ int main(void) {
                 test(test_values_outside_the_domain),
                 test(test_too_few_rows),
                 test(test_no_train_rows_at_all),
-                test(test_no_test_rows_are_for_the_gate_to_judge),
+                test(test_no_test_rows_are_for_the_gate_to_decide),
                 test(test_a_column_that_the_source_lacks),
                 test(test_columns_that_the_schema_does_not_know),
                 test(test_all_anomalies_stand_in_the_report),
