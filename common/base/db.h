@@ -28,7 +28,7 @@
 #include "common/base/cleanup.h"
 
 enum {
-        DB_E_SUCCESS,
+        _DB_E_SUCCESS,
         DB_E_ROW,    /* there is a row to read */
         DB_E_EXISTS, /* a row of that unique key is there already; nothing changed */
 };

@@ -11,7 +11,7 @@
 #include "common/base/buffer.h"
 
 enum {
-        EXPAND_E_SUCCESS,
+        _EXPAND_E_SUCCESS,
         EXPAND_E_UNSET,     /* a variable without a default is not set */
         EXPAND_E_MALFORMED, /* a ${ that is no variable, has no end, or nests deeper than EXPAND_DEPTH_MAX */
         EXPAND_E_TOO_LONG,  /* more than n_most bytes */

@@ -14,7 +14,7 @@
 #include "common/base/cleanup.h"
 
 enum {
-        FAULT_E_SUCCESS,
+        _FAULT_E_SUCCESS,
         FAULT_E_INPUT, /* the input is at fault; the fault says where and why */
 };
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 enum {
-        THRESHOLD_E_SUCCESS,
+        _THRESHOLD_E_SUCCESS,
         THRESHOLD_E_NO_ROWS, /* nothing to choose it on */
         THRESHOLD_E_RANGE,   /* not a probability strictly between 0 and 1 */
 };

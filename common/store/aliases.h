@@ -41,7 +41,7 @@
 #define ALIASES_ANY INT64_C(-1)
 
 enum {
-        ALIASES_E_SUCCESS,
+        _ALIASES_E_SUCCESS,
         ALIASES_E_UNCHANGED, /* everything is already as asked: there is no move to record */
         ALIASES_E_CONFLICT,  /* the alias is not where the caller expected it */
         ALIASES_E_FULL,      /* no room for another; the three of the house always have theirs */

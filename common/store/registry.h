@@ -29,7 +29,7 @@
 #define REGISTRY_MODEL_BYTES 128
 
 enum {
-        REGISTRY_E_SUCCESS,
+        _REGISTRY_E_SUCCESS,
         REGISTRY_E_MISSING = STORE_E_MISSING,   /* no such version, file or move */
         REGISTRY_E_CONFLICT = STORE_E_CONFLICT, /* not in the state that the caller expected; nothing changed */
         REGISTRY_E_CORRUPT = STORE_E_CORRUPT,   /* bytes that are not what was published; named in the log */

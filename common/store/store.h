@@ -38,7 +38,7 @@
 #define STORE_PAGE_NAMES_MOST 1000
 
 enum {
-        STORE_E_SUCCESS,
+        _STORE_E_SUCCESS,
         STORE_E_MISSING,  /* no object of that name */
         STORE_E_CONFLICT, /* it exists already, or is not in the state that the caller expected; nothing changed */
         STORE_E_CORRUPT,  /* its bytes are not those of the digest; named in the log */

@@ -23,7 +23,7 @@
 #define LEDGER_EVENT_KIND_BYTES 8
 
 enum {
-        LEDGER_E_SUCCESS,
+        _LEDGER_E_SUCCESS,
         LEDGER_E_NONE, /* no such run, key or event */
 };
 

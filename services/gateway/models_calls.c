@@ -195,7 +195,7 @@ static void answer_move(struct models *models, struct handoff *handoff, int resu
         int r;
 
         switch (result) {
-        case REGISTRY_E_SUCCESS:
+        case 0:
                 json = json_begin(&handoff->answer, JSON_COMPACT);
                 json_begin_object(&json);
                 json_key_text(&json, "name", handoff->parameter);

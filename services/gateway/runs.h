@@ -31,7 +31,7 @@
 #include "services/gateway/ledger.h"
 
 enum {
-        RUNS_E_SUCCESS,
+        _RUNS_E_SUCCESS,
         RUNS_E_NONE = LEDGER_E_NONE, /* no such run */
         RUNS_E_STATE,                /* not in a state in which this can be done */
         RUNS_E_BUSY,                 /* a run is in flight, and the pipeline says to refuse */
