@@ -1,3 +1,5 @@
+/* Blobs and datasets: the tables of what names bytes in the store, part of nearly every message. */
+
 #include "proto/blob.h"
 
 static const struct record_field blob_fields[] = {

@@ -1,3 +1,5 @@
+/* The evaluator's message: the tables of the verdict, and of all that led to it. */
+
 #include "proto/evaluator_to_pusher.h"
 
 #include "common/base/error.h"

@@ -1,3 +1,5 @@
+/* The run request: an order and nothing else. */
+
 #include "proto/gateway_to_ingestor.h"
 
 #include "common/base/error.h"

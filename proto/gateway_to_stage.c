@@ -1,3 +1,5 @@
+/* The gateway's commands: one word each. */
+
 #include "proto/gateway_to_stage.h"
 
 #include "common/base/error.h"

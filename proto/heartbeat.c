@@ -1,3 +1,5 @@
+/* The heartbeat: who lives, since when, and what lies in its spool. */
+
 #include "proto/heartbeat.h"
 
 #include "common/base/error.h"

@@ -1,3 +1,5 @@
+/* The ingestor's message: the tables of the datasets, and of the columns that the source had. */
+
 #include "proto/ingestor_to_validator.h"
 
 #include "common/base/error.h"

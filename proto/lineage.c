@@ -1,3 +1,5 @@
+/* Lineage: the pusher's message written into manifest.json, and the split read out of one. */
+
 #include "proto/lineage.h"
 
 #include "common/base/error.h"

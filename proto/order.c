@@ -1,3 +1,5 @@
+/* The order: the table of what stays the same from the run's first message to its last. */
+
 #include "proto/order.h"
 
 static const struct record_field champion_fields[] = {

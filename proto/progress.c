@@ -1,3 +1,5 @@
+/* Progress: the table of how far a stage is. */
+
 #include "proto/progress.h"
 
 #include "common/base/error.h"

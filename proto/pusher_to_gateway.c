@@ -1,3 +1,5 @@
+/* The release: the table of what came of the candidate, told where it can be served. */
+
 #include "proto/pusher_to_gateway.h"
 
 #include "common/base/error.h"

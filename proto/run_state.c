@@ -1,3 +1,5 @@
+/* Run states: their names, in the order of the enum. */
+
 #include "proto/run_state.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* Scores: the table of a model's figures, each with the range that it can have. */
+
 #include "proto/scores.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+/* The notice of an end: its tables, and a fault cut to what they carry: as UTF-8, and of its file the name alone. */
+
 #include "proto/stage_to_gateway.h"
 
 #include <string.h>

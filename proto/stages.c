@@ -1,3 +1,5 @@
+/* The line's stages: proto/stages.def expanded to names, messages, neighbours and endpoints. */
+
 #include "proto/stages.h"
 
 #include <assert.h>

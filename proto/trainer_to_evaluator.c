@@ -1,3 +1,5 @@
+/* The trainer's message: the tables of the candidate and of its decision threshold. */
+
 #include "proto/trainer_to_evaluator.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+/* The transformer's message: the table of matrix and transform. */
+
 #include "proto/transformer_to_trainer.h"
 
 #include "common/base/error.h"

@@ -1,3 +1,5 @@
+/* The validator's message: the table of report and baseline. */
+
 #include "proto/validator_to_transformer.h"
 
 #include "common/base/error.h"

@@ -1,3 +1,6 @@
+/* Alias tables, built by Vose's method: the small shares are paired off with the large ones from the two ends of a
+ * stack. */
+
 #include "common/source/alias.h"
 
 #include <errno.h>

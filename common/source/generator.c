@@ -1,3 +1,8 @@
+/*
+ * Generator: rows are made in blocks that stay in the first-level cache: draw by draw into one array per column, then
+ * column by column into the builder. Each draw but a sequence takes one number from each row's stream.
+ */
+
 #include "common/source/generator.h"
 
 #include <errno.h>
@@ -7,11 +12,6 @@
 #include "common/base/error.h"
 #include "common/base/random.h"
 #include "common/source/generator_model.h"
-
-/*
- * Rows are made in blocks that stay in the first-level cache: draw by draw into one array per column, then column by
- * column into the builder. Each draw but a sequence takes one number from each row's stream.
- */
 
 #define BLOCK_ROWS 256
 

@@ -1,3 +1,5 @@
+/* The generator's model: generator.yaml read draw by draw, so that each may build on those before it. */
+
 #include "common/source/generator_model.h"
 
 #include <errno.h>

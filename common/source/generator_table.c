@@ -1,3 +1,5 @@
+/* Tables of the generator: counts become a draw by alias table, and evidence of the label as shrunk log-odds. */
+
 #include "common/source/generator_table.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Source: a table of schemes, of which the address picks one. */
+
 #include "common/source/source.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* Generated rows as a source: some batches are made ahead, each on a core of its own, and handed out in their order. */
+
 #include "common/source/source_generate.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* MLmodel: YAML line by line, with the signature's JSON in single quotes. */
+
 #include "services/pusher/mlmodel.h"
 
 #include <math.h>

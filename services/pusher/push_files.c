@@ -1,3 +1,5 @@
+/* Push files: a list in the order in which manifest.json names them, each mapped or made. */
+
 #include "services/pusher/push_files.h"
 
 #include <assert.h>

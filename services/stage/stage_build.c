@@ -1,3 +1,5 @@
+/* Build id: read from /proc/self/exe, which is the file that runs, also after it was replaced. */
+
 #include "services/stage/stage_build.h"
 
 #include <stdio.h>

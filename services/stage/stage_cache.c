@@ -1,3 +1,5 @@
+/* Stage cache: an entry is a stage's manifest under another name, and holds only while its blobs do. */
+
 #include "services/stage/stage_cache.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+/* Carried on: found by walking the two messages' tables, so that no stage lists what it does not touch. */
+
 #include "services/stage/stage_carry.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* Stage ends: both messages are packed before the transaction opens, and kept in it with the done row. */
+
 #include "services/stage/stage_ends.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Stage job: room for both messages, made once and used for one message after the other. */
+
 #include "services/stage/stage_job.h"
 
 #include <errno.h>

@@ -1,3 +1,6 @@
+/* Shared between the threads: the cancel is one atomic, so that neither asking nor passing the point of no return
+ * waits; progress lies behind the lock. */
+
 #include "services/stage/stage_shared.h"
 
 #include "common/base/clock.h"

@@ -1,3 +1,5 @@
+/* Samples: digests are one digit sixty-four times, so that golden bytes can be read by eye. */
+
 #include "tests/support/samples.h"
 
 #include <math.h>

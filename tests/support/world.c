@@ -1,3 +1,6 @@
+/* World: a person is drawn from the row's id alone, and buys by the logit of what they are; the columns are then
+ * written as the schema asks. */
+
 #include "tests/support/world.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+/* The grammar of a message, written from its table in the words of proto/README.md. */
+
 #include "tests/wire/grammar.h"
 
 #include <inttypes.h>

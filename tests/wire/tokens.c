@@ -1,3 +1,5 @@
+/* The places of a message: msgpack walked by hand, so that a test can change one token and leave the rest. */
+
 #include "tests/wire/tokens.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* The gateway's runs without its threads: a spool, a ledger and a store in one folder, and everything it tells kept. */
+
 #include "tests/unit/gateway/runs_fixture.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+/* Sample: each row has a stream of its own, and a label by the logit of its features before some of them go missing. */
+
 #include "tests/unit/model/sample.h"
 
 #include <inttypes.h>

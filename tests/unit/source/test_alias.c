@@ -1,3 +1,5 @@
+/* Alias tables: the shares are the weights, by sum and by drawing. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,5 @@
+/* The generator: what it draws follows its file, row by row and whatever the batch, and files at fault are refused. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,3 +1,5 @@
+/* Generated rows as a source: in the schema's order, the same from any number of cores. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
