@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/base/error.h"
+#include "common/base/sync_set.h"
 
 int file_map(const char *path, struct file_map *ret_map) {
         _cleanup_(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -97,19 +98,29 @@ int file_open_temporary(const char *path, char *ret_temporary, size_t n_bytes, i
         return 0;
 }
 
-int file_sync_folder(const char *path) {
+int file_open_folder_of(const char *path, int *ret_fd) {
         const char *slash = strrchr(path, '/');
-        _cleanup_(close_descriptor) int fd = -1;
-        char folder[PATH_MAX];
+        char folder[PATH_MAX] = ".";
+        int fd;
 
-        if (!slash)
-                snprintf(folder, sizeof(folder), ".");
-        else if (snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path) >= PATH_MAX)
-                return error_origin(-ENAMETOOLONG, "syncing the folder of %s", path);
+        if (slash &&
+            snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path) >= PATH_MAX)
+                return error_origin(-ENAMETOOLONG, "opening the folder of %s", path);
         fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fsync(fd))
-                return error_origin(-errno, "syncing folder %s", folder);
+        if (fd < 0)
+                return error_origin(-errno, "opening folder %s", folder);
+        *ret_fd = fd;
         return 0;
+}
+
+int file_sync_folder(const char *path) {
+        _cleanup_(close_descriptor) int fd = -1;
+        int r;
+
+        r = file_open_folder_of(path, &fd);
+        if (r)
+                return error_trace(r);
+        return fsync(fd) ? error_origin(-errno, "syncing the folder of %s", path) : 0;
 }
 
 int file_publish(int fd, const char *temporary, const char *path) {
@@ -173,29 +184,11 @@ int file_create(const char *path, const void *bytes, size_t n_bytes) {
 }
 
 int file_make_folders(const char *path) {
-        char part[PATH_MAX];
+        _cleanup_(sync_set_finish) struct sync_set set = SYNC_SET_NULL;
+        int r;
 
-        if (snprintf(part, sizeof(part), "%s", path) >= PATH_MAX)
-                return error_origin(-ENAMETOOLONG, "creating folder %s", path);
-        for (char *at = part + 1;; at++) {
-                char end = *at;
-
-                if (end != '/' && end)
-                        continue;
-                *at = 0;
-                if (mkdir(part, 0700)) {
-                        if (errno != EEXIST)
-                                return error_origin(-errno, "creating folder %s", part);
-                } else {
-                        int r = file_sync_folder(part);
-
-                        if (r)
-                                return error_trace(r);
-                }
-                *at = end;
-                if (!end)
-                        return 0;
-        }
+        r = sync_set_make_folders(&set, path);
+        return r ? error_trace(r) : error_trace(sync_set_flush(&set));
 }
 
 bool file_exists(const char *path) {

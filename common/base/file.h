@@ -49,6 +49,9 @@ int file_write_all(int fd, const void *bytes, size_t n_bytes);
 /* mkdir -p with mode 0700 for what is missing; each new folder is synced into the one above it. */
 int file_make_folders(const char *path);
 
+/* Opens the folder that holds path, to be synced. */
+int file_open_folder_of(const char *path, int *ret_fd);
+
 /* fsync of the folder that holds path. */
 int file_sync_folder(const char *path);
 bool file_exists(const char *path);

@@ -129,7 +129,8 @@ static void draw_table(const struct model_draw *draw, struct block *block) {
 
         for (size_t i = 0; i < block->n_rows; i++) {
                 const struct model_group *group = &table->groups[given ? given[i].code : 0];
-                size_t cell = group->first + alias_draw(table->alias + group->first, group->n_cells, &block->random[i]);
+                size_t cell = group->first +
+                              alias_table_draw(table->alias + group->first, group->n_cells, &block->random[i]);
                 const uint32_t *codes = table->codes + cell * draw->n_columns;
 
                 if (table->evidence)

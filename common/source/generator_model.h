@@ -14,7 +14,7 @@
 #include "common/base/config.h"
 #include "common/base/fault.h"
 #include "common/data/table.h"
-#include "common/source/alias.h"
+#include "common/source/alias_table.h"
 
 /* what an int of every source can be */
 #define MODEL_NUMBER_MAX (INT64_C(1) << 53)
@@ -58,9 +58,9 @@ struct model_table {
         size_t given;               /* a column */
         struct model_group *groups; /* one for each value of the given column, or one in all */
         size_t n_groups;
-        struct alias *alias; /* n_cells, each group's for itself */
-        double *evidence;    /* n_cells; NULL: none */
-        uint32_t *codes;     /* n_cells × n_columns of the draw */
+        struct alias_table_cell *alias; /* n_cells, each group's for itself */
+        double *evidence;               /* n_cells; NULL: none */
+        uint32_t *codes;                /* n_cells × n_columns of the draw */
         size_t n_cells;
 };
 

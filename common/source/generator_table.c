@@ -122,7 +122,8 @@ static int read_group(struct model *model, const struct config_node *node, struc
         if (!(rows > 0))
                 return config_fault(node, fault, "GENERATOR_INVALID", "the rows of these cells add up to 0");
         group->n_cells = draw->table.n_cells - group->first;
-        return error_trace(alias_build(counts->rows + group->first, group->n_cells, draw->table.alias + group->first));
+        return error_trace(
+                alias_table_build(counts->rows + group->first, group->n_cells, draw->table.alias + group->first));
 }
 
 /* Finds the given column, and makes room for one group for each of its values. */

@@ -13,16 +13,16 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/store/store_page.h"
-#include "common/store/sync.h"
-#include "common/store/temporary.h"
-#include "common/store/verified.h"
+#include "common/base/sync_set.h"
+#include "common/store/digest_cache.h"
+#include "common/store/store_file_page.h"
+#include "common/store/temporary_file.h"
 
 #define TEMPORARY_FOLDER ".temporary"
 #define LOCK_FILE ".lock"
 
 /* objects that are written and synced together */
-#define BATCH_MOST SYNC_MOST
+#define BATCH_MOST SYNC_SET_MOST
 
 static_assert(STORE_PATH_BYTES == PATH_MAX, "an object's path is one that open(2) takes");
 
@@ -30,12 +30,12 @@ struct store_file {
         struct store super;
         char *root; /* without a slash at its end */
         char temporary_folder[STORE_PATH_BYTES];
-        struct verified verified;
+        struct digest_cache digests;
 };
 
 struct store_file_writer {
         struct store_writer super;
-        struct temporary temporary;
+        struct temporary_file temporary;
 };
 
 /* The lengths of root and name are bounded so that this always fits. */
@@ -46,11 +46,11 @@ static void path_of(const struct store_file *store, const char *name, char ret_p
 }
 
 /* The folder that the file needs; what is new above it is to be synced. */
-static int make_folder_above(const char *path, struct sync *sync) {
+static int make_folder_above(const char *path, struct sync_set *sync) {
         char above[STORE_PATH_BYTES];
 
         snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path);
-        return error_trace(sync_make_folders(sync, above));
+        return error_trace(sync_set_make_folders(sync, above));
 }
 
 static int store_file_get(struct store *super, const char *name, struct buffer *ret_content,
@@ -105,7 +105,7 @@ static int compare(struct store *super, const char *name, const char *etag) {
 
 /* Gives the synced temporary its name, if the condition holds. */
 static int move_into_place(struct store *super, const char *name, const char *path, enum store_condition condition,
-                           const char *etag, struct temporary *temporary) {
+                           const char *etag, struct temporary_file *temporary) {
         struct store_file *store = (struct store_file *)super;
         _cleanup_(close_descriptor) int lock = -1;
         int r;
@@ -129,8 +129,8 @@ static int move_into_place(struct store *super, const char *name, const char *pa
 static int store_file_put(struct store *super, const char *name, enum store_condition condition, const char *etag,
                           const void *bytes, size_t n_bytes) {
         struct store_file *store = (struct store_file *)super;
-        _cleanup_(temporary_finish) struct temporary temporary = TEMPORARY_NULL;
-        _cleanup_(sync_finish) struct sync sync = SYNC_NULL;
+        _cleanup_(temporary_file_finish) struct temporary_file temporary = TEMPORARY_FILE_NULL;
+        _cleanup_(sync_set_finish) struct sync_set sync = SYNC_SET_NULL;
         char path[STORE_PATH_BYTES];
         int r;
 
@@ -142,7 +142,7 @@ static int store_file_put(struct store *super, const char *name, enum store_cond
         }
         r = make_folder_above(path, &sync);
         if (!r)
-                r = temporary_open(store->temporary_folder, &temporary);
+                r = temporary_file_open(store->temporary_folder, &temporary);
         if (!r)
                 r = file_write_all(temporary.fd, bytes, n_bytes);
         if (!r && fsync(temporary.fd))
@@ -150,30 +150,30 @@ static int store_file_put(struct store *super, const char *name, enum store_cond
         if (!r)
                 r = move_into_place(super, name, path, condition, etag, &temporary);
         if (!r)
-                r = sync_add_folder_of(&sync, path);
-        return r ? error_trace(r) : error_trace(sync_all(&sync));
+                r = sync_set_add_folder_of(&sync, path);
+        return r ? error_trace(r) : error_trace(sync_set_flush(&sync));
 }
 
 /* Writes what the items hold to temporaries and syncs them. */
 static int write_batch(struct store_file *store, const struct store_item *items, size_t n_items,
-                       struct temporary *temporaries) {
-        struct sync sync = SYNC_NULL;
+                       struct temporary_file *temporaries) {
+        struct sync_set sync = SYNC_SET_NULL;
         int r = 0;
 
         for (size_t i = 0; i < n_items && !r; i++) {
-                r = temporary_open(store->temporary_folder, &temporaries[i]);
+                r = temporary_file_open(store->temporary_folder, &temporaries[i]);
                 if (!r)
                         r = file_write_all(temporaries[i].fd, items[i].bytes, items[i].n_bytes);
                 if (!r)
-                        sync_add(&sync, temporaries[i].fd);
+                        sync_set_add(&sync, temporaries[i].fd);
         }
-        return r ? error_trace(r) : error_trace(sync_all(&sync));
+        return r ? error_trace(r) : error_trace(sync_set_flush(&sync));
 }
 
 /* Gives the synced temporaries their names and syncs the folders. */
 static int place_batch(struct store *super, const struct store_item *items, size_t n_items,
-                       struct temporary *temporaries) {
-        _cleanup_(sync_finish) struct sync sync = SYNC_NULL;
+                       struct temporary_file *temporaries) {
+        _cleanup_(sync_set_finish) struct sync_set sync = SYNC_SET_NULL;
         char path[STORE_PATH_BYTES], folder[STORE_PATH_BYTES] = "";
         int r;
 
@@ -184,11 +184,11 @@ static int place_batch(struct store *super, const struct store_item *items, size
                 n_folder = (size_t)(strrchr(path, '/') - path);
                 if (strncmp(path, folder, n_folder) || folder[n_folder]) {
                         /* neighbours share a folder, which is synced once all of them are there */
-                        r = *folder ? sync_all(&sync) : 0;
+                        r = *folder ? sync_set_flush(&sync) : 0;
                         if (!r)
                                 r = make_folder_above(path, &sync);
                         if (!r)
-                                r = sync_add_folder_of(&sync, path);
+                                r = sync_set_add_folder_of(&sync, path);
                         if (r)
                                 return error_trace(r);
                         snprintf(folder, sizeof(folder), "%.*s", (int)n_folder, path);
@@ -197,22 +197,22 @@ static int place_batch(struct store *super, const struct store_item *items, size
                 if (r)
                         return error_trace(r);
         }
-        return error_trace(sync_all(&sync));
+        return error_trace(sync_set_flush(&sync));
 }
 
 static int store_file_put_many(struct store *super, const struct store_item *items, size_t n_items) {
         while (n_items) {
-                struct temporary temporaries[BATCH_MOST];
+                struct temporary_file temporaries[BATCH_MOST];
                 size_t n = n_items < BATCH_MOST ? n_items : BATCH_MOST;
                 int r;
 
                 for (size_t i = 0; i < BATCH_MOST; i++)
-                        temporaries[i] = (struct temporary)TEMPORARY_NULL;
+                        temporaries[i] = (struct temporary_file)TEMPORARY_FILE_NULL;
                 r = write_batch((struct store_file *)super, items, n, temporaries);
                 if (!r)
                         r = place_batch(super, items, n, temporaries);
                 for (size_t i = 0; i < n; i++)
-                        temporary_finish(&temporaries[i]);
+                        temporary_file_finish(&temporaries[i]);
                 if (r)
                         return error_trace(r);
                 items += n;
@@ -245,7 +245,7 @@ static int store_file_fetch(struct store *super, const char *name, const char *d
         int r;
 
         path_of(store, name, path);
-        r = verified_digest(&store->verified, path, present);
+        r = digest_cache_sha256_file(&store->digests, path, present);
         if (r == -ENOENT)
                 return STORE_E_MISSING;
         if (r)
@@ -264,7 +264,7 @@ static int store_file_list(struct store *super, const char *folder, const char *
         char path[STORE_PATH_BYTES];
 
         path_of((struct store_file *)super, folder, path);
-        return error_trace(store_page_read(path, after, n_most, ret_page));
+        return error_trace(store_file_page_read(path, after, n_most, ret_page));
 }
 
 static int store_file_writer_create(struct store *super, struct store_writer **ret_writer) {
@@ -273,7 +273,7 @@ static int store_file_writer_create(struct store *super, struct store_writer **r
 
         if (!writer)
                 return error_origin(-ENOMEM, "creating a writer");
-        r = temporary_open(((struct store_file *)super)->temporary_folder, &writer->temporary);
+        r = temporary_file_open(((struct store_file *)super)->temporary_folder, &writer->temporary);
         if (r)
                 return error_trace(r);
         writer->super = (struct store_writer){ super, writer->temporary.fd };
@@ -285,12 +285,12 @@ static int store_file_writer_publish(struct store_writer *super, const char *dig
         struct store_file_writer *writer = (struct store_file_writer *)super;
         struct store_file *store = (struct store_file *)super->store;
         char name[STORE_NAME_BYTES], path[STORE_PATH_BYTES], present[DIGEST_SHA256_BYTES];
-        _cleanup_(sync_finish) struct sync sync = SYNC_NULL;
+        _cleanup_(sync_set_finish) struct sync_set sync = SYNC_SET_NULL;
         int r;
 
         store_blob_name(digest, name);
         path_of(store, name, path);
-        r = verified_digest(&store->verified, path, present);
+        r = digest_cache_sha256_file(&store->digests, path, present);
         if (!r && !strcmp(present, digest))
                 return error_trace(file_sync_folder(path));
         if (!r)
@@ -304,21 +304,21 @@ static int store_file_writer_publish(struct store_writer *super, const char *dig
                 return error_origin(-errno, "syncing %s", writer->temporary.path);
         if (rename(writer->temporary.path, path))
                 return error_origin(-errno, "renaming %s to %s", writer->temporary.path, path);
-        r = sync_add_folder_of(&sync, path);
-        return r ? error_trace(r) : error_trace(sync_all(&sync));
+        r = sync_set_add_folder_of(&sync, path);
+        return r ? error_trace(r) : error_trace(sync_set_flush(&sync));
 }
 
 static void store_file_writer_destroy(struct store_writer *super) {
         struct store_file_writer *writer = (struct store_file_writer *)super;
 
-        temporary_finish(&writer->temporary);
+        temporary_file_finish(&writer->temporary);
         free(writer);
 }
 
 static void store_file_close(struct store *super) {
         struct store_file *store = (struct store_file *)super;
 
-        verified_finish(&store->verified);
+        digest_cache_finish(&store->digests);
         free(store->root);
         free(store);
 }
@@ -346,14 +346,14 @@ int store_file_open(const char *root, struct store **ret_store) {
         if (!store)
                 return error_origin(-ENOMEM, "opening a store");
         store->super.kind = &kind_file;
-        verified_init(&store->verified);
+        digest_cache_init(&store->digests);
         store->root = strndup(root, n_bytes);
         if (!store->root) {
                 store_file_close(&store->super);
                 return error_origin(-ENOMEM, "opening a store");
         }
         path_of(store, TEMPORARY_FOLDER, store->temporary_folder);
-        temporary_sweep(store->temporary_folder);
+        temporary_file_sweep(store->temporary_folder);
         *ret_store = &store->super;
         return 0;
 }

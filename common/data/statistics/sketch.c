@@ -10,7 +10,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
-#include "common/data/statistics/radix.h"
+#include "common/data/statistics/radix_sort.h"
 
 /* integers within so narrow a range are counted instead of sorted */
 #define DENSE_RANGE 65536

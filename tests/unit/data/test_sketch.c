@@ -11,7 +11,7 @@
 #include "common/base/json.h"
 #include "common/base/json_builder.h"
 #include "common/base/random.h"
-#include "common/data/statistics/radix.h"
+#include "common/data/statistics/radix_sort.h"
 #include "common/data/statistics/sketch.h"
 
 #define NEAR(a, b, distance) assert_true(fabs((a) - (b)) <= (distance))

@@ -9,19 +9,19 @@
 
 #include <limits.h>
 
-struct temporary {
+struct temporary_file {
         char path[PATH_MAX];
         int fd;
 };
 
-#define TEMPORARY_NULL \
+#define TEMPORARY_FILE_NULL \
         { .fd = -1 }
 
 /* Makes the folder where it is missing, and in it an empty file, open for reading and writing. */
-int temporary_open(const char *folder, struct temporary *ret_temporary);
+int temporary_file_open(const char *folder, struct temporary_file *ret_temporary);
 
 /* Closes it, and removes it unless it has been renamed. */
-void temporary_finish(struct temporary *temporary);
+void temporary_file_finish(struct temporary_file *temporary);
 
 /* Removes what dead processes left. A failure costs nothing but room and is not reported. */
-void temporary_sweep(const char *folder);
+void temporary_file_sweep(const char *folder);

@@ -1,6 +1,6 @@
 /* A page of a listing, read from a folder: all of it is looked at, what belongs on the page is kept. */
 
-#include "common/store/store_page.h"
+#include "common/store/store_file_page.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -75,7 +75,7 @@ static void close_listing(DIR **listing) {
                 closedir(*listing);
 }
 
-int store_page_read(const char *path, const char *after, size_t n_most, struct store_page *ret_page) {
+int store_file_page_read(const char *path, const char *after, size_t n_most, struct store_page *ret_page) {
         _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
         _cleanup_(close_listing) DIR *listing = NULL;
         int r;

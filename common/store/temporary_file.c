@@ -1,6 +1,6 @@
 /* Temporary files: locked while they are written, swept when nobody holds them. */
 
-#include "common/store/temporary.h"
+#include "common/store/temporary_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "common/base/log.h"
 
 /* Locks the file and says whether it still has its name: a sweep may have come between its making and its locking. */
-static int hold(const struct temporary *temporary, bool *ret_is_named) {
+static int hold(const struct temporary_file *temporary, bool *ret_is_named) {
         struct stat status;
 
         while (flock(temporary->fd, LOCK_EX))
@@ -27,7 +27,7 @@ static int hold(const struct temporary *temporary, bool *ret_is_named) {
         return 0;
 }
 
-int temporary_open(const char *folder, struct temporary *ret_temporary) {
+int temporary_file_open(const char *folder, struct temporary_file *ret_temporary) {
         char beside[PATH_MAX];
         int r;
 
@@ -37,7 +37,7 @@ int temporary_open(const char *folder, struct temporary *ret_temporary) {
         if (r)
                 return error_trace(r);
         for (;;) {
-                _cleanup_(temporary_finish) struct temporary temporary = TEMPORARY_NULL;
+                _cleanup_(temporary_file_finish) struct temporary_file temporary = TEMPORARY_FILE_NULL;
                 bool is_named = false;
 
                 r = file_open_temporary(beside, temporary.path, sizeof(temporary.path), &temporary.fd);
@@ -53,7 +53,7 @@ int temporary_open(const char *folder, struct temporary *ret_temporary) {
         }
 }
 
-void temporary_finish(struct temporary *temporary) {
+void temporary_file_finish(struct temporary_file *temporary) {
         if (!temporary || temporary->fd < 0)
                 return;
         unlink(temporary->path);
@@ -61,7 +61,7 @@ void temporary_finish(struct temporary *temporary) {
         temporary->fd = -1;
 }
 
-void temporary_sweep(const char *folder) {
+void temporary_file_sweep(const char *folder) {
         DIR *listing = opendir(folder);
         struct dirent *entry;
 

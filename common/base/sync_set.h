@@ -10,29 +10,29 @@
 #include <stddef.h>
 
 /* descriptors of one set */
-#define SYNC_MOST 16
+#define SYNC_SET_MOST 16
 
 /* Descriptors to be synced. */
-struct sync {
-        int fds[SYNC_MOST];
+struct sync_set {
+        int fds[SYNC_SET_MOST];
         size_t n_fds;
         size_t n_owned; /* the first ones, which are folders that this set opened */
 };
 
-#define SYNC_NULL \
+#define SYNC_SET_NULL \
         { 0 }
 
 /* Closes the folders, synced or not. */
-void sync_finish(struct sync *sync);
+void sync_set_finish(struct sync_set *set);
 
-/* Adds the folder that holds path. When the set is full, it is synced first. Before all sync_add(). */
-int sync_add_folder_of(struct sync *sync, const char *path);
+/* Adds the folder that holds path. When the set is full, it is synced first. Before all sync_set_add(). */
+int sync_set_add_folder_of(struct sync_set *set, const char *path);
 
-/* Adds a descriptor of the caller's, which stays open until sync_all(). The set is not full (asserted). */
-void sync_add(struct sync *sync, int fd);
+/* Adds a descriptor of the caller's, which stays open until sync_set_flush(). The set is not full (asserted). */
+void sync_set_add(struct sync_set *set, int fd);
 
 /* mkdir -p with mode 0700; the folder above each new one is added. */
-int sync_make_folders(struct sync *sync, const char *path);
+int sync_set_make_folders(struct sync_set *set, const char *path);
 
 /* Syncs the set and empties it. 0, or a negative errno: then nothing that was added can be relied upon. */
-int sync_all(struct sync *sync);
+int sync_set_flush(struct sync_set *set);

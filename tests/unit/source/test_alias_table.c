@@ -9,10 +9,10 @@
 #include <math.h>
 
 #include "common/base/cleanup.h"
-#include "common/source/alias.h"
+#include "common/source/alias_table.h"
 
 /* The share that each thing has in the table itself, which draws all slots alike. */
-static void shares_of(const struct alias *table, size_t n, double *ret_shares) {
+static void shares_of(const struct alias_table_cell *table, size_t n, double *ret_shares) {
         for (size_t i = 0; i < n; i++)
                 ret_shares[i] = 0;
         for (size_t i = 0; i < n; i++) {
@@ -31,10 +31,10 @@ static void test_shares_are_weights(void **state) {
 
         (void)state;
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-                struct alias table[5];
+                struct alias_table_cell table[5];
                 double shares[5], sum = 0;
 
-                assert_int_equal(alias_build(rows[i], 5, table), 0);
+                assert_int_equal(alias_table_build(rows[i], 5, table), 0);
                 shares_of(table, 5, shares);
                 for (size_t k = 0; k < 5; k++)
                         sum += rows[i][k];
@@ -46,13 +46,13 @@ static void test_shares_are_weights(void **state) {
 static void test_draws_follow_the_weights(void **state) {
         static const double weights[] = { 1, 0, 2, 5 };
         struct random random = random_stream(1, RANDOM_SALT_GENERATOR, 0);
-        struct alias table[4];
+        struct alias_table_cell table[4];
         size_t counts[4] = { 0 };
 
         (void)state;
-        assert_int_equal(alias_build(weights, 4, table), 0);
+        assert_int_equal(alias_table_build(weights, 4, table), 0);
         for (size_t i = 0; i < 80000; i++)
-                counts[alias_draw(table, 4, &random)]++;
+                counts[alias_table_draw(table, 4, &random)]++;
         assert_int_equal(counts[1], 0);
         assert_in_range(counts[0], 9500, 10500);
         assert_in_range(counts[2], 19400, 20600);
@@ -61,12 +61,12 @@ static void test_draws_follow_the_weights(void **state) {
 
 static void test_one_thing_is_always_drawn(void **state) {
         struct random random = random_stream(2, RANDOM_SALT_GENERATOR, 0);
-        struct alias table[1];
+        struct alias_table_cell table[1];
 
         (void)state;
-        assert_int_equal(alias_build(&(double){ 3 }, 1, table), 0);
+        assert_int_equal(alias_table_build(&(double){ 3 }, 1, table), 0);
         for (size_t i = 0; i < 1000; i++)
-                assert_int_equal(alias_draw(table, 1, &random), 0);
+                assert_int_equal(alias_table_draw(table, 1, &random), 0);
 }
 
 int main(void) {

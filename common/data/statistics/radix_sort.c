@@ -1,6 +1,6 @@
 /* Sorting doubles by their bits. */
 
-#include "common/data/statistics/radix.h"
+#include "common/data/statistics/radix_sort.h"
 
 #include <stdint.h>
 #include <string.h>

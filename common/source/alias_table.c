@@ -1,7 +1,7 @@
 /* Alias tables, built by Vose's method: the small shares are paired off with the large ones from the two ends of a
  * stack. */
 
-#include "common/source/alias.h"
+#include "common/source/alias_table.h"
 
 #include <errno.h>
 
@@ -15,7 +15,7 @@ static uint64_t threshold_of(double share) {
         return scaled >= 0x1p64 ? UINT64_MAX : (uint64_t)scaled;
 }
 
-int alias_build(const double *weights, size_t n, struct alias *table) {
+int alias_table_build(const double *weights, size_t n, struct alias_table_cell *table) {
         _cleanup_(free_pointer) double *shares = calloc(n, sizeof(*shares));
         _cleanup_(free_pointer) size_t *stack = calloc(n, sizeof(*stack));
         size_t n_small = 0, n_large = 0; /* small from the bottom of the stack, large from its top */
@@ -35,7 +35,7 @@ int alias_build(const double *weights, size_t n, struct alias *table) {
         while (n_small > 0 && n_large > 0) {
                 size_t small = stack[--n_small], large = stack[n - n_large];
 
-                table[small] = (struct alias){ threshold_of(shares[small]), large };
+                table[small] = (struct alias_table_cell){ threshold_of(shares[small]), large };
                 shares[large] -= 1 - shares[small];
                 if (shares[large] < 1) {
                         n_large--;
@@ -46,12 +46,12 @@ int alias_build(const double *weights, size_t n, struct alias *table) {
         while (n_small > 0) {
                 size_t i = stack[--n_small];
 
-                table[i] = (struct alias){ UINT64_MAX, i };
+                table[i] = (struct alias_table_cell){ UINT64_MAX, i };
         }
         while (n_large > 0) {
                 size_t i = stack[n - n_large--];
 
-                table[i] = (struct alias){ UINT64_MAX, i };
+                table[i] = (struct alias_table_cell){ UINT64_MAX, i };
         }
         return 0;
 }

@@ -13,16 +13,16 @@
 
 #include "common/base/random.h"
 
-struct alias {
+struct alias_table_cell {
         uint64_t threshold; /* the thing itself below it, the other from there on */
         uint64_t other;
 };
 
 /* Fills table[n] from weights[n], which are finite and not negative, with a sum above 0. n > 0. 0 or -ENOMEM. */
-int alias_build(const double *weights, size_t n, struct alias *table);
+int alias_table_build(const double *weights, size_t n, struct alias_table_cell *table);
 
 /* One of 0 … n-1. */
-static inline size_t alias_draw(const struct alias *table, size_t n, struct random *random) {
+static inline size_t alias_table_draw(const struct alias_table_cell *table, size_t n, struct random *random) {
         __extension__ unsigned __int128 product = (__extension__(unsigned __int128) random_next(random)) * n;
         size_t i = (size_t)(product >> 64);
 

@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Verified files
+ * Digests of files
  *
  * Remembers the SHA-256 of files that this process has read, so that a blob used by several parts of a run is hashed
  * once. A file is the same as long as device, inode, size, and the times of its last change and modification are; a
@@ -16,22 +16,22 @@
 #include "common/base/digest.h"
 
 /* files remembered; the oldest gives way */
-#define VERIFIED_FILES_MOST 128
+#define DIGEST_CACHE_MOST 128
 
-struct verified_file {
+struct digest_cache_entry {
         struct stat status;
         char digest[DIGEST_SHA256_BYTES];
 };
 
-struct verified {
+struct digest_cache {
         pthread_mutex_t mutex;
-        struct verified_file files[VERIFIED_FILES_MOST];
-        size_t n_files;
+        struct digest_cache_entry entries[DIGEST_CACHE_MOST];
+        size_t n_entries;
         size_t next; /* where the next one goes */
 };
 
-void verified_init(struct verified *verified);
-void verified_finish(struct verified *verified);
+void digest_cache_init(struct digest_cache *cache);
+void digest_cache_finish(struct digest_cache *cache);
 
 /* The SHA-256 of the file at path, from memory where it can be. 0, -ENOENT (silently), or another negative errno. */
-int verified_digest(struct verified *verified, const char *path, char ret_digest[DIGEST_SHA256_BYTES]);
+int digest_cache_sha256_file(struct digest_cache *cache, const char *path, char ret_digest[DIGEST_SHA256_BYTES]);
