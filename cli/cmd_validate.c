@@ -185,7 +185,7 @@ static void print_finding(const struct validate_finding *finding) {
 }
 
 static int print_column(const struct schema_column *column, const struct sketch *sketch) {
-        _cleanup_(free_pointer) struct tally_run *runs = NULL;
+        _cleanup_(free_pointer) struct number_run *runs = NULL;
         char distinct[32] = "many";
         uint64_t n_distinct;
         size_t n_runs = 0;

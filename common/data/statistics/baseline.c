@@ -65,7 +65,7 @@ static size_t find_bin(const struct ladder *ladder, double value) {
 }
 
 static int make_edges(const struct sketch *sketch, struct baseline_column *column) {
-        _cleanup_(free_pointer) struct tally_run *runs = NULL;
+        _cleanup_(free_pointer) struct number_run *runs = NULL;
         uint64_t n = 0, at = 0;
         size_t n_runs, next = 1;
         int r;
@@ -195,9 +195,10 @@ static void count_texts(const struct baseline_column *column, const struct sketc
         uint64_t n_known = 0;
 
         for (size_t i = 0; i < sketch->texts.n_entries; i++) {
-                const struct tally_text_entry *entry = &sketch->texts.entries[i];
-                size_t cell = entry->n_bytes > TALLY_TEXT_BYTES ? column->n_values
-                                                                : find_value(column, entry->text, entry->n_bytes);
+                const struct text_count *entry = &sketch->texts.entries[i];
+                size_t cell = entry->n_bytes > TEXT_COUNTS_SHOWN_BYTES
+                                      ? column->n_values
+                                      : find_value(column, entry->text, entry->n_bytes);
 
                 if (cell == column->n_values)
                         continue;

@@ -90,7 +90,7 @@ int quantiles_add_sorted(struct quantiles *quantiles, const double *values, size
         return error_trace(r);
 }
 
-int quantiles_add_runs(struct quantiles *quantiles, const struct tally_run *runs, size_t n_runs) {
+int quantiles_add_runs(struct quantiles *quantiles, const struct number_run *runs, size_t n_runs) {
         _cleanup_(free_pointer) double *values = malloc((n_runs + 1) * sizeof(*values));
 
         if (!values)
@@ -120,12 +120,12 @@ int quantiles_merge(struct quantiles *quantiles, const struct quantiles *other) 
         return 0;
 }
 
-int quantiles_runs(const struct quantiles *quantiles, struct tally_run **ret_runs, size_t *ret_n_runs) {
-        struct tally tally = TALLY_NULL;
+int quantiles_runs(const struct quantiles *quantiles, struct number_run **ret_runs, size_t *ret_n_runs) {
+        struct number_counts all = NUMBER_COUNTS_NULL;
 
         for (size_t level = 0; level < QUANTILES_LEVELS; level++) {
                 const struct quantiles_level *from = &quantiles->levels[level];
-                _cleanup_(free_pointer) struct tally_run *runs = NULL;
+                _cleanup_(free_pointer) struct number_run *runs = NULL;
                 size_t n = 0;
                 int r;
 
@@ -133,21 +133,21 @@ int quantiles_runs(const struct quantiles *quantiles, struct tally_run **ret_run
                         continue;
                 runs = malloc(from->n_values * sizeof(*runs));
                 if (!runs) {
-                        tally_finish(&tally);
+                        number_counts_finish(&all);
                         return error_origin(-ENOMEM, "n_values=%zu reading quantiles", from->n_values);
                 }
                 for (size_t i = 0; i < from->n_values; i++) {
                         if (!n || runs[n - 1].value < from->values[i])
-                                runs[n++] = (struct tally_run){ from->values[i], 0 };
+                                runs[n++] = (struct number_run){ from->values[i], 0 };
                         runs[n - 1].count += UINT64_C(1) << level;
                 }
-                r = tally_add(&tally, runs, n);
+                r = number_counts_add(&all, runs, n);
                 if (r) {
-                        tally_finish(&tally);
+                        number_counts_finish(&all);
                         return error_trace(r);
                 }
         }
-        *ret_runs = tally.runs;
-        *ret_n_runs = tally.n_runs;
+        *ret_runs = all.runs;
+        *ret_n_runs = all.n_runs;
         return 0;
 }

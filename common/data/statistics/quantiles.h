@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/data/statistics/tally.h"
+#include "common/data/statistics/number_counts.h"
 
 /* a level is thinned when it holds twice as many */
 #define QUANTILES_LEVEL 4096
@@ -37,8 +37,8 @@ void quantiles_finish(struct quantiles *quantiles);
 
 /* Add numbers: sorted ones, ones with counts, those of another. 0 or -ENOMEM. */
 int quantiles_add_sorted(struct quantiles *quantiles, const double *values, size_t n_values);
-int quantiles_add_runs(struct quantiles *quantiles, const struct tally_run *runs, size_t n_runs);
+int quantiles_add_runs(struct quantiles *quantiles, const struct number_run *runs, size_t n_runs);
 int quantiles_merge(struct quantiles *quantiles, const struct quantiles *other);
 
 /* All that is held, as runs sorted by value whose counts add up to n. The caller frees them. 0 or -ENOMEM. */
-int quantiles_runs(const struct quantiles *quantiles, struct tally_run **ret_runs, size_t *ret_n_runs);
+int quantiles_runs(const struct quantiles *quantiles, struct number_run **ret_runs, size_t *ret_n_runs);

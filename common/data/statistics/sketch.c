@@ -1,4 +1,4 @@
-/* Sketch: from a batch to sorted runs, from runs to tally and quantiles. JSON stands in sketch_json.c. */
+/* Sketch: from a batch to sorted runs, from runs to counts and quantiles. JSON stands in sketch_json.c. */
 
 #include "common/data/statistics/sketch.h"
 
@@ -11,6 +11,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/data/statistics/radix_sort.h"
+#include "common/data/statistics/value_counts.h"
 
 /* integers within so narrow a range are counted instead of sorted */
 #define DENSE_RANGE 65536
@@ -18,7 +19,7 @@
 struct sketch_scratch {
         double values[TABLE_BATCH_ROWS];
         double spare[TABLE_BATCH_ROWS];
-        struct tally_run runs[TABLE_BATCH_ROWS];
+        struct number_run runs[TABLE_BATCH_ROWS];
         uint32_t counts[DENSE_RANGE]; /* all zero between calls */
 };
 
@@ -43,8 +44,8 @@ void sketch_scratch_destroy_pointer(struct sketch_scratch **scratch) {
 void sketch_init(struct sketch *sketch, enum value_type type, uint64_t part) {
         *sketch = (struct sketch){
                 .type = type,
-                .numbers = TALLY_NULL,
-                .texts = TALLY_TEXT_NULL,
+                .numbers = NUMBER_COUNTS_NULL,
+                .texts = TEXT_COUNTS_NULL,
                 .quantiles = { .seed = part },
         };
 }
@@ -52,8 +53,8 @@ void sketch_init(struct sketch *sketch, enum value_type type, uint64_t part) {
 void sketch_finish(struct sketch *sketch) {
         if (!sketch)
                 return;
-        tally_finish(&sketch->numbers);
-        tally_text_finish(&sketch->texts);
+        number_counts_finish(&sketch->numbers);
+        text_counts_finish(&sketch->texts);
         quantiles_finish(&sketch->quantiles);
 }
 
@@ -65,14 +66,14 @@ int sketch_add_text(struct sketch *sketch, const char *text, size_t n_bytes, uin
         if (!n_rows)
                 return 0;
         sketch->n_present += n_rows;
-        return error_trace(tally_text_add(&sketch->texts, text, n_bytes, n_rows));
+        return error_trace(text_counts_add(&sketch->texts, text, n_bytes, n_rows));
 }
 
 /* What is known of some numbers before they are joined to a sketch. */
 struct part {
         uint64_t n;
         double mean, squares, min, max;
-        const struct tally_run *runs;
+        const struct number_run *runs;
         size_t n_runs;
 };
 
@@ -102,7 +103,7 @@ static int add_exact(struct sketch *sketch, const struct part *part, const doubl
         int r;
 
         /* sampling starts with what was exact so far */
-        if (was_exact && part->n_runs > TALLY_EXACT_MAX) {
+        if (was_exact && part->n_runs > VALUE_COUNTS_EXACT_MAX) {
                 r = quantiles_add_runs(&sketch->quantiles, sketch->numbers.runs, sketch->numbers.n_runs);
                 if (r)
                         return error_trace(r);
@@ -114,11 +115,11 @@ static int add_exact(struct sketch *sketch, const struct part *part, const doubl
                 if (r)
                         return error_trace(r);
         }
-        r = tally_add(&sketch->numbers, part->runs, part->n_runs);
-        if (!r && was_exact && tally_is_overfull(&sketch->numbers))
+        r = number_counts_add(&sketch->numbers, part->runs, part->n_runs);
+        if (!r && was_exact && number_counts_is_overfull(&sketch->numbers))
                 r = quantiles_add_runs(&sketch->quantiles, sketch->numbers.runs, sketch->numbers.n_runs);
-        if (!r && tally_is_overfull(&sketch->numbers))
-                r = tally_prune(&sketch->numbers);
+        if (!r && number_counts_is_overfull(&sketch->numbers))
+                r = number_counts_prune(&sketch->numbers);
         if (r)
                 return error_trace(r);
         add_moments(sketch, part);
@@ -147,7 +148,7 @@ static int add_values(struct sketch *sketch, size_t n, struct sketch_scratch *sc
         radix_sort(scratch->values, scratch->spare, n);
         for (size_t i = 0; i < n; i++) {
                 if (!part.n_runs || scratch->runs[part.n_runs - 1].value < scratch->values[i])
-                        scratch->runs[part.n_runs++] = (struct tally_run){ scratch->values[i], 0 };
+                        scratch->runs[part.n_runs++] = (struct number_run){ scratch->values[i], 0 };
                 scratch->runs[part.n_runs - 1].count++;
         }
         part.min = scratch->values[0];
@@ -191,7 +192,7 @@ static int add_dense(struct sketch *sketch, const struct column *column, size_t 
         for (size_t i = 0; i <= (size_t)(max - min); i++) {
                 if (!scratch->counts[i])
                         continue;
-                scratch->runs[part.n_runs++] = (struct tally_run){ (double)(min + (int64_t)i), scratch->counts[i] };
+                scratch->runs[part.n_runs++] = (struct number_run){ (double)(min + (int64_t)i), scratch->counts[i] };
                 scratch->counts[i] = 0;
         }
         measure_runs(&part);
@@ -279,7 +280,7 @@ int sketch_merge(struct sketch *sketch, const struct sketch *other) {
         sketch->n_missing += other->n_missing;
         if (sketch_is_text(sketch)) {
                 sketch->n_present += other->n_present;
-                return error_trace(tally_text_merge(&sketch->texts, &other->texts));
+                return error_trace(text_counts_merge(&sketch->texts, &other->texts));
         }
         if (other->numbers.is_exact)
                 return error_trace(add_exact(sketch, &part, NULL));
@@ -291,10 +292,10 @@ int sketch_merge(struct sketch *sketch, const struct sketch *other) {
         }
         r = quantiles_merge(&sketch->quantiles, &other->quantiles);
         if (!r)
-                r = tally_add(&sketch->numbers, part.runs, part.n_runs);
+                r = number_counts_add(&sketch->numbers, part.runs, part.n_runs);
         sketch->numbers.n_dropped += other->numbers.n_dropped;
-        if (!r && tally_is_overfull(&sketch->numbers))
-                r = tally_prune(&sketch->numbers);
+        if (!r && number_counts_is_overfull(&sketch->numbers))
+                r = number_counts_prune(&sketch->numbers);
         if (r)
                 return error_trace(r);
         add_moments(sketch, &part);
@@ -312,9 +313,9 @@ double sketch_deviation(const struct sketch *sketch) {
         return sketch->n_present ? sqrt(sketch->squares / (double)sketch->n_present) : (double)NAN;
 }
 
-int sketch_runs(const struct sketch *sketch, struct tally_run **ret_runs, size_t *ret_n_runs) {
-        size_t n_bytes = sketch->numbers.n_runs * sizeof(struct tally_run);
-        struct tally_run *runs;
+int sketch_runs(const struct sketch *sketch, struct number_run **ret_runs, size_t *ret_n_runs) {
+        size_t n_bytes = sketch->numbers.n_runs * sizeof(struct number_run);
+        struct number_run *runs;
 
         if (!sketch->numbers.is_exact)
                 return error_trace(quantiles_runs(&sketch->quantiles, ret_runs, ret_n_runs));
@@ -328,7 +329,7 @@ int sketch_runs(const struct sketch *sketch, struct tally_run **ret_runs, size_t
         return 0;
 }
 
-double sketch_quantile(const struct tally_run *runs, size_t n_runs, double share) {
+double sketch_quantile(const struct number_run *runs, size_t n_runs, double share) {
         uint64_t n = 0, at = 0;
         double wanted;
 

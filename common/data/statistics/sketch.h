@@ -6,19 +6,20 @@
  * The statistics of one column, gathered in one pass in bounded memory. Sketches of parts are merged; who gathered
  * which part on which thread does not matter, only the order of merging does, so merge in the order of the batches.
  *
- * Up to TALLY_EXACT_MAX different values, counts and all that follows from them (quantiles, histogram, top values) are
- * exact. Beyond that quantiles and histogram come from a sample whose ranks are off by less than 0.25 % of the rows
- * (quantiles.h), and top values are counted too low by at most n_dropped (tally.h); is_approximate says so. Count,
- * missing, mean, deviation, least and greatest are always exact, up to rounding: moments by the pairwise formula of
- * Chan, Golub, LeVeque (Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979).
+ * Up to VALUE_COUNTS_EXACT_MAX different values, counts and all that follows from them (quantiles, histogram, top
+ * values) are exact. Beyond that quantiles and histogram come from a sample whose ranks are off by less than 0.25 % of
+ * the rows (quantiles.h), and top values are counted too low by at most n_dropped (value_counts.h); is_approximate says
+ * so. Count, missing, mean, deviation, least and greatest are always exact, up to rounding: moments by the pairwise
+ * formula of Chan, Golub, LeVeque (Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979).
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/data/statistics/number_counts.h"
 #include "common/data/statistics/quantiles.h"
-#include "common/data/statistics/tally.h"
+#include "common/data/statistics/text_counts.h"
 #include "common/data/table.h"
 #include "common/data/value.h"
 
@@ -34,9 +35,9 @@ struct sketch {
         double mean;     /* of numbers, as all up to quantiles */
         double squares;  /* sum of squared distances from the mean */
         double min, max; /* valid when n_present > 0; numbers may be infinite, and then moments are NaN */
-        struct tally numbers;
+        struct number_counts numbers;
         struct quantiles quantiles; /* used when numbers is not exact */
-        struct tally_text texts;
+        struct text_counts texts;
 };
 
 /* Room to work in, one for each thread; about 3 MiB. */
@@ -75,11 +76,11 @@ bool sketch_n_distinct(const struct sketch *sketch, uint64_t *ret_n_distinct);
 double sketch_deviation(const struct sketch *sketch);
 
 /* The numbers as runs sorted by value, exact or sampled; their counts add up to n_present. The caller frees them. */
-int sketch_runs(const struct sketch *sketch, struct tally_run **ret_runs, size_t *ret_n_runs);
+int sketch_runs(const struct sketch *sketch, struct number_run **ret_runs, size_t *ret_n_runs);
 
 /* The least value that at least share of all lie at or below, 0 ≤ share ≤ 1: an observed one, never interpolated
  * (definition 1 of Hyndman, Fan: Sample Quantiles in Statistical Packages, 1996). n_runs > 0. */
-double sketch_quantile(const struct tally_run *runs, size_t n_runs, double share);
+double sketch_quantile(const struct number_run *runs, size_t n_runs, double share);
 
 /* Writes an object: type, count, missing, distinct, approximate; for numbers mean, deviation, min, max, quantiles and
  * histogram (bins of equal width); top: the most frequent values. 0 or -ENOMEM. */

@@ -22,7 +22,7 @@ static void key_number(const struct sketch *sketch, const char *key, double valu
         put_number(sketch, value, json);
 }
 
-static void put_quantiles(const struct sketch *sketch, const struct tally_run *runs, size_t n_runs,
+static void put_quantiles(const struct sketch *sketch, const struct number_run *runs, size_t n_runs,
                           struct json_builder *json) {
         static const struct {
                 const char *name;
@@ -40,7 +40,7 @@ static void put_quantiles(const struct sketch *sketch, const struct tally_run *r
 }
 
 /* Bins of equal width between the ends; each holds its lower end, the last one both. */
-static void put_histogram(const struct sketch *sketch, const struct tally_run *runs, size_t n_runs,
+static void put_histogram(const struct sketch *sketch, const struct number_run *runs, size_t n_runs,
                           struct json_builder *json) {
         uint64_t counts[SKETCH_HISTOGRAM_BINS] = { 0 };
         double low = sketch->min, width = (sketch->max - sketch->min) / SKETCH_HISTOGRAM_BINS;
@@ -67,7 +67,7 @@ static void put_histogram(const struct sketch *sketch, const struct tally_run *r
 
 /* Most frequent first; among equals the one that came first, or the least. */
 static int compare_runs(const void *a, const void *b) {
-        const struct tally_run *x = a, *y = b;
+        const struct number_run *x = a, *y = b;
 
         if (x->count != y->count)
                 return x->count < y->count ? 1 : -1;
@@ -75,10 +75,10 @@ static int compare_runs(const void *a, const void *b) {
 }
 
 static int compare_entries(const void *a, const void *b) {
-        const struct tally_text_entry *x = *(const struct tally_text_entry *const *)a;
-        const struct tally_text_entry *y = *(const struct tally_text_entry *const *)b;
-        size_t n_x = x->n_bytes < TALLY_TEXT_BYTES ? x->n_bytes : TALLY_TEXT_BYTES;
-        size_t n_y = y->n_bytes < TALLY_TEXT_BYTES ? y->n_bytes : TALLY_TEXT_BYTES;
+        const struct text_count *x = *(const struct text_count *const *)a;
+        const struct text_count *y = *(const struct text_count *const *)b;
+        size_t n_x = x->n_bytes < TEXT_COUNTS_SHOWN_BYTES ? x->n_bytes : TEXT_COUNTS_SHOWN_BYTES;
+        size_t n_y = y->n_bytes < TEXT_COUNTS_SHOWN_BYTES ? y->n_bytes : TEXT_COUNTS_SHOWN_BYTES;
         int order;
 
         if (x->count != y->count)
@@ -88,7 +88,7 @@ static int compare_entries(const void *a, const void *b) {
 }
 
 static int put_top_numbers(const struct sketch *sketch, struct json_builder *json) {
-        _cleanup_(free_pointer) struct tally_run *runs = NULL;
+        _cleanup_(free_pointer) struct number_run *runs = NULL;
         size_t n = sketch->numbers.n_runs;
 
         runs = malloc((n + 1) * sizeof(*runs));
@@ -108,7 +108,7 @@ static int put_top_numbers(const struct sketch *sketch, struct json_builder *jso
 }
 
 static int put_top_texts(const struct sketch *sketch, struct json_builder *json) {
-        _cleanup_(free_pointer) const struct tally_text_entry **entries = NULL;
+        _cleanup_(free_pointer) const struct text_count **entries = NULL;
         size_t n = sketch->texts.n_entries;
 
         entries = malloc((n + 1) * sizeof(*entries));
@@ -122,7 +122,8 @@ static int put_top_texts(const struct sketch *sketch, struct json_builder *json)
 
                 json_begin_object(json);
                 json_key(json, "value");
-                json_put_text_n(json, entries[i]->text, n_bytes < TALLY_TEXT_BYTES ? n_bytes : TALLY_TEXT_BYTES);
+                json_put_text_n(json, entries[i]->text,
+                                n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES);
                 json_key_uint64(json, "count", entries[i]->count);
                 json_end_object(json);
         }
@@ -130,7 +131,7 @@ static int put_top_texts(const struct sketch *sketch, struct json_builder *json)
 }
 
 static int put_numbers(const struct sketch *sketch, struct json_builder *json) {
-        _cleanup_(free_pointer) struct tally_run *runs = NULL;
+        _cleanup_(free_pointer) struct number_run *runs = NULL;
         size_t n_runs;
         int r;
 

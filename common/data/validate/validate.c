@@ -11,7 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/json_builder.h"
 #include "common/base/nearest.h"
-#include "common/data/validate/validate_tally.h"
+#include "common/data/validate/validate_internal.h"
 
 struct validate_report *validate_report_destroy(struct validate_report *report) {
         if (!report)
@@ -49,7 +49,7 @@ static int put_errors_first(struct validate_report *report) {
 int validate_dataset(const struct validate_options *options, const struct table *tables, size_t n_tables,
                      struct validate_report **ret_report) {
         _cleanup_(validate_report_destroy_pointer) struct validate_report *report = calloc(1, sizeof(*report));
-        _cleanup_(free_pointer) struct validate_tally *tallies = NULL;
+        _cleanup_(free_pointer) struct validate_deviations *deviations = NULL;
         const struct schema *schema = options->schema;
         int r;
 
@@ -59,16 +59,16 @@ int validate_dataset(const struct validate_options *options, const struct table 
         report->environment = options->environment;
         report->sketches = calloc(schema->n_columns, sizeof(*report->sketches));
         report->drifts = calloc(schema->n_features, sizeof(*report->drifts));
-        tallies = calloc(schema->n_columns, sizeof(*tallies));
-        if (!report->sketches || !report->drifts || !tallies)
+        deviations = calloc(schema->n_columns, sizeof(*deviations));
+        if (!report->sketches || !report->drifts || !deviations)
                 return error_origin(-ENOMEM, "validating");
         for (size_t i = 0; i < n_tables; i++)
                 report->n_rows += tables[i].n_rows;
         for (size_t i = 0; i < schema->n_columns; i++)
                 sketch_init(&report->sketches[i], schema->columns[i].type, UINT64_MAX);
-        r = validate_gather(options, tables, n_tables, report->sketches, tallies);
+        r = validate_gather(options, tables, n_tables, report->sketches, deviations);
         if (!r)
-                r = validate_conclude(options, tables, n_tables, tallies, report);
+                r = validate_conclude(options, tables, n_tables, deviations, report);
         if (!r)
                 r = put_errors_first(report);
         if (r)

@@ -51,8 +51,8 @@ struct validate_options {
 };
 
 struct validate_example {
-        uint64_t row;                     /* 0-based, over all batches; sentences count from 1 */
-        char value[TALLY_TEXT_BYTES + 1]; /* as text, cut; "" for missing */
+        uint64_t row;                            /* 0-based, over all batches; sentences count from 1 */
+        char value[TEXT_COUNTS_SHOWN_BYTES + 1]; /* as text, cut; "" for missing */
 };
 
 /* What is wrong with one column in one way. */

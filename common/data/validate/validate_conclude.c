@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 #include "common/data/statistics/unique.h"
 #include "common/data/validate/validate.h"
-#include "common/data/validate/validate_tally.h"
+#include "common/data/validate/validate_internal.h"
 
 struct conclusion {
         const struct validate_options *options;
@@ -66,7 +66,7 @@ static int add_message(struct conclusion *conclusion, const char *column, enum a
 
 /* The cell as text, cut. */
 static void show_cell(const struct conclusion *conclusion, const char *column, uint64_t row,
-                      char ret_text[TALLY_TEXT_BYTES + 1]) {
+                      char ret_text[TEXT_COUNTS_SHOWN_BYTES + 1]) {
         const struct column *cells;
         char scratch[VALUE_SCRATCH_BYTES];
         struct value value = VALUE_NULL;
@@ -93,12 +93,12 @@ static void show_cell(const struct conclusion *conclusion, const char *column, u
                 }
         }
         text = value_format(&value, scratch, &n_bytes);
-        n_bytes = n_bytes < TALLY_TEXT_BYTES ? n_bytes : TALLY_TEXT_BYTES;
+        n_bytes = n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES;
         memcpy(ret_text, text, n_bytes);
         ret_text[n_bytes] = '\0';
 }
 
-static void show_examples(const struct conclusion *conclusion, const struct validate_tally_entry *entry,
+static void show_examples(const struct conclusion *conclusion, const struct validate_deviation *entry,
                           struct validate_finding *finding) {
         finding->n_rows = entry->n_rows;
         for (; finding->n_examples < entry->n_examples; finding->n_examples++) {
@@ -111,7 +111,7 @@ static void show_examples(const struct conclusion *conclusion, const struct vali
 
 /* A finding about rows: how many, which is the first, what is wrong with it. */
 static int add_rows(struct conclusion *conclusion, const struct schema_column *column, enum anomaly code,
-                    const struct validate_tally_entry *entry) {
+                    const struct validate_deviation *entry) {
         struct validate_finding *finding = NULL;
         char sentence[768];
         int r;
@@ -138,7 +138,7 @@ static bool column_is_absent(const struct conclusion *conclusion, const char *na
 
 /* How much may be missing depends on the environment: a share in TRAINING, else nothing that has no outcome. */
 static int conclude_presence(struct conclusion *conclusion, const struct schema_column *column,
-                             const struct validate_tally_entry *entry) {
+                             const struct validate_deviation *entry) {
         uint64_t n_rows = conclusion->report->n_rows;
         double least = conclusion->options->environment == SCHEMA_TRAINING ? column->min_fraction : 1.0;
         double present = n_rows ? (double)(n_rows - entry->n_rows) / (double)n_rows : 1.0;
@@ -175,7 +175,7 @@ static bool is_excusable(enum anomaly code) {
         }
 }
 
-static int conclude_values(struct conclusion *conclusion, size_t place, const struct validate_tally *tally) {
+static int conclude_values(struct conclusion *conclusion, size_t place, const struct validate_deviations *deviations) {
         const struct schema_column *column = &conclusion->options->schema->columns[place];
         double n_present = (double)conclusion->report->sketches[place].n_present, n_left = 0.0;
         bool is_excused = false;
@@ -183,14 +183,14 @@ static int conclude_values(struct conclusion *conclusion, size_t place, const st
 
         for (enum anomaly code = 1; code < N_ANOMALIES; code++)
                 if (is_excusable(code))
-                        n_left += (double)tally->entries[code].n_rows;
+                        n_left += (double)deviations->entries[code].n_rows;
         if (conclusion->options->environment == SCHEMA_TRAINING)
                 is_excused = n_present - n_left >= column->min_domain_mass * n_present;
         for (enum anomaly code = 1; code < N_ANOMALIES; code++) {
-                if (code == ANOMALY_FEATURE_TYPE_NOT_PRESENT || !tally->entries[code].n_rows ||
+                if (code == ANOMALY_FEATURE_TYPE_NOT_PRESENT || !deviations->entries[code].n_rows ||
                     (is_excused && is_excusable(code)))
                         continue;
-                r = add_rows(conclusion, column, code, &tally->entries[code]);
+                r = add_rows(conclusion, column, code, &deviations->entries[code]);
                 if (r)
                         return error_trace(r);
         }
@@ -249,7 +249,7 @@ static int conclude_label(struct conclusion *conclusion, size_t place) {
                 return 0;
         if (sketch_is_text(sketch)) {
                 n_bytes = sketch->texts.entries[0].n_bytes;
-                n_bytes = n_bytes < TALLY_TEXT_BYTES ? n_bytes : TALLY_TEXT_BYTES;
+                n_bytes = n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES;
                 return error_trace(add_message(conclusion, name, ANOMALY_LABEL_ONE_CLASS, SEVERITY_ERROR,
                                                "every label is \"%.*s\", so there is nothing to learn", (int)n_bytes,
                                                sketch->texts.entries[0].text));
@@ -274,7 +274,7 @@ static int conclude_missing(struct conclusion *conclusion, const struct schema_c
                                        schema_severity(column, ANOMALY_FEATURE_TYPE_NOT_PRESENT), "%s", sentence));
 }
 
-static int conclude_column(struct conclusion *conclusion, size_t place, const struct validate_tally *tally) {
+static int conclude_column(struct conclusion *conclusion, size_t place, const struct validate_deviations *deviations) {
         const struct schema_column *column = &conclusion->options->schema->columns[place];
         const bool *missing = conclusion->options->columns.missing;
         unsigned environment = conclusion->options->environment;
@@ -286,9 +286,9 @@ static int conclude_column(struct conclusion *conclusion, size_t place, const st
                 return conclusion->options->is_holdout ? 0 : error_trace(conclude_missing(conclusion, column));
         if (column_is_absent(conclusion, column->name))
                 return error_trace(conclude_missing(conclusion, column));
-        r = conclude_presence(conclusion, column, &tally->entries[ANOMALY_FEATURE_TYPE_NOT_PRESENT]);
+        r = conclude_presence(conclusion, column, &deviations->entries[ANOMALY_FEATURE_TYPE_NOT_PRESENT]);
         if (!r)
-                r = conclude_values(conclusion, place, tally);
+                r = conclude_values(conclusion, place, deviations);
         if (!r && column->role == SCHEMA_ROLE_KEY && schema_column_is_required(column, environment))
                 r = conclude_key(conclusion, column);
         if (!r && column->role == SCHEMA_ROLE_LABEL && !conclusion->options->is_holdout)
@@ -381,13 +381,13 @@ static int conclude_drift(struct conclusion *conclusion) {
 }
 
 int validate_conclude(const struct validate_options *options, const struct table *tables, size_t n_tables,
-                      const struct validate_tally *tallies, struct validate_report *report) {
+                      const struct validate_deviations *deviations, struct validate_report *report) {
         struct conclusion conclusion = { options, tables, n_tables, report, 0 };
         int r;
 
         r = conclude_size(&conclusion);
         for (size_t i = 0; i < options->schema->n_columns && !r; i++)
-                r = conclude_column(&conclusion, i, &tallies[i]);
+                r = conclude_column(&conclusion, i, &deviations[i]);
         if (!r)
                 r = conclude_new_columns(&conclusion);
         if (!r)

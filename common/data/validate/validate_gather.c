@@ -10,14 +10,14 @@
 #include "common/base/error.h"
 #include "common/base/parallel.h"
 #include "common/data/validate/validate.h"
-#include "common/data/validate/validate_tally.h"
+#include "common/data/validate/validate_internal.h"
 
 /* batches whose sketches are held at once */
 #define ROUND_BATCHES 16
 
 struct unit {
         struct sketch sketch;
-        struct validate_tally tally;
+        struct validate_deviations deviations;
 };
 
 struct job {
@@ -32,7 +32,7 @@ struct job {
 
 /* Validates every row, the slow and exact way, and notes what deviates. */
 static void validate_rows(const struct job *job, const struct schema_column *column, const struct column *rows,
-                          size_t n_rows, uint64_t start, struct validate_tally *tally) {
+                          size_t n_rows, uint64_t start, struct validate_deviations *deviations) {
         char scratch[VALUE_SCRATCH_BYTES];
         struct value value;
         enum anomaly anomaly;
@@ -42,7 +42,7 @@ static void validate_rows(const struct job *job, const struct schema_column *col
                 if (!anomaly)
                         anomaly = schema_check(column, job->options->environment, &value);
                 if (anomaly)
-                        validate_tally_add(tally, anomaly, start + i, 1);
+                        validate_deviations_add(deviations, anomaly, start + i, 1);
         }
 }
 
@@ -173,7 +173,7 @@ static int work_column(const struct job *job, const struct schema_column *column
         if (!schema_column_is_checked(column, job->options->environment))
                 return 0;
         if (!values_are_fine || (unit->sketch.n_missing && !is_fine(job, column, ANOMALY_NONE, &missing)))
-                validate_rows(job, column, rows, n_rows, start, &unit->tally);
+                validate_rows(job, column, rows, n_rows, start, &unit->deviations);
         return 0;
 }
 
@@ -200,7 +200,7 @@ static int work_unit(void *context, size_t number, int worker) {
         sketch_add_missing(&unit->sketch, table->n_rows);
         anomaly = schema_check(column, job->options->environment, &missing);
         if (anomaly && table->n_rows)
-                validate_tally_add(&unit->tally, anomaly, job->starts[batch], table->n_rows);
+                validate_deviations_add(&unit->deviations, anomaly, job->starts[batch], table->n_rows);
         return 0;
 }
 
@@ -209,8 +209,8 @@ struct round {
         size_t n_threads;
         size_t n_units;
         size_t n_batches;
-        struct sketch *sketches; /* of the whole, borrowed, as the tallies are */
-        struct validate_tally *tallies;
+        struct sketch *sketches; /* of the whole, borrowed, as the deviations are */
+        struct validate_deviations *deviations;
 };
 
 static void round_finish(struct round *round) {
@@ -231,7 +231,7 @@ static int join_column(void *context, size_t place, int worker _unused_) {
 
                 if (r)
                         return error_trace(r);
-                validate_tally_merge(&round->tallies[place], &unit->tally);
+                validate_deviations_merge(&round->deviations[place], &unit->deviations);
                 sketch_finish(&unit->sketch);
                 *unit = (struct unit){ 0 };
         }
@@ -239,14 +239,14 @@ static int join_column(void *context, size_t place, int worker _unused_) {
 }
 
 int validate_gather(const struct validate_options *options, const struct table *tables, size_t n_tables,
-                    struct sketch *sketches, struct validate_tally *tallies) {
+                    struct sketch *sketches, struct validate_deviations *deviations) {
         size_t n_columns = options->schema->n_columns, n_most = n_tables < ROUND_BATCHES ? n_tables : ROUND_BATCHES;
         _cleanup_(round_finish) struct round round = {
                 .job = { .options = options, .tables = tables, .n_columns = n_columns },
                 .n_threads = (size_t)parallel_n_threads(),
                 .n_units = n_columns * n_most,
                 .sketches = sketches,
-                .tallies = tallies,
+                .deviations = deviations,
         };
         struct job *job = &round.job;
         uint64_t start = 0;

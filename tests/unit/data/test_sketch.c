@@ -13,6 +13,7 @@
 #include "common/base/random.h"
 #include "common/data/statistics/radix_sort.h"
 #include "common/data/statistics/sketch.h"
+#include "common/data/statistics/value_counts.h"
 
 #define NEAR(a, b, distance) assert_true(fabs((a) - (b)) <= (distance))
 
@@ -79,7 +80,7 @@ static void test_numbers(void **state _unused_) {
         _cleanup_(sketch_finish) struct sketch sketch;
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
-        _cleanup_(free_pointer) struct tally_run *runs = NULL;
+        _cleanup_(free_pointer) struct number_run *runs = NULL;
         const struct json_value *top = NULL;
         struct json_array_iterator elements;
         size_t n_runs;
@@ -231,7 +232,7 @@ static void test_many_values(void **state _unused_) {
         radix_sort(sorted, spare, N_MANY);
         for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
                 _cleanup_(sketch_finish) struct sketch sketch;
-                _cleanup_(free_pointer) struct tally_run *runs = NULL;
+                _cleanup_(free_pointer) struct number_run *runs = NULL;
                 uint64_t n = 0, frequent = 0;
                 size_t n_runs;
 
@@ -256,7 +257,7 @@ static void test_many_values(void **state _unused_) {
                 for (size_t j = 0; j < sketch.numbers.n_runs; j++)
                         if (fabs(sketch.numbers.runs[j].value - 77.0) < 0.5)
                                 frequent = sketch.numbers.runs[j].count;
-                assert_true(sketch.numbers.n_dropped <= N_MANY / TALLY_KEPT);
+                assert_true(sketch.numbers.n_dropped <= N_MANY / VALUE_COUNTS_KEPT);
                 assert_true(frequent <= N_MANY / 10 + 5 && frequent + sketch.numbers.n_dropped >= N_MANY / 10);
         }
 }
@@ -280,7 +281,7 @@ static void test_merge_few_and_many(void **state _unused_) {
                 _cleanup_(sketch_finish) struct sketch many;
                 _cleanup_(sketch_finish) struct sketch few;
                 _cleanup_(rows_finish) struct rows rows;
-                _cleanup_(free_pointer) struct tally_run *runs = NULL;
+                _cleanup_(free_pointer) struct number_run *runs = NULL;
                 struct sketch *into = is_few_first ? &few : &many, *from = is_few_first ? &many : &few;
                 size_t n_runs;
                 uint64_t n = 0;
@@ -319,8 +320,8 @@ static void test_many_texts(void **state _unused_) {
         assert_int_equal(sketch.n_present, 50000);
         for (size_t i = 0; i < sketch.texts.n_entries; i++)
                 frequent = sketch.texts.entries[i].count > frequent ? sketch.texts.entries[i].count : frequent;
-        assert_true(sketch.texts.n_entries <= TALLY_EXACT_MAX);
-        assert_true(sketch.texts.n_dropped <= 50000 / TALLY_KEPT);
+        assert_true(sketch.texts.n_entries <= VALUE_COUNTS_EXACT_MAX);
+        assert_true(sketch.texts.n_dropped <= 50000 / VALUE_COUNTS_KEPT);
         assert_true(frequent <= 10000 && frequent + sketch.texts.n_dropped >= 10000);
 }
 
@@ -332,7 +333,7 @@ static void test_select(void **state _unused_) {
 
                 for (size_t i = 0; i < n; i++)
                         counts[i] = random_below(&random, 8);
-                nth = tally_select(counts, n, at);
+                nth = value_counts_select(counts, n, at);
                 for (size_t i = 0; i < n; i++) {
                         n_above += counts[i] > nth;
                         n_equal += counts[i] == nth;
