@@ -60,7 +60,25 @@ static int put_counts(const struct json_value *stage, const char *before, struct
         return error_trace(r ? r : buffer_printf(text, " %.*s", (int)n_unit, unit));
 }
 
-/* What was counted that nobody should overlook: ", 1 row set aside, 2 warnings, 1 column drifted". */
+/* " (Age 0.31, Region_Code 0.12, …)": as many as there is room for in a message, and how far each has moved. */
+static int put_drifted(const struct json_value *stage, int64_t n_drifted, struct buffer *text) {
+        struct json_array_iterator iterator = json_iterate_array(json_get(stage, "drifted"));
+        const struct json_value *drifted;
+        double distance;
+        int64_t n = 0;
+        int r = 0;
+
+        while (!r && json_next_element(&iterator, &drifted)) {
+                r = buffer_printf(text, "%s%s", n++ ? ", " : " (", text_of(drifted, "column"));
+                if (!r && json_as_double(json_get(drifted, "distance"), &distance))
+                        r = buffer_printf(text, " %.3g", distance);
+        }
+        if (r || !n)
+                return error_trace(r);
+        return error_trace(buffer_append_text(text, n < n_drifted ? ", …)" : ")"));
+}
+
+/* What was counted that nobody should overlook: ", 1 row set aside, 2 warnings, 1 column drifted (Age 0.31)". */
 static int put_notable(const struct json_value *stage, struct buffer *text) {
         static const struct {
                 const char *name, *one, *more;
@@ -81,6 +99,8 @@ static int put_notable(const struct json_value *stage, struct buffer *text) {
                         r = progress_put_number(number, text);
                 if (!r)
                         r = buffer_printf(text, " %s", number == 1 ? notables[i].one : notables[i].more);
+                if (!r && !strcmp(notables[i].name, "n_drifted"))
+                        r = put_drifted(stage, number, text);
         }
         return error_trace(r);
 }

@@ -120,6 +120,9 @@ static void set_absent(const struct record_field *field, void *value) {
         case RECORD_KIND_MAP:
                 *(bool *)record_member(value, field->offset_of_flag) = false;
                 break;
+        case RECORD_KIND_LIST:
+                *(size_t *)record_member(value, field->offset_of_flag) = 0;
+                break;
         default:
                 break;
         }
@@ -197,7 +200,8 @@ static int get_field(const struct record_field *field, const struct json_value *
         void *member = record_member(value, field->offset);
 
         if (!json || json_is_null(json)) {
-                if (!field->may_be_absent)
+                /* a list that an older build did not know is empty */
+                if (!field->may_be_absent && field->kind != RECORD_KIND_LIST)
                         return fail(path, fault, "is missing");
                 set_absent(field, value);
                 return 0;

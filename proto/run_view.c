@@ -9,6 +9,7 @@
 
 static const struct record_field counts_fields[] = {
         RECORD_LIST(run_view_stage, counts, count),
+        RECORD_LIST(run_view_stage, drifted, drifted_column),
 };
 
 const struct record run_view_counts_record = RECORD(run_view_stage, counts_fields);
@@ -38,6 +39,8 @@ void run_view_end_row(struct run_view_stage *stage, const struct stage_to_gatewa
         stage->booster_ms = end->booster_ms;
         stage->n_counts = end->n_counts;
         memcpy(stage->counts, end->counts, sizeof(stage->counts));
+        stage->n_drifted = end->n_drifted;
+        memcpy(stage->drifted, end->drifted, sizeof(stage->drifted));
 }
 
 void run_view_end_stage(struct run_view *view, const struct stage_to_gateway *end) {
@@ -54,6 +57,16 @@ static void put_counts(const struct run_view_stage *stage, struct json_builder *
         for (size_t i = 0; i < stage->n_counts; ++i)
                 json_key_int64(json, stage->counts[i].name, stage->counts[i].value);
         json_end_object(json);
+}
+
+static void put_drifted(const struct run_view_stage *stage, struct json_builder *json) {
+        if (!stage->n_drifted)
+                return;
+        json_key(json, "drifted");
+        json_begin_array(json);
+        for (size_t i = 0; i < stage->n_drifted; ++i)
+                record_put_json(&drifted_column_record, &stage->drifted[i], json);
+        json_end_array(json);
 }
 
 static void put_time(const char *key, int64_t time_ms, struct json_builder *json) {
@@ -86,6 +99,7 @@ void run_view_put_stage_json(enum stage name, const struct run_view_stage *stage
         if (stage->booster_ms)
                 json_key_int64(json, "booster_ms", stage->booster_ms);
         put_counts(stage, json);
+        put_drifted(stage, json);
         if (stage->has_progress)
                 put_progress(&stage->progress, json);
         json_end_object(json);

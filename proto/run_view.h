@@ -24,6 +24,8 @@ struct run_view_stage {
         int64_t booster_ms; /* 0 where there is none */
         size_t n_counts;    /* what the stage counted, once it has ended */
         struct count counts[STAGE_TO_GATEWAY_COUNTS_MOST];
+        size_t n_drifted;
+        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MOST];
         bool has_progress;
         struct progress progress;
 };
@@ -47,7 +49,7 @@ struct run_view {
 #define RUN_VIEW_NULL \
         { 0 }
 
-/* The counts alone, for who keeps a stage's row. */
+/* What the stage counted and found alone, for who keeps a stage's row. */
 extern const struct record run_view_counts_record;
 
 /* The parts of a view that the run's own manifest knows; the stages are PENDING. */

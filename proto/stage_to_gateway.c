@@ -14,6 +14,13 @@ static const struct record_field count_fields[] = {
 
 const struct record count_record = RECORD(count, count_fields);
 
+static const struct record_field drifted_column_fields[] = {
+        RECORD_TEXT(drifted_column, column, ANY),
+        RECORD_DOUBLE(drifted_column, distance, 0, 1),
+};
+
+const struct record drifted_column_record = RECORD(drifted_column, drifted_column_fields);
+
 static const struct record_field run_error_fields[] = {
         RECORD_TEXT(run_error, code, CODE),
         RECORD_TEXT(run_error, message, ANY),
@@ -33,6 +40,7 @@ static const struct record_field stage_to_gateway_fields[] = {
         RECORD_TIME(stage_to_gateway, finished_at),
         RECORD_INT(stage_to_gateway, work_ms, 0, INT64_MAX),
         RECORD_LIST(stage_to_gateway, counts, count),
+        RECORD_LIST(stage_to_gateway, drifted, drifted_column),
         RECORD_INT_OR_NONE(stage_to_gateway, booster_ms, 0, INT64_MAX),
         RECORD_TEXT_OR_NONE(stage_to_gateway, ends_run, CODE),
         RECORD_MAP_OR_NONE(stage_to_gateway, error, run_error),

@@ -6,10 +6,12 @@
  * Sent by courier in the transaction that ends the stage's work, so every end is told once at least.
  */
 
+#include "common/data/table.h"
 #include "proto/envelope.h"
 #include "proto/run_state.h"
 
 #define STAGE_TO_GATEWAY_COUNTS_MOST 16
+#define STAGE_TO_GATEWAY_DRIFTED_MOST 16
 #define STAGE_TO_GATEWAY_NAME_BYTES 48
 #define STAGE_TO_GATEWAY_CODE_BYTES 64
 
@@ -17,6 +19,12 @@
 struct count {
         char name[STAGE_TO_GATEWAY_NAME_BYTES];
         int64_t value;
+};
+
+/* A column whose values are no longer those that the champion learned from. */
+struct drifted_column {
+        char column[TABLE_NAME_BYTES];
+        double distance; /* 0 to 1, by the measure that schema.yaml names for it */
 };
 
 /* A fault, as it travels. */
@@ -38,7 +46,9 @@ struct stage_to_gateway {
         int64_t work_ms; /* measured with the monotonic clock */
         size_t n_counts;
         struct count counts[STAGE_TO_GATEWAY_COUNTS_MOST];
-        int64_t booster_ms; /* trainer: inside libxgboost; 0 elsewhere */
+        size_t n_drifted;
+        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MOST]; /* validator: the farthest ones, farthest first */
+        int64_t booster_ms;                                           /* trainer: inside libxgboost; 0 elsewhere */
 
         /* The run ends here, SUCCEEDED and not accepted, though later stages never saw it: "INSUFFICIENT_DATA". "" when
          * the run goes on. */
@@ -51,6 +61,7 @@ struct stage_to_gateway {
         { 0 }
 
 extern const struct record count_record;
+extern const struct record drifted_column_record;
 extern const struct record run_error_record;
 
 /* Between a fault and the form in which it travels; of a path only the last part is told. */

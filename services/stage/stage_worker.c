@@ -114,6 +114,8 @@ static int find_in_cache(struct stage_worker *worker, struct stage_job *job, int
                 return error_trace(r);
         worker->work->n_counts = before->end.n_counts;
         memcpy(worker->work->counts, before->end.counts, sizeof(before->end.counts));
+        worker->work->n_drifted = before->end.n_drifted;
+        memcpy(worker->work->drifted, before->end.drifted, sizeof(before->end.drifted));
         job->end.state = RUN_STATE_SKIPPED;
         if (strcmp(before->run, job->envelope.run) != 0)
                 return 0;
@@ -164,6 +166,8 @@ static void decide_end(struct stage_worker *worker, struct stage_job *job, int r
 
         job->end.n_counts = work->n_counts;
         memcpy(job->end.counts, work->counts, sizeof(work->counts));
+        job->end.n_drifted = work->n_drifted;
+        memcpy(job->end.drifted, work->drifted, sizeof(work->drifted));
         job->end.booster_ms = work->booster_ms;
         if (r == 0) {
                 job->has_output = !*work->ends_run;
@@ -190,6 +194,7 @@ static void decide_end(struct stage_worker *worker, struct stage_job *job, int r
                 return;
         error_origin(-EPROTO, "run=%s field %s of the end would not be read", job->envelope.run, path);
         job->end.n_counts = 0;
+        job->end.n_drifted = 0;
         job->end.booster_ms = 0;
         fail(worker, job, -EPROTO);
 }

@@ -65,8 +65,34 @@ static void count_findings(const struct part *part, struct examination *examinat
                 else
                         examination->n_warnings++;
         }
-        for (size_t i = 0; i < part->report->n_drifts; i++)
-                examination->n_drifted += part->report->drifts[i].is_alarm;
+}
+
+/* Puts one in its place among the farthest; of equal ones the first in the schema's order stands first. */
+static void name_drifted(struct examination *examination, const char *column, double distance) {
+        struct drifted_column *farthest = examination->farthest;
+        size_t at = examination->n_farthest;
+
+        while (at && farthest[at - 1].distance < distance)
+                at--;
+        if (at == N_ELEMENTS(examination->farthest))
+                return;
+        if (examination->n_farthest < N_ELEMENTS(examination->farthest))
+                examination->n_farthest++;
+        memmove(&farthest[at + 1], &farthest[at], (examination->n_farthest - 1 - at) * sizeof(*farthest));
+        (void)snprintf(farthest[at].column, sizeof(farthest[at].column), "%s", column);
+        farthest[at].distance = distance < 1 ? distance : 1; /* whatever rounding has added */
+}
+
+static void find_drifted(const struct examine_input *input, const struct validate_report *report,
+                         struct examination *examination) {
+        for (size_t i = 0; i < report->n_drifts; i++) {
+                const struct drift *drift = &report->drifts[i];
+
+                if (!drift->is_alarm)
+                        continue;
+                examination->n_drifted++;
+                name_drifted(examination, input->schema->columns[drift->column].name, drift->distance);
+        }
 }
 
 /* Row numbers are those of the dataset, which nobody has at hand; the key is what finds the row in the source. */
@@ -222,6 +248,7 @@ int examine(const struct examine_input *input, struct examination *ret_examinati
                 return error_trace(r);
         for (size_t i = 0; i < N_PARTS; i++)
                 count_findings(&parts[i], &examination);
+        find_drifted(input, parts[TRAIN].report, &examination);
         find_fault(input, parts, &examination);
         r = write_report(input, parts, &examination);
         if (!r)

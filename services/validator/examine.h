@@ -26,6 +26,7 @@
 #include "common/data/statistics/baseline.h"
 #include "common/data/table.h"
 #include "common/data/validate/validate.h"
+#include "proto/stage_to_gateway.h"
 
 enum {
         EXAMINE_E_CANCELED = FAULT_E_INPUT + 1,
@@ -53,7 +54,9 @@ struct examination {
                                     "" where it is one of the source's columns */
         int64_t n_errors;
         int64_t n_warnings;
-        int64_t n_drifted;       /* features that moved away from the baseline */
+        int64_t n_drifted; /* features that moved away from the baseline */
+        size_t n_farthest; /* … that are named here, the farthest first */
+        struct drifted_column farthest[STAGE_TO_GATEWAY_DRIFTED_MOST];
         struct buffer report;    /* JSON */
         struct buffer anomalies; /* all findings of it in short, JSON on one line:
                                     [{"dataset","column","code","severity","rows","message"}] */

@@ -212,6 +212,8 @@ static int work(struct stage_work *work) {
         stage_count(work, "n_errors", job->examination.n_errors);
         stage_count(work, "n_warnings", job->examination.n_warnings);
         stage_count(work, "n_drifted", job->examination.n_drifted);
+        work->n_drifted = job->examination.n_farthest;
+        memcpy(work->drifted, job->examination.farthest, sizeof(work->drifted));
         if (job->examination.is_valid)
                 return 0;
         work->fault = job->examination.fault;

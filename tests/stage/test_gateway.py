@@ -56,7 +56,8 @@ def test_a_run_from_request_to_release(gateway):
         assert "parameters" not in gateway.get("/runs").json()["runs"][0]
         line.end(run, 1, "ingestor")
         until(lambda: states(gateway.view(run)) == ["SUCCEEDED", "RUNNING"] + ["PENDING"] * 4, "the validator's turn")
-        for stage in STAGES[1:]:
+        line.end(run, 1, "validator", drifted=[("age", 0.5), ("sex", 0.25)])
+        for stage in STAGES[2:]:
             line.end(run, 1, stage)
         line.release(run, 1, version=3, promoted=False, reasons=["CHAMPION_PINNED"])
         view = gateway.is_in(run, "SUCCEEDED")
@@ -66,6 +67,8 @@ def test_a_run_from_request_to_release(gateway):
         assert (view["accepted"], view["promoted"], view["version"]) == (True, False, 3)
         assert [reason["code"] for reason in view["reasons"]] == ["CHAMPION_PINNED"]
         assert view["metrics"]["candidate"]["f1"] == 0.5 and "champion" not in view["metrics"]
+        assert view["stages"][1]["drifted"] == [{"column": "age", "distance": 0.5}, {"column": "sex", "distance": 0.25}]
+        assert "drifted" not in view["stages"][0]
         assert view["stages"][3]["booster_ms"] == 11 and view["finished_at"] > view["created_at"]
         manifest = json.loads((gateway.home / "store" / "runs" / run / "run.json").read_text())
         assert manifest["state"] == "SUCCEEDED"

@@ -299,6 +299,9 @@ static void rows_are_held_against_the_champions(void **state) {
         fixture_await_notice(fixture, 3, &envelope, &notice);
         assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
         assert_int_equal(count_of("n_drifted"), 1);
+        assert_int_equal(notice.n_drifted, 1);
+        assert_string_equal(notice.drifted[0].column, "weight");
+        assert_true(notice.drifted[0].distance > 0 && notice.drifted[0].distance <= 1);
         FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 3);
         fixture_read(&fixture->next, 2, MESSAGE_VALIDATOR_TO_TRANSFORMER, &envelope, &output);
         assert_int_equal(output.validation.n_warnings, 1);

@@ -113,15 +113,16 @@ class FakeLine:
         message = str(uuid.uuid4())
         self.gateway.send_multipart([header(LOSSY, message, run), self.frame(kind, run, attempt, body)])
 
-    def end(self, run, attempt, stage, state="SUCCEEDED", ends_run="", error=None):
+    def end(self, run, attempt, stage, state="SUCCEEDED", ends_run="", error=None, drifted=()):
         at = now_ms()
         if error:
             error = {"code": error, "message": "it is broken", "column": "", "file": "", "line": 0, "position": 0,
                      "row": -1}
         self.tell("stage_to_gateway", run, attempt, {
             "stage": stage, "state": state, "started_at": at - 20, "finished_at": at, "work_ms": 20,
-            "counts": [{"name": "n_rows", "value": 7}], "booster_ms": 11 if stage == "trainer" else 0,
-            "ends_run": ends_run, "error": error})
+            "counts": [{"name": "n_rows", "value": 7}],
+            "drifted": [{"column": column, "distance": distance} for column, distance in drifted],
+            "booster_ms": 11 if stage == "trainer" else 0, "ends_run": ends_run, "error": error})
 
     def release(self, run, attempt, version=1, accepted=True, promoted=True, reasons=()):
         self.tell("pusher_to_gateway", run, attempt, {

@@ -178,6 +178,8 @@ static struct stage_to_gateway make_end(void) {
                 .work_ms = 40,
                 .n_counts = 2,
                 .counts = { { "n_rows", 49998 }, { "n_anomalies", 1 } },
+                .n_drifted = 1,
+                .drifted = { { "Länge", 0.25 } },
                 .has_error = true,
                 .error = { .code = "ENUM_TYPE_UNEXPECTED_STRING_VALUES",
                            .message = "\"blau\" is none of the values of Farbe",

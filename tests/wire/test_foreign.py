@@ -209,6 +209,7 @@ def test_the_messages_beside_the_line(samples):
     assert (end["stage"], end["state"], end["ends_run"]) == ("validator", "FAILED", "")
     assert end["finished_at"] - end["started_at"] == 41
     assert end["counts"] == [{"name": "n_rows", "value": 49998}, {"name": "n_anomalies", "value": 1}]
+    assert end["drifted"] == [{"column": "Länge", "distance": 0.25}]
     assert end["error"]["code"] == "ENUM_TYPE_UNEXPECTED_STRING_VALUES"
     assert (end["error"]["column"], end["error"]["row"]) == ("Farbe", 17)
     assert decode(samples, "gateway_to_stage")["body"] == {"command": "cancel"}

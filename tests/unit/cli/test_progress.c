@@ -101,6 +101,19 @@ static void test_each_change_is_told_once(void **state) {
         buffer_finish(&text);
 }
 
+static void test_drifted_columns_are_named(void **state) {
+        (void)state;
+        expect_bars(
+                "{\"name\":\"validator\",\"state\":\"SUCCEEDED\",\"ms\":412,\"counts\":{\"n_drifted\":2},\"drifted\":"
+                "[{\"column\":\"Age\",\"distance\":0.3125},{\"column\":\"Länge\",\"distance\":0.0123456}]}",
+                200,
+                "validator   [============================] 0.41 s, 2 columns drifted (Age 0.312, Länge 0.0123)\n");
+        /* more than a message names */
+        expect_bars("{\"name\":\"validator\",\"state\":\"SKIPPED\",\"counts\":{\"n_drifted\":17},\"drifted\":"
+                    "[{\"column\":\"Age\",\"distance\":1}]}",
+                    200, "validator   [============================] SKIPPED, 17 columns drifted (Age 1, …)\n");
+}
+
 static void expect_outcome(const char *run, const char *want) {
         struct buffer text = BUFFER_NULL;
         struct json *json = parse(run);
@@ -178,6 +191,7 @@ static void test_numbers_in_thousands(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_bar_says_how_far),
+                cmocka_unit_test(test_drifted_columns_are_named),
                 cmocka_unit_test(test_more_than_all_does_not_overflow_the_bar),
                 cmocka_unit_test(test_lines_are_cut_at_the_terminals_width),
                 cmocka_unit_test(test_each_change_is_told_once),

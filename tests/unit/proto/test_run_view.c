@@ -60,7 +60,9 @@ static void a_run_at_its_end(void **state) {
                                                      .finished_at = 1767323045212,
                                                      .booster_ms = 200,
                                                      .n_counts = 2,
-                                                     .counts = { { "n_rows", 7 }, { "n_warnings", 0 } } };
+                                                     .counts = { { "n_rows", 7 }, { "n_warnings", 0 } },
+                                                     .n_drifted = 2,
+                                                     .drifted = { { "Age", 0.5 }, { "Region", 0.25 } } };
         static const struct progress progress = { .stage = STAGE_TRAINER, .done = 86, .total = 500, .unit = "rounds" };
         static union sample sample;
 
@@ -78,6 +80,7 @@ static void a_run_at_its_end(void **state) {
                        "{\"name\":\"trainer\",\"state\":\"SUCCEEDED\","
                        "\"started_at\":\"2026-01-02T03:04:05.000Z\",\"finished_at\":\"2026-01-02T03:04:05.212Z\","
                        "\"ms\":212,\"booster_ms\":200,\"counts\":{\"n_rows\":7,\"n_warnings\":0},"
+                       "\"drifted\":[{\"column\":\"Age\",\"distance\":0.5},{\"column\":\"Region\",\"distance\":0.25}],"
                        "\"progress\":{\"done\":86,\"total\":500,\"unit\":\"rounds\"}}"));
         assert_non_null(strstr(buffer_text(&text), "\"metrics\":{\"candidate\":{\"f1\":0.5,"));
         assert_non_null(strstr(buffer_text(&text), "\"champion\":{\"f1\":0.46,"));

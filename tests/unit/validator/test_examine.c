@@ -369,12 +369,87 @@ static void test_drift_is_told(void **state) {
         assert_int_equal(run(ground), 0);
         assert_true(ground->examination.is_valid);
         assert_int_equal(ground->examination.n_drifted, 1);
+        assert_int_equal(ground->examination.n_farthest, 1);
+        assert_string_equal(ground->examination.farthest[0].column, "weight");
+        assert_true(ground->examination.farthest[0].distance > 0.1);
         assert_int_equal(ground->examination.n_warnings, 1);
         assert_ptr_equal(strstr(buffer_text(&ground->examination.warnings), "train weight: "),
                          buffer_text(&ground->examination.warnings));
         assert_null(strstr(buffer_text(&ground->examination.warnings), " more"));
         use_schema(ground, "error");
         check_fault(ground, "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH", "train.arrow", "weight", "from the baseline");
+}
+
+enum { N_WIDE = STAGE_TO_GATEWAY_DRIFTED_MOST + 4 };
+
+static struct schema *make_wide_schema(void) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct fault fault = FAULT_NULL;
+        struct schema *schema = NULL;
+
+        assert_int_equal(buffer_append_text(&text, "schema: 1\nenvironments: [TRAINING, SERVING]\ncolumns:\n"
+                                                   "  - {name: id, role: key, type: int}\n"
+                                                   "  - {name: ripe, role: label, type: bool}\n"),
+                         0);
+        for (int i = 0; i < N_WIDE; i++)
+                assert_int_equal(buffer_printf(&text, "  - {name: f%d, type: float}\n", i), 0);
+        assert_int_equal(schema_parse("schema.yaml", buffer_text(&text), text.n_bytes, &fault, &schema), 0);
+        return schema;
+}
+
+/* The columns have moved by step times their number. */
+static int run_wide(struct ground *ground, int step) {
+        struct table_builder *builder;
+        struct table rows;
+        char name[8];
+        int r;
+
+        assert_int_equal(table_builder_create(&builder), 0);
+        assert_int_equal(table_builder_add_column(builder, "id", COLUMN_INT64), 0);
+        assert_int_equal(table_builder_add_column(builder, "ripe", COLUMN_INT64), 0);
+        for (int i = 0; i < N_WIDE; i++) {
+                snprintf(name, sizeof(name), "f%d", i);
+                assert_int_equal(table_builder_add_column(builder, name, COLUMN_FLOAT64), 0);
+        }
+        for (int k = 0; k < N_TRAIN; k++) {
+                assert_int_equal(table_builder_add_int64(builder, 0, k), 0);
+                assert_int_equal(table_builder_add_int64(builder, 1, k % 2), 0);
+                for (size_t i = 0; i < N_WIDE; i++)
+                        assert_int_equal(table_builder_add_float64(builder, 2 + i, k + step * (double)(i + 1)), 0);
+        }
+        rows = table_builder_view(builder);
+        ground->input.train = &rows;
+        ground->input.n_train = 1;
+        ground->input.test = NULL;
+        ground->input.n_test = 0;
+        examination_finish(&ground->examination);
+        r = examine(&ground->input, &ground->examination);
+        table_builder_destroy(builder);
+        return r;
+}
+
+static void test_only_the_farthest_columns_are_named(void **state) {
+        _cleanup_(baseline_destroy_pointer) struct baseline *baseline = NULL;
+        struct ground *ground = *state;
+        const struct examination *examination = &ground->examination;
+        struct fault fault = FAULT_NULL;
+        char name[8];
+
+        schema_destroy(ground->schema);
+        ground->input.schema = ground->schema = make_wide_schema();
+        assert_int_equal(run_wide(ground, 0), 0);
+        assert_int_equal(
+                baseline_parse(buffer_text(&examination->baseline), examination->baseline.n_bytes, &fault, &baseline),
+                0);
+        ground->input.baseline = baseline;
+        assert_int_equal(run_wide(ground, 10), 0);
+        assert_true(examination->n_drifted > STAGE_TO_GATEWAY_DRIFTED_MOST);
+        assert_int_equal(examination->n_farthest, STAGE_TO_GATEWAY_DRIFTED_MOST);
+        for (int i = 0; i < STAGE_TO_GATEWAY_DRIFTED_MOST; i++) {
+                snprintf(name, sizeof(name), "f%d", N_WIDE - 1 - i);
+                assert_string_equal(examination->farthest[i].column, name);
+                assert_true(i == 0 || examination->farthest[i].distance < examination->farthest[i - 1].distance);
+        }
 }
 
 static void test_drift_of_test_rows_is_not_looked_for(void **state) {
@@ -451,6 +526,7 @@ int main(void) {
                 test(test_columns_that_the_schema_does_not_know),
                 test(test_all_anomalies_stand_in_the_report),
                 test(test_drift_is_told),
+                test(test_only_the_farthest_columns_are_named),
                 test(test_drift_of_test_rows_is_not_looked_for),
                 test(test_bytes_do_not_depend_on_the_number_of_threads),
                 test(test_cancel_is_heard_between_the_datasets),
