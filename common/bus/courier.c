@@ -62,28 +62,34 @@ static bool storage_is_paused(const struct courier *courier, int64_t now_ms) {
         return courier->storage_ms > now_ms;
 }
 
-static int find_peer(struct courier *courier, const char *endpoint, struct courier_peer **ret_peer) {
-        struct courier_peer *peer;
+static struct courier_peer *find_peer(struct courier *courier, const char *name) {
+        for (size_t i = 0; i < courier->n_peers; i++)
+                if (strcmp(courier->peers[i]->name, name) == 0)
+                        return courier->peers[i];
+        return NULL;
+}
+
+/* An endpoint can be connected to as it is; any other name is its owner's. */
+static bool is_endpoint(const char *peer) {
+        return strstr(peer, "://");
+}
+
+/* The peer of that name, which was connected before unless it is an endpoint. */
+static int need_peer(struct courier *courier, const char *name, struct courier_peer **ret_peer) {
         int r;
 
-        for (size_t i = 0; i < courier->n_peers; i++) {
-                if (strcmp(courier->peers[i]->endpoint, endpoint) == 0) {
-                        *ret_peer = courier->peers[i];
-                        return 0;
-                }
+        if (!find_peer(courier, name)) {
+                assert(is_endpoint(name));
+                r = courier_connect(courier, name, name);
+                if (r)
+                        return error_trace(r);
         }
-        if (courier->n_peers == PEERS_MAX)
-                return error_origin(-EMFILE, "endpoint=%s connecting to more than %d peers", endpoint, PEERS_MAX);
-        r = courier_peer_create(courier->sockets, endpoint, &peer);
-        if (r)
-                return error_trace(r);
-        courier->peers[courier->n_peers++] = peer;
-        *ret_peer = peer;
+        *ret_peer = find_peer(courier, name);
         return 0;
 }
 
-static int connect_endpoint(void *context, const char *endpoint) {
-        return error_trace(courier_connect(context, endpoint));
+static int connect_endpoint(void *context, const char *peer) {
+        return is_endpoint(peer) ? error_trace(courier_connect(context, peer, peer)) : 0;
 }
 
 int courier_create(const struct courier_options *options, struct courier **ret_courier) {
@@ -115,7 +121,7 @@ int courier_create(const struct courier_options *options, struct courier **ret_c
                 if (r)
                         return error_trace(r);
         }
-        r = spool_outbox_endpoints(options->spool, connect_endpoint, courier);
+        r = spool_outbox_peers(options->spool, connect_endpoint, courier);
         if (r)
                 return error_trace(r);
         *ret_courier = steal(courier);
@@ -178,26 +184,36 @@ void courier_destroy_pointer(struct courier **courier) {
         *courier = courier_destroy(*courier);
 }
 
-int courier_connect(struct courier *courier, const char *endpoint) {
-        struct courier_peer *peer;
+int courier_connect(struct courier *courier, const char *peer, const char *endpoint) {
+        struct courier_peer *known = find_peer(courier, peer);
+        int r;
 
-        return error_trace(find_peer(courier, endpoint, &peer));
+        assert(!known || strcmp(known->endpoint, endpoint) == 0);
+        if (known)
+                return 0;
+        if (courier->n_peers == PEERS_MAX)
+                return error_origin(-EMFILE, "endpoint=%s connecting to more than %d peers", endpoint, PEERS_MAX);
+        r = courier_peer_create(courier->sockets, peer, endpoint, &courier->peers[courier->n_peers]);
+        if (r)
+                return error_trace(r);
+        courier->n_peers++;
+        return 0;
 }
 
-int courier_post(struct courier *courier, const char *endpoint, const char *key, const void *body, size_t n_bytes) {
-        struct courier_peer *peer;
+int courier_post(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes) {
+        struct courier_peer *to;
         int r;
 
         assert(courier_key_is_valid(key));
         if (n_bytes > COURIER_BODY_BYTES_MAX)
                 return error_origin(-EMSGSIZE, "key=%s n_bytes=%zu posting a letter", key, n_bytes);
-        r = find_peer(courier, endpoint, &peer);
+        r = need_peer(courier, peer, &to);
         if (r)
                 return error_trace(r);
-        r = spool_outbox_put(courier->shared.spool, endpoint, key, body, n_bytes, NULL);
+        r = spool_outbox_put(courier->shared.spool, peer, key, body, n_bytes, NULL);
         if (r)
                 return error_trace(r);
-        peer->may_have_more = true;
+        to->may_have_more = true;
         return 0;
 }
 
@@ -212,18 +228,17 @@ int courier_flush(struct courier *courier) {
         return r ? survive(courier, r) : 0;
 }
 
-int courier_send_lossy(struct courier *courier, const char *endpoint, const char *key, const void *body,
-                       size_t n_bytes) {
+int courier_send_lossy(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes) {
         struct courier_header header = { .kind = COURIER_KIND_LOSSY };
         uint8_t head[COURIER_HEADER_BYTES_MAX];
         struct socket_frame frames[2] = { { .data = head }, { body, n_bytes } };
-        struct courier_peer *peer;
+        struct courier_peer *to;
         int r;
 
         assert(courier_key_is_valid(key));
         if (n_bytes > COURIER_BODY_BYTES_MAX)
                 return error_origin(-EMSGSIZE, "key=%s n_bytes=%zu sending a lossy message", key, n_bytes);
-        r = find_peer(courier, endpoint, &peer);
+        r = need_peer(courier, peer, &to);
         if (r)
                 return error_trace(r);
         r = uuid_make_v7(header.id);
@@ -231,7 +246,7 @@ int courier_send_lossy(struct courier *courier, const char *endpoint, const char
                 return error_trace(r);
         memcpy(header.key, key, strlen(key));
         frames[0].n_bytes = courier_header_pack(&header, head);
-        r = socket_send(peer->socket, frames, N_ELEMENTS(frames));
+        r = socket_send(to->socket, frames, N_ELEMENTS(frames));
         if (r == SOCKET_E_AWAY) {
                 courier->counts.n_dropped++;
                 return 0;

@@ -10,8 +10,10 @@
  * caller's check) is counted, logged, kept in dead, and acked as well, so that the sender stops. Order is not promised,
  * not even between two messages of one sender. A lossy message is sent at once or dropped, and never stored.
  *
- * Peers are named by endpoint; what a stage is, and what a body means, the courier does not know. A letter found in the
- * outbox for an endpoint that nobody named is still carried there.
+ * A peer has a name and, for the life of a courier, an endpoint; letters are addressed by name, so that those in the
+ * outbox follow a peer whose endpoint has been changed meanwhile. An endpoint is also the name of whoever is there.
+ * What a stage is, and what a body means, the courier does not know. A letter found in the outbox for an endpoint is
+ * carried there, though nobody has named it; one for another name waits until a peer of that name is connected.
  *
  * Back-pressure: with SPOOL_INBOX_ROWS_MAX rows in the inbox nothing more is acked, so it stays with its senders; of
  * one peer at most COURIER_WINDOW letters are under way. When the disk is full nothing is acked, once logged, until a
@@ -78,19 +80,20 @@ int courier_create(const struct courier_options *options, struct courier **ret_c
 struct courier *courier_destroy(struct courier *courier);
 void courier_destroy_pointer(struct courier **courier);
 
-/* Connects to a peer before there is something to send, so that the first message finds the way open. */
-int courier_connect(struct courier *courier, const char *endpoint);
+/* Says where the peer of this name is and connects to it, so that the first message finds the way open. Once for each
+ * name; again with the same endpoint does nothing. */
+int courier_connect(struct courier *courier, const char *peer, const char *endpoint);
 
-/* Writes a letter into the outbox, in the transaction that the caller has opened on the spool; it leaves at the
- * courier_flush() after the commit. key must be valid. -EMSGSIZE above COURIER_BODY_BYTES_MAX. */
-int courier_post(struct courier *courier, const char *endpoint, const char *key, const void *body, size_t n_bytes);
+/* Writes a letter to a connected peer, or to an endpoint, into the outbox, in the transaction that the caller has
+ * opened on the spool; it leaves at the courier_flush() after the commit. key must be valid. -EMSGSIZE above
+ * COURIER_BODY_BYTES_MAX. */
+int courier_post(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes);
 
 /* Sends what has been committed to the outbox. To be called after a commit, outside any transaction. */
 int courier_flush(struct courier *courier);
 
 /* Sends now or never. 0 also when the peer is away. */
-int courier_send_lossy(struct courier *courier, const char *endpoint, const char *key, const void *body,
-                       size_t n_bytes);
+int courier_send_lossy(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes);
 
 /* Waits up to timeout_ms (-1: without end) for messages, acks, a wake, or one of the caller's descriptors (fds, each
  * readable or not in ret_is_ready, both NULL with 0), and does everything that is due: commits and acks what came,

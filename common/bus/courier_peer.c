@@ -9,7 +9,8 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
-int courier_peer_create(struct socket_context *sockets, const char *endpoint, struct courier_peer **ret_peer) {
+int courier_peer_create(struct socket_context *sockets, const char *name, const char *endpoint,
+                        struct courier_peer **ret_peer) {
         struct courier_peer *peer;
         int r;
 
@@ -21,6 +22,7 @@ int courier_peer_create(struct socket_context *sockets, const char *endpoint, st
                 free(peer);
                 return error_trace(r);
         }
+        snprintf(peer->name, sizeof(peer->name), "%s", name);
         snprintf(peer->endpoint, sizeof(peer->endpoint), "%s", endpoint);
         peer->may_have_more = true;
         *ret_peer = peer;
@@ -80,7 +82,7 @@ static int load(struct courier_peer *peer, const struct courier_shared *shared, 
         int r;
 
         while (peer->may_have_more && peer->n_pending + peer->n_acked < COURIER_WINDOW) {
-                r = spool_outbox_next(shared->spool, peer->endpoint, peer->last_number, shared->letter);
+                r = spool_outbox_next(shared->spool, peer->name, peer->last_number, shared->letter);
                 if (r == SPOOL_E_NONE)
                         peer->may_have_more = false;
                 if (r)

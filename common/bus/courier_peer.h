@@ -24,6 +24,7 @@ struct courier_pending {
 };
 
 struct courier_peer {
+        char name[SOCKET_ENDPOINT_BYTES]; /* as letters are addressed */
         char endpoint[SOCKET_ENDPOINT_BYTES];
         struct socket *socket;
         struct courier_pending pending[COURIER_WINDOW];
@@ -44,7 +45,8 @@ struct courier_shared {
         struct socket_message *message;
 };
 
-int courier_peer_create(struct socket_context *sockets, const char *endpoint, struct courier_peer **ret_peer);
+int courier_peer_create(struct socket_context *sockets, const char *name, const char *endpoint,
+                        struct courier_peer **ret_peer);
 struct courier_peer *courier_peer_destroy(struct courier_peer *peer);
 
 /* Fills the window from the outbox and sends what is due. Not inside a transaction. Negative errno. */

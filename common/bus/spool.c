@@ -35,6 +35,7 @@ static const char *const steps[] = {
         "CREATE TABLE seen (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;"
         "CREATE TABLE cancels (number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, attempt INTEGER NOT NULL) STRICT;",
         "ALTER TABLE inbox ADD COLUMN deferred_ms INTEGER NOT NULL DEFAULT 0;",
+        "ALTER TABLE outbox RENAME COLUMN endpoint TO peer;",
 };
 
 /* A change belongs to the caller's transaction. */
@@ -257,7 +258,7 @@ int spool_seen_put(struct spool *spool, const char *id) {
         return error_trace(change(spool, "INSERT OR IGNORE INTO seen (id) VALUES (?)", QUERY_VALUES(query_text(id))));
 }
 
-int spool_outbox_put(struct spool *spool, const char *endpoint, const char *key, const void *body, size_t n_bytes,
+int spool_outbox_put(struct spool *spool, const char *peer, const char *key, const void *body, size_t n_bytes,
                      char ret_id[UUID_TEXT_BYTES]) {
         char id[UUID_TEXT_BYTES];
         int r;
@@ -265,8 +266,8 @@ int spool_outbox_put(struct spool *spool, const char *endpoint, const char *key,
         r = uuid_make_v7(id);
         if (r)
                 return error_trace(r);
-        r = change(spool, "INSERT INTO outbox (id, endpoint, key, body, posted_ms) VALUES (?, ?, ?, ?, ?)",
-                   QUERY_VALUES(query_text(id), query_text(endpoint), query_text(key), query_bytes(body, n_bytes),
+        r = change(spool, "INSERT INTO outbox (id, peer, key, body, posted_ms) VALUES (?, ?, ?, ?, ?)",
+                   QUERY_VALUES(query_text(id), query_text(peer), query_text(key), query_bytes(body, n_bytes),
                                 query_int64(clock_realtime_ms())));
         if (r)
                 return error_trace(r);
@@ -283,19 +284,19 @@ static int read_letter(struct db_statement *statement, struct spool_letter *ret_
                 return error_trace(r);
         ret_letter->number = db_column_int64(statement, 0);
         read_text(statement, 1, ret_letter->id, sizeof(ret_letter->id));
-        read_text(statement, 2, ret_letter->endpoint, sizeof(ret_letter->endpoint));
+        read_text(statement, 2, ret_letter->peer, sizeof(ret_letter->peer));
         read_text(statement, 3, ret_letter->key, sizeof(ret_letter->key));
         return 0;
 }
 
-int spool_outbox_next(struct spool *spool, const char *endpoint, int64_t after, struct spool_letter *ret_letter) {
+int spool_outbox_next(struct spool *spool, const char *peer, int64_t after, struct spool_letter *ret_letter) {
         _cleanup_(db_release) struct db_statement *statement = NULL;
         int r;
 
         r = find(spool,
-                 "SELECT number, id, endpoint, key, body FROM outbox WHERE endpoint = ? AND number > ?"
+                 "SELECT number, id, peer, key, body FROM outbox WHERE peer = ? AND number > ?"
                  " ORDER BY number LIMIT 1",
-                 QUERY_VALUES(query_text(endpoint), query_int64(after)), &statement);
+                 QUERY_VALUES(query_text(peer), query_int64(after)), &statement);
         if (r)
                 return error_trace(r);
         return error_trace(read_letter(statement, ret_letter));
@@ -305,7 +306,7 @@ int spool_outbox_get(struct spool *spool, int64_t number, struct spool_letter *r
         _cleanup_(db_release) struct db_statement *statement = NULL;
         int r;
 
-        r = find(spool, "SELECT number, id, endpoint, key, body FROM outbox WHERE number = ?",
+        r = find(spool, "SELECT number, id, peer, key, body FROM outbox WHERE number = ?",
                  QUERY_VALUES(query_int64(number)), &statement);
         if (r)
                 return error_trace(r);
@@ -320,11 +321,11 @@ int spool_outbox_count(struct spool *spool, int64_t *ret_n_rows) {
         return error_trace(count(spool, "SELECT count(*) FROM outbox", ret_n_rows));
 }
 
-int spool_outbox_endpoints(struct spool *spool, int (*each)(void *context, const char *endpoint), void *context) {
+int spool_outbox_peers(struct spool *spool, int (*each)(void *context, const char *peer), void *context) {
         _cleanup_(db_release) struct db_statement *statement = NULL;
         int r;
 
-        r = query_open(spool->db, "SELECT DISTINCT endpoint FROM outbox", NULL, 0, &statement);
+        r = query_open(spool->db, "SELECT DISTINCT peer FROM outbox", NULL, 0, &statement);
         if (r)
                 return error_trace(r);
         while ((r = db_step(statement)) == DB_E_ROW) {

@@ -73,7 +73,7 @@ struct spool_letter {
         int64_t number;
         char id[UUID_TEXT_BYTES];
         char key[COURIER_KEY_BYTES];
-        char endpoint[SOCKET_ENDPOINT_BYTES];
+        char peer[SOCKET_ENDPOINT_BYTES]; /* whom it is for, as the courier names its peers */
         struct buffer body;
 };
 
@@ -143,19 +143,19 @@ int spool_inbox_end(struct spool *spool, int64_t number);
 int spool_seen_put(struct spool *spool, const char *id);
 
 /* outbox: the message gets an id of its own, written to ret_id unless that is NULL. */
-int spool_outbox_put(struct spool *spool, const char *endpoint, const char *key, const void *body, size_t n_bytes,
+int spool_outbox_put(struct spool *spool, const char *peer, const char *key, const void *body, size_t n_bytes,
                      char ret_id[UUID_TEXT_BYTES]);
 
-/* The first letter to endpoint with a number above `after`, or SPOOL_E_NONE. Filled as by spool_inbox_next(). */
-int spool_outbox_next(struct spool *spool, const char *endpoint, int64_t after, struct spool_letter *ret_letter);
+/* The first letter to a peer with a number above `after`, or SPOOL_E_NONE. Filled as by spool_inbox_next(). */
+int spool_outbox_next(struct spool *spool, const char *peer, int64_t after, struct spool_letter *ret_letter);
 
 /* The letter with this number, or SPOOL_E_NONE. */
 int spool_outbox_get(struct spool *spool, int64_t number, struct spool_letter *ret_letter);
 int spool_outbox_remove(struct spool *spool, int64_t number);
 int spool_outbox_count(struct spool *spool, int64_t *ret_n_rows);
 
-/* Calls each with every endpoint that letters wait for; stops at its first nonzero and returns that. */
-int spool_outbox_endpoints(struct spool *spool, int (*each)(void *context, const char *endpoint), void *context);
+/* Calls each with every peer that letters wait for; stops at its first nonzero and returns that. */
+int spool_outbox_peers(struct spool *spool, int (*each)(void *context, const char *peer), void *context);
 
 /* done: put replaces the row of an earlier attempt. emitted may be NULL with 0 bytes. */
 int spool_done_put(struct spool *spool, const char *run, int64_t attempt, const char *outcome, const void *emitted,

@@ -12,15 +12,16 @@
 #include "services/stage/stage_crash.h"
 
 int change_init(struct change *change, struct fault *fault) {
+        char endpoint[SOCKET_ENDPOINT_BYTES];
         int r;
 
         change->view = calloc(1, sizeof(*change->view));
         if (!change->view)
                 return error_origin(-ENOMEM, "creating a view of runs");
         for (int i = 0; i < STAGE_N_WORKERS; i++) {
-                r = stage_endpoint((enum stage)i, change->endpoints[i], fault);
+                r = stage_endpoint((enum stage)i, endpoint, fault);
                 if (!r)
-                        r = courier_connect(change->courier, change->endpoints[i]);
+                        r = courier_connect(change->courier, stage_name((enum stage)i), endpoint);
                 if (r)
                         return error_trace(r);
         }
@@ -120,7 +121,7 @@ int change_post(struct change *change, enum stage stage, const struct run_manife
         envelope_init(&envelope, run->run_id, run->attempt, change->sequence++, run->traceparent);
         r = envelope_pack(&envelope, type, message_record(type), message, &frame);
         if (!r)
-                r = courier_post(change->courier, change->endpoints[stage], run->run_id, frame.data, frame.n_bytes);
+                r = courier_post(change->courier, stage_name(stage), run->run_id, frame.data, frame.n_bytes);
         return error_trace(r);
 }
 

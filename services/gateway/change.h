@@ -34,7 +34,6 @@ struct change {
         void (*on_event)(void *context, const char *run, const struct ledger_event *event, bool is_last);
         void *context;
 
-        char endpoints[STAGE_N_WORKERS][SOCKET_ENDPOINT_BYTES];
         int64_t sequence;      /* of the envelopes sent */
         struct run_view *view; /* room for a view while one is written; owned */
         size_t n_events;

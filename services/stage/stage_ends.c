@@ -63,9 +63,11 @@ static int post(struct stage_ends *ends, const char *run, int64_t attempt, enum 
 
         r = spool_done_put(ends->spool, run, attempt, run_state_name(state), ends->kept.data, ends->kept.n_bytes);
         if (!r && ends->message.n_bytes)
-                r = courier_post(ends->courier, ends->next, run, ends->message.data, ends->message.n_bytes);
+                r = courier_post(ends->courier, stage_name(stage_next(ends->stage)), run, ends->message.data,
+                                 ends->message.n_bytes);
         if (!r)
-                r = courier_post(ends->courier, ends->gateway, run, ends->notice.data, ends->notice.n_bytes);
+                r = courier_post(ends->courier, stage_name(STAGE_GATEWAY), run, ends->notice.data,
+                                 ends->notice.n_bytes);
         return error_trace(r);
 }
 
@@ -166,6 +168,7 @@ int stage_ends_post_refusal(struct stage_ends *ends, const struct envelope *abou
         stage_ends_envelope(ends, about, &envelope);
         r = stage_to_gateway_pack(&end, &envelope, &ends->notice);
         if (!r)
-                r = courier_post(ends->courier, ends->gateway, about->run, ends->notice.data, ends->notice.n_bytes);
+                r = courier_post(ends->courier, stage_name(STAGE_GATEWAY), about->run, ends->notice.data,
+                                 ends->notice.n_bytes);
         return error_trace(r);
 }

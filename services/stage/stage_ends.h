@@ -21,7 +21,6 @@ struct stage_ends {
         enum stage stage;
         struct spool *spool; /* borrowed, as the courier */
         struct courier *courier;
-        char next[SOCKET_ENDPOINT_BYTES], gateway[SOCKET_ENDPOINT_BYTES];
         int64_t sequence; /* of the next message */
         struct buffer notice, message, kept;
 };

@@ -24,16 +24,12 @@ enum {
         DRAIN_MS = 5000,
 };
 
-static int find_endpoints(struct stage_loop *loop, struct fault *fault) {
-        enum stage stage = loop->options.service->stage;
+static int connect_to(struct stage_loop *loop, enum stage stage, struct fault *fault) {
+        char endpoint[SOCKET_ENDPOINT_BYTES];
         int r;
 
-        r = stage_endpoint(stage, loop->endpoint, fault);
-        if (!r)
-                r = stage_endpoint(stage_next(stage), loop->ends.next, fault);
-        if (!r)
-                r = stage_endpoint(STAGE_GATEWAY, loop->ends.gateway, fault);
-        return error_trace(r);
+        r = stage_endpoint(stage, endpoint, fault);
+        return error_trace(r ? r : courier_connect(loop->courier, stage_name(stage), endpoint));
 }
 
 static int open_line(struct stage_loop *loop, struct fault *fault) {
@@ -55,9 +51,9 @@ static int open_line(struct stage_loop *loop, struct fault *fault) {
                 return fault_set(fault, "ENDPOINT_TAKEN", "cannot listen on %s: %s; set %s to another", loop->endpoint,
                                  strerror(-r), stage_endpoint_variable(loop->options.service->stage));
         if (!r)
-                r = courier_connect(loop->courier, loop->ends.next);
+                r = connect_to(loop, stage_next(loop->options.service->stage), fault);
         if (!r)
-                r = courier_connect(loop->courier, loop->ends.gateway);
+                r = connect_to(loop, STAGE_GATEWAY, fault);
         return error_trace(r);
 }
 
@@ -72,7 +68,7 @@ int stage_loop_create(const struct stage_loop_options *options, struct stage_loo
         loop->due_ms = INT64_MAX;
         loop->started_at = clock_realtime_ms();
         stage_shared_init(&loop->shared, stage, NULL);
-        r = find_endpoints(loop, fault);
+        r = stage_endpoint(stage, loop->endpoint, fault);
         if (!r)
                 r = open_line(loop, fault);
         if (!r)
@@ -129,7 +125,8 @@ void stage_loop_give(struct stage_loop *loop, struct stage_job *job) {
 /* Failures of telling are not worth more than a line. */
 static void send_lossy(struct stage_loop *loop, const char *key, int r) {
         if (!r)
-                r = courier_send_lossy(loop->courier, loop->ends.gateway, key, loop->frame.data, loop->frame.n_bytes);
+                r = courier_send_lossy(loop->courier, stage_name(STAGE_GATEWAY), key, loop->frame.data,
+                                       loop->frame.n_bytes);
         if (r)
                 log_debug("errno=%d a lossy message was not sent, ignoring", -r);
 }

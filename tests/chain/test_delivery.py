@@ -13,10 +13,10 @@ from conftest import ALWAYS, TRAIN
 
 
 def post_again(line, name, letters):
-    """Puts letters (id, endpoint, key, body) into a stopped daemon's outbox, starts it, and waits for the acks."""
+    """Puts letters (id, peer, key, body) into a stopped daemon's outbox, starts it, and waits for the acks."""
     with sqlite3.connect(line.home / "spool" / f"{name}.db") as spool:
         for letter in letters:
-            spool.execute("INSERT INTO outbox (id, endpoint, key, body, posted_ms) VALUES (?, ?, ?, ?, 0)", letter)
+            spool.execute("INSERT INTO outbox (id, peer, key, body, posted_ms) VALUES (?, ?, ?, ?, 0)", letter)
     spool.close()
     line.start(name)
     until(lambda: not line.rows(name, "SELECT 1 FROM outbox"), f"the letters of {name} are acked")
@@ -44,7 +44,7 @@ def fresh_id():
 def test_resent_messages_change_nothing(line, parameters):
     line.stop("ingestor")
     run = line.train(**parameters)
-    letters = line.rows(GATEWAY, "SELECT id, endpoint, key, body FROM outbox")
+    letters = line.rows(GATEWAY, "SELECT id, peer, key, body FROM outbox")
     assert [letter["key"] for letter in letters] == [run]
     line.start("ingestor")
     line.ended(run)
@@ -57,7 +57,7 @@ def test_resent_messages_change_nothing(line, parameters):
 
     first = letters[0]
     line.stop(GATEWAY)
-    post_again(line, GATEWAY, [(number, first["endpoint"], run, first["body"]) for number in (first["id"], fresh_id())])
+    post_again(line, GATEWAY, [(number, first["peer"], run, first["body"]) for number in (first["id"], fresh_id())])
     for name, receiver in zip(WORKERS, STAGES[1:], strict=True):
         # what is kept of an end: the length of the notice to the gateway, the notice, the message
         kept = line.rows(name, "SELECT emitted FROM done WHERE run = ?", run)[0]["emitted"]
@@ -84,7 +84,7 @@ def test_a_late_notice_of_another_end_changes_nothing(line, parameters):
     error = {"code": "STAGE_FAILED", "message": "made up", "column": "", "file": "", "line": 0, "position": 0,
              "row": -1}
     body = {"stage": "trainer", "state": "FAILED", "started_at": now, "finished_at": now, "work_ms": 0, "counts": [],
-            "booster_ms": 0, "ends_run": "", "error": error}
+            "drifted": [], "booster_ms": 0, "ends_run": "", "error": error}
     frames = [msgpack.packb([1, "stage_to_gateway", key, attempt, 9, now, "", body])
               for key, attempt in [(run, 2), ("018f0000-0000-7000-8000-000000000000", 1)]]
     line.stop("trainer")

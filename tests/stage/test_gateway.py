@@ -158,6 +158,16 @@ def test_a_busy_line_may_refuse():
         gateway.train()
 
 
+def test_letters_follow_a_stage_that_moved(gateway):
+    gateway.stop()
+    gateway.start(CONVOY_ENDPOINT_INGESTOR=f"ipc://{gateway.home}/run/elsewhere.sock")
+    run = gateway.train()
+    gateway.stop()
+    gateway.start()
+    with gateway.line() as line:
+        assert line.receive("ingestor").run == run
+
+
 def test_idempotency_keys(gateway):
     body = {"parameters": {"train": {"seed": 2}}}
     run = gateway.train(body, key="a key")

@@ -82,6 +82,24 @@ static void work_is_told_stored_and_passed_on(void **state) {
                                              "rows=10 ms="));
 }
 
+static void letters_follow_a_neighbour_that_moved(void **state) {
+        struct fixture *fixture = *state;
+        char elsewhere[SOCKET_ENDPOINT_BYTES + 16];
+
+        snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", fixture->next.endpoint);
+        fixture_environment(fixture, stage_endpoint_variable(STAGE_TRANSFORMER), elsewhere, NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        fixture_environment(fixture, NULL);
+        fixture_start(fixture);
+        FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 1);
+        fixture_read(&fixture->next, 0, MESSAGE_VALIDATOR_TO_TRANSFORMER, &envelope, &output);
+        assert_string_equal(envelope.run, RUN_A);
+}
+
 static void a_message_that_comes_again_changes_nothing(void **state) {
         struct fixture *fixture = *state;
 
@@ -287,6 +305,7 @@ static void a_stage_may_end_the_run(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(work_is_told_stored_and_passed_on, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(letters_follow_a_neighbour_that_moved, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_message_that_comes_again_changes_nothing, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_retry_is_answered_from_memory, fixture_setup, fixture_teardown),

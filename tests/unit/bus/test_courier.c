@@ -347,6 +347,44 @@ static void test_more_letters_than_the_window(void **state) {
         assert_int_equal(courier_counts(a->courier)->n_sent, N_LETTERS);
 }
 
+/* A letter is for a name: it follows the peer that has moved while the letter waited. */
+static void test_letters_follow_a_peer_that_moved(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        char before[SOCKET_ENDPOINT_BYTES + 8];
+
+        snprintf(before, sizeof(before), "%s-before", b->endpoint);
+        assert_int_equal(courier_connect(a->courier, "b", before), 0);
+        station_post(a, "b", "one");
+        station_post(a, "b", "two");
+        station_turn(a);
+        station_close(a);
+        station_open(a);
+        assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0);
+        assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0); /* known already */
+        station_open(b);
+        station_post(a, "b", "three");
+        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
+        assert_int_equal(station_n_inbox(b), 3);
+        assert_int_equal(station_n_dead(b), 0);
+}
+
+/* Its owner says where it is only after the start, or never: until then it waits. */
+static void test_letters_to_a_name_wait_until_it_is_connected(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+
+        assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0);
+        station_post(a, "b", "waits");
+        station_close(a);
+        station_open(a);
+        station_open(b);
+        station_post(a, b->endpoint, "the endpoint is a name, too");
+        STATION_AWAIT(a, b, station_n_inbox(b) == 1 && station_n_outbox(a) == 1);
+        assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0);
+        STATION_AWAIT(a, b, station_n_inbox(b) == 2 && station_n_outbox(a) == 0);
+}
+
 /* A peer that is away does not keep others waiting. */
 static void test_peers_do_not_hinder_each_other(void **state) {
         struct fixture *fixture = *state;
@@ -462,6 +500,8 @@ int main(void) {
                 COURIER_TEST(test_full_disk_is_survived),
                 COURIER_TEST(test_lossy_is_now_or_never),
                 COURIER_TEST(test_more_letters_than_the_window),
+                COURIER_TEST(test_letters_follow_a_peer_that_moved),
+                COURIER_TEST(test_letters_to_a_name_wait_until_it_is_connected),
                 COURIER_TEST(test_peers_do_not_hinder_each_other),
                 COURIER_TEST(test_letter_above_the_limit),
                 COURIER_TEST(test_only_the_right_ack_counts),

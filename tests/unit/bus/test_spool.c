@@ -211,16 +211,16 @@ static void test_starts_and_deferrals(void **state) {
         assert_int_equal(fixture->message.deferred_ms, 77);
 }
 
-static int remember_endpoint(void *context, const char *endpoint) {
-        strcat(context, endpoint);
+static int remember_peer(void *context, const char *peer) {
+        strcat(context, peer);
         strcat(context, " ");
         return 0;
 }
 
-static void test_outbox_by_endpoint(void **state) {
+static void test_outbox_by_peer(void **state) {
         struct fixture *fixture = *state;
         struct spool_letter *letter = &fixture->letter;
-        char endpoints[64] = "", id[UUID_TEXT_BYTES] = "";
+        char peers[64] = "", id[UUID_TEXT_BYTES] = "";
         int64_t number;
 
         begin(fixture);
@@ -232,7 +232,7 @@ static void test_outbox_by_endpoint(void **state) {
         assert_true(uuid_is_valid(id));
         assert_int_equal(spool_outbox_next(fixture->spool, "ipc://a", 0, letter), 0);
         assert_string_equal(letter->id, id);
-        assert_string_equal(letter->endpoint, "ipc://a");
+        assert_string_equal(letter->peer, "ipc://a");
         assert_string_equal(letter->key, "run-1");
         assert_string_equal(buffer_text(&letter->body), "one");
         number = letter->number;
@@ -242,8 +242,8 @@ static void test_outbox_by_endpoint(void **state) {
         assert_int_equal(spool_outbox_next(fixture->spool, "ipc://a", letter->number, letter), SPOOL_E_NONE);
         assert_int_equal(spool_outbox_get(fixture->spool, number, letter), 0);
         assert_string_equal(letter->id, id);
-        assert_int_equal(spool_outbox_endpoints(fixture->spool, remember_endpoint, endpoints), 0);
-        assert_string_equal(endpoints, "ipc://a ipc://b ");
+        assert_int_equal(spool_outbox_peers(fixture->spool, remember_peer, peers), 0);
+        assert_string_equal(peers, "ipc://a ipc://b ");
         begin(fixture);
         assert_int_equal(spool_outbox_remove(fixture->spool, number), 0);
         assert_int_equal(spool_outbox_remove(fixture->spool, number), SPOOL_E_NONE);
@@ -402,7 +402,7 @@ int main(void) {
                 SPOOL_TEST(test_numbers_are_never_used_twice),
                 SPOOL_TEST(test_inbox_is_bounded),
                 SPOOL_TEST(test_starts_and_deferrals),
-                SPOOL_TEST(test_outbox_by_endpoint),
+                SPOOL_TEST(test_outbox_by_peer),
                 SPOOL_TEST(test_done_answers_again),
                 SPOOL_TEST(test_old_rows_go),
                 SPOOL_TEST(test_dead_keeps_the_head),

@@ -216,14 +216,12 @@ enum run_state fixture_state(struct fixture *fixture, const char *run) {
 int fixture_letters(struct fixture *fixture, enum stage stage, enum message_type type, struct envelope *ret_envelope,
                     void *ret_message) {
         struct spool_letter letter = SPOOL_LETTER_NULL;
-        char endpoint[SOCKET_ENDPOINT_BYTES];
         struct fault fault = FAULT_NULL;
         struct envelope envelope;
         int64_t after = 0;
         int n = 0;
 
-        assert_int_equal(stage_endpoint(stage, endpoint, &fault), 0);
-        while (!spool_outbox_next(fixture->spool, endpoint, after, &letter)) {
+        while (!spool_outbox_next(fixture->spool, stage_name(stage), after, &letter)) {
                 after = letter.number;
                 assert_int_equal(envelope_unpack(letter.body.data, letter.body.n_bytes, &envelope, &fault), 0);
                 if (envelope.type != type)
