@@ -75,7 +75,7 @@ static int read_row(const struct table *batch, size_t at, const struct schema *s
                     char (*scratch)[VALUE_SCRATCH_BYTES], struct fault *fault) {
         int r = 0;
 
-        predict_row_init(row, schema, PREDICT_STRICT);
+        predict_row_init(row, schema);
         for (size_t i = 0; i < batch->n_columns && !r; i++) {
                 const struct column *column = &batch->columns[i];
                 struct value value;

@@ -16,9 +16,6 @@ struct blob {
         int64_t n_bytes;
 };
 
-#define BLOB_NULL \
-        { 0 }
-
 /* Rows in an Arrow IPC file. The content digest does not depend on their order (common/data/table.h). */
 struct dataset {
         char sha256[DIGEST_SHA256_BYTES];

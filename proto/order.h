@@ -29,8 +29,5 @@ struct order {
         struct champion champion; /* no champion: the pipeline has no version yet */
 };
 
-#define ORDER_NULL \
-        { 0 }
-
 extern const struct record champion_record;
 extern const struct record order_record;

@@ -89,9 +89,6 @@ struct parameters {
         struct evaluate_parameters evaluate;
 };
 
-#define PARAMETERS_NULL \
-        { 0 }
-
 extern const struct record parameters_record;
 extern const struct record transform_parameters_record;
 extern const struct record train_parameters_record;

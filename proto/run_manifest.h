@@ -44,9 +44,6 @@ struct run_manifest {
         struct run_failure failure;
 };
 
-#define RUN_MANIFEST_NULL \
-        { 0 }
-
 /* Appends the document, pretty. */
 int run_manifest_write(const struct run_manifest *manifest, struct buffer *text);
 

@@ -46,9 +46,6 @@ struct run_view {
         struct run_view_stage stages[STAGE_N_WORKERS];
 };
 
-#define RUN_VIEW_NULL \
-        { 0 }
-
 /* What the stage counted and found alone, for who keeps a stage's row. */
 extern const struct record run_view_counts_record;
 

@@ -36,9 +36,6 @@ struct stage_manifest {
         size_t n_details;
 };
 
-#define STAGE_MANIFEST_NULL \
-        { 0 }
-
 /* "runs/<run>/<stage>.json", and with STAGE_GATEWAY "runs/<run>/run.json". */
 void stage_manifest_name(const char *run, enum stage stage, char ret_name[MANIFEST_NAME_BYTES]);
 

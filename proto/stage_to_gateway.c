@@ -75,15 +75,6 @@ void run_error_from_fault(struct run_error *ret_error, const struct fault *fault
         *ret_error = error;
 }
 
-void run_error_to_fault(const struct run_error *error, struct fault *ret_fault) {
-        struct fault fault = FAULT_NULL;
-
-        fault_set(&fault, error->code, "%s", error->message);
-        fault_at(&fault, error->file, error->line, error->position);
-        fault_in(&fault, error->column, error->row);
-        *ret_fault = fault;
-}
-
 int stage_to_gateway_pack(const struct stage_to_gateway *message, const struct envelope *envelope,
                           struct buffer *frame) {
         return error_trace(envelope_pack(envelope, MESSAGE_STAGE_TO_GATEWAY, &stage_to_gateway_record, message, frame));

@@ -66,7 +66,6 @@ extern const struct record run_error_record;
 
 /* Between a fault and the form in which it travels; of a path only the last part is told. */
 void run_error_from_fault(struct run_error *ret_error, const struct fault *fault);
-void run_error_to_fault(const struct run_error *error, struct fault *ret_fault);
 
 extern const struct record stage_to_gateway_record;
 

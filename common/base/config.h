@@ -61,12 +61,10 @@ void config_destroy_pointer(struct config **config);
 const void *config_bytes(const struct config *config, size_t *ret_n_bytes);
 const struct config_node *config_root(const struct config *config);
 
-/* What a node is, where its value and its key stand. config_key() is NULL but for a map's member. */
+/* What a node is. config_key() is NULL but for a map's member. */
 enum config_kind config_node_kind(const struct config_node *node);
 const char *config_kind_name(enum config_kind kind); /* "a map", "an integer", … */
 const char *config_key(const struct config_node *node);
-int64_t config_line(const struct config_node *node);
-int64_t config_position(const struct config_node *node);
 
 /* Members or elements in the file's order; NULL at the end, for NULL and for scalars. */
 const struct config_node *config_first(const struct config_node *node);
@@ -95,8 +93,6 @@ int config_get_int(const struct config_node *map, const char *key, int64_t min, 
                    struct fault *fault, int64_t *ret_value);
 int config_get_float(const struct config_node *map, const char *key, double min, double max, const double *otherwise,
                      struct fault *fault, double *ret_value);
-int config_get_bool(const struct config_node *map, const char *key, const bool *otherwise, struct fault *fault,
-                    bool *ret_value);
 
 /* Text that is one of the words; ret_index is its place. otherwise is a word or NULL. */
 int config_get_choice(const struct config_node *map, const char *key, const char *const *words, size_t n_words,

@@ -94,14 +94,6 @@ const char *config_key(const struct config_node *node) {
         return node->key;
 }
 
-int64_t config_line(const struct config_node *node) {
-        return node->line;
-}
-
-int64_t config_position(const struct config_node *node) {
-        return node->position;
-}
-
 const struct config_node *config_first(const struct config_node *node) {
         return node ? node->first : NULL;
 }
@@ -277,18 +269,6 @@ int config_get_float(const struct config_node *map, const char *key, double min,
                 return config_as_float(member, min, max, fault, ret_value);
         if (!otherwise)
                 return refuse_missing(map, key, "a number", fault);
-        *ret_value = *otherwise;
-        return 0;
-}
-
-int config_get_bool(const struct config_node *map, const char *key, const bool *otherwise, struct fault *fault,
-                    bool *ret_value) {
-        const struct config_node *member = find_value(map, key);
-
-        if (member)
-                return config_as_bool(member, fault, ret_value);
-        if (!otherwise)
-                return refuse_missing(map, key, "true or false", fault);
         *ret_value = *otherwise;
         return 0;
 }

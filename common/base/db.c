@@ -262,10 +262,6 @@ void db_bind_int64(struct db_statement *statement, int index, int64_t value) {
         note_bind(statement, sqlite3_bind_int64(statement->foreign, index, value));
 }
 
-void db_bind_double(struct db_statement *statement, int index, double value) {
-        note_bind(statement, sqlite3_bind_double(statement->foreign, index, value));
-}
-
 void db_bind_text(struct db_statement *statement, int index, const char *text) {
         note_bind(statement, sqlite3_bind_text(statement->foreign, index, text, -1, SQLITE_TRANSIENT));
 }
@@ -302,10 +298,6 @@ int64_t db_column_int64(struct db_statement *statement, int index) {
         return sqlite3_column_int64(statement->foreign, index);
 }
 
-double db_column_double(struct db_statement *statement, int index) {
-        return sqlite3_column_double(statement->foreign, index);
-}
-
 const char *db_column_text(struct db_statement *statement, int index) {
         return (const char *)sqlite3_column_text(statement->foreign, index);
 }
@@ -315,10 +307,6 @@ const void *db_column_blob(struct db_statement *statement, int index, size_t *re
 
         *ret_n_bytes = (size_t)sqlite3_column_bytes(statement->foreign, index);
         return bytes;
-}
-
-bool db_column_is_null(struct db_statement *statement, int index) {
-        return sqlite3_column_type(statement->foreign, index) == SQLITE_NULL;
 }
 
 int64_t db_last_row_id(struct db *db) {

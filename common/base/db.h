@@ -58,7 +58,6 @@ void db_release(struct db_statement **statement);
 /* Parameters count from 1. Bytes are copied; NULL text or blob is NULL. A failure is remembered and comes from
  * db_step(). */
 void db_bind_int64(struct db_statement *statement, int index, int64_t value);
-void db_bind_double(struct db_statement *statement, int index, double value);
 void db_bind_text(struct db_statement *statement, int index, const char *text);
 void db_bind_blob(struct db_statement *statement, int index, const void *bytes, size_t n_bytes);
 void db_bind_null(struct db_statement *statement, int index);
@@ -73,10 +72,8 @@ void db_reset(struct db_statement *statement);
 /* Columns count from 0. Text and bytes are borrowed until the next call on the statement; NULL is 0, NULL text, and
  * NULL bytes. */
 int64_t db_column_int64(struct db_statement *statement, int index);
-double db_column_double(struct db_statement *statement, int index);
 const char *db_column_text(struct db_statement *statement, int index);
 const void *db_column_blob(struct db_statement *statement, int index, size_t *ret_n_bytes);
-bool db_column_is_null(struct db_statement *statement, int index);
 
 /* Of the last INSERT; rows changed by the last statement. */
 int64_t db_last_row_id(struct db *db);

@@ -108,10 +108,6 @@ static inline bool json_is_number(const struct json_value *value) {
         return yyjson_is_num(json_foreign(value));
 }
 
-static inline bool json_is_text(const struct json_value *value) {
-        return yyjson_is_str(json_foreign(value));
-}
-
 static inline bool json_is_array(const struct json_value *value) {
         return yyjson_is_arr(json_foreign(value));
 }
@@ -150,26 +146,6 @@ static inline bool json_as_double(const struct json_value *value, double *ret_va
         return true;
 }
 
-/* Any number of integral value within ±JSON_INTEGRAL_MAX, however it is written: 28, 28.0, 2.8e1. */
-static inline bool json_as_integral(const struct json_value *value, int64_t *ret_value) {
-        double number;
-        int64_t whole;
-
-        if (json_kind(value) == JSON_KIND_INT) {
-                whole = yyjson_get_sint(json_foreign(value));
-                if (whole < -JSON_INTEGRAL_MAX || whole > JSON_INTEGRAL_MAX)
-                        return false;
-        } else {
-                if (!json_as_double(value, &number) || number < -0x1p53 || number > 0x1p53)
-                        return false;
-                whole = (int64_t)number;
-                if ((double)whole < number || (double)whole > number)
-                        return false;
-        }
-        *ret_value = whole;
-        return true;
-}
-
 /* The bytes of a text; they may contain NUL, and one NUL follows them. */
 static inline bool json_as_text(const struct json_value *value, const char **ret_text, size_t *ret_n_bytes) {
         if (!yyjson_is_str(json_foreign(value)))
@@ -192,10 +168,6 @@ static inline size_t json_count(const struct json_value *value) {
 /* The first member of that name, or NULL; time grows with the object's size. */
 static inline const struct json_value *json_get(const struct json_value *object, const char *name) {
         return (const struct json_value *)yyjson_obj_get(json_foreign(object), name);
-}
-
-static inline const struct json_value *json_get_n(const struct json_value *object, const char *name, size_t n_bytes) {
-        return (const struct json_value *)yyjson_obj_getn(json_foreign(object), name, n_bytes);
 }
 
 /* In the order of the text. Each occurrence of a repeated key is met, so the caller sees duplicates. */

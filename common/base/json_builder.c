@@ -313,11 +313,6 @@ void json_key_bool(struct json_builder *builder, const char *key, bool value) {
         json_put_bool(builder, value);
 }
 
-void json_key_null(struct json_builder *builder, const char *key) {
-        json_key(builder, key);
-        json_put_null(builder);
-}
-
 void json_key_raw(struct json_builder *builder, const char *key, const char *json, size_t n_bytes) {
         json_key(builder, key);
         json_put_raw(builder, json, n_bytes);

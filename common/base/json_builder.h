@@ -85,5 +85,4 @@ void json_key_uint64(struct json_builder *builder, const char *key, uint64_t val
 void json_key_double(struct json_builder *builder, const char *key, double value);
 void json_key_float(struct json_builder *builder, const char *key, float value);
 void json_key_bool(struct json_builder *builder, const char *key, bool value);
-void json_key_null(struct json_builder *builder, const char *key);
 void json_key_raw(struct json_builder *builder, const char *key, const char *json, size_t n_bytes);

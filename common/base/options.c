@@ -15,7 +15,6 @@
 struct value {
         char *text; /* NULL: neither given nor a default */
         int64_t integer;
-        double number;
         bool truth;
         bool is_given;
 };
@@ -66,12 +65,7 @@ static bool parse_value(const struct option_row *row, const char *text, struct v
         case OPTION_INT:
                 errno = 0;
                 value->integer = strtoll(text, &end, 10);
-                value->number = (double)value->integer;
-                return end != text && !*end && !errno && *text != ' ' && is_in_range(row, value->number);
-        case OPTION_FLOAT:
-                value->number = strtod(text, &end);
-                return end != text && !*end && isfinite(value->number) && *text != ' ' &&
-                       is_in_range(row, value->number);
+                return end != text && !*end && !errno && *text != ' ' && is_in_range(row, (double)value->integer);
         case OPTION_CHOICE:
                 return is_choice(text, row->choices);
         case OPTION_TEXT:
@@ -88,9 +82,9 @@ static int refuse_value(const struct option_row *row, const char *source, const 
                 snprintf(expected, sizeof(expected), "true or false");
         else if (row->kind == OPTION_CHOICE)
                 snprintf(expected, sizeof(expected), "one of %s", row->choices);
-        else if (row->kind == OPTION_INT || row->kind == OPTION_FLOAT)
-                snprintf(expected, sizeof(expected), "%s", row->kind == OPTION_INT ? "an integer" : "a number");
-        if ((row->kind == OPTION_INT || row->kind == OPTION_FLOAT) && !is_in_range(row, NAN))
+        else if (row->kind == OPTION_INT)
+                snprintf(expected, sizeof(expected), "an integer");
+        if (row->kind == OPTION_INT && !is_in_range(row, NAN))
                 snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), " from %.15g to %.15g",
                          row->min, row->max);
         fault_in(fault, source, -1);
@@ -283,10 +277,6 @@ int64_t options_int(const struct options *options, const char *name) {
         return find(options, name, OPTION_INT)->integer;
 }
 
-double options_float(const struct options *options, const char *name) {
-        return find(options, name, OPTION_FLOAT)->number;
-}
-
 bool options_flag(const struct options *options, const char *name) {
         return find(options, name, OPTION_FLAG)->truth;
 }
@@ -300,10 +290,6 @@ bool options_is_given(const struct options *options, const char *name) {
         }
         assert(!"a name that the table of options lacks");
         return false;
-}
-
-size_t options_n_operands(const struct options *options) {
-        return options->n_operands;
 }
 
 const char *options_operand(const struct options *options, size_t index) {

@@ -20,7 +20,6 @@ enum option_kind {
         OPTION_TEXT,
         OPTION_FLAG,   /* true or false; in the environment 1, true, yes, on or 0, false, no, off */
         OPTION_INT,    /* within min … max, unless both are 0 */
-        OPTION_FLOAT,  /* the same, finite */
         OPTION_CHOICE, /* one of the words in choices, which are separated by '|' */
         OPTION_SECRET, /* text that is never printed, neither as default nor in a complaint */
 };
@@ -66,13 +65,11 @@ void options_destroy_pointer(struct options **options);
  * then 0, flags false. Borrowed. */
 const char *options_text(const struct options *options, const char *name);
 int64_t options_int(const struct options *options, const char *name);
-double options_float(const struct options *options, const char *name);
 bool options_flag(const struct options *options, const char *name);
 
 /* True when the value came from a flag or the environment. */
 bool options_is_given(const struct options *options, const char *name);
 
-size_t options_n_operands(const struct options *options);
 const char *options_operand(const struct options *options, size_t index);
 
 /* Append the text of --help and of --version. 0 or -ENOMEM. */

@@ -19,8 +19,6 @@ const char *options_value_name(const struct option_row *row) {
                 return "";
         case OPTION_INT:
                 return "N";
-        case OPTION_FLOAT:
-                return "X";
         case OPTION_CHOICE:
                 return row->choices;
         case OPTION_SECRET:

@@ -23,9 +23,6 @@ int query_open(struct db *db, const char *sql, const struct query_value *values,
                 case QUERY_VALUE_INT64:
                         db_bind_int64(statement, (int)i + 1, value->integer);
                         break;
-                case QUERY_VALUE_DOUBLE:
-                        db_bind_double(statement, (int)i + 1, value->real);
-                        break;
                 case QUERY_VALUE_TEXT:
                         db_bind_text(statement, (int)i + 1, value->bytes);
                         break;

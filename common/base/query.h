@@ -24,9 +24,8 @@ struct db_statement;
 
 /* A parameter. Text and bytes are borrowed for the call. */
 struct query_value {
-        enum { QUERY_VALUE_NULL, QUERY_VALUE_INT64, QUERY_VALUE_DOUBLE, QUERY_VALUE_TEXT, QUERY_VALUE_BYTES } type;
+        enum { QUERY_VALUE_NULL, QUERY_VALUE_INT64, QUERY_VALUE_TEXT, QUERY_VALUE_BYTES } type;
         int64_t integer;
-        double real;
         const void *bytes;
         size_t n_bytes;
 };
@@ -37,10 +36,6 @@ struct query_value {
 
 static inline struct query_value query_int64(int64_t value) {
         return (struct query_value){ .type = QUERY_VALUE_INT64, .integer = value };
-}
-
-static inline struct query_value query_double(double value) {
-        return (struct query_value){ .type = QUERY_VALUE_DOUBLE, .real = value };
 }
 
 /* NULL is NULL. */

@@ -235,14 +235,6 @@ int cursor_array(struct cursor *cursor, const char *field, size_t n_most, size_t
         return take_count(cursor, field, TOKEN_ARRAY, n_most, ret_n_elements);
 }
 
-int cursor_map(struct cursor *cursor, const char *field, size_t n_most, size_t *ret_n_pairs) {
-        return take_count(cursor, field, TOKEN_MAP, n_most, ret_n_pairs);
-}
-
-int cursor_array_of(struct cursor *cursor, const char *field, size_t n_elements) {
-        return take_count_of(cursor, field, TOKEN_ARRAY, n_elements);
-}
-
 int cursor_map_of(struct cursor *cursor, const char *field, size_t n_pairs) {
         return take_count_of(cursor, field, TOKEN_MAP, n_pairs);
 }
@@ -303,11 +295,6 @@ int cursor_text_view(struct cursor *cursor, const char *field, size_t n_most, co
         return 0;
 }
 
-int cursor_bin(struct cursor *cursor, const char *field, size_t n_most, const uint8_t **ret_bytes,
-               size_t *ret_n_bytes) {
-        return take_bytes(cursor, field, TOKEN_BIN, n_most, ret_bytes, ret_n_bytes);
-}
-
 int cursor_int64(struct cursor *cursor, const char *field, int64_t least, int64_t most, int64_t *ret_value) {
         struct token token;
         int64_t value;
@@ -323,21 +310,6 @@ int cursor_int64(struct cursor *cursor, const char *field, int64_t least, int64_
         }
         take(cursor, &token);
         *ret_value = value;
-        return 0;
-}
-
-int cursor_uint64(struct cursor *cursor, const char *field, uint64_t most, uint64_t *ret_value) {
-        struct token token;
-
-        if (expect(cursor, field, TOKEN_UNSIGNED, TOKEN_SIGNED, &token))
-                return cursor->error;
-        if ((token.type == TOKEN_SIGNED && (int64_t)token.value < 0) || token.value > most) {
-                fault_in(cursor->fault, field, -1);
-                cursor->error = fault_set(cursor->fault, "FIELD_RANGE", "is an integer outside 0 to %" PRIu64, most);
-                return cursor->error;
-        }
-        take(cursor, &token);
-        *ret_value = token.value;
         return 0;
 }
 

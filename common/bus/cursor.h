@@ -35,9 +35,6 @@ struct cursor {
         int error;
 };
 
-#define CURSOR_NULL \
-        { 0 }
-
 /* Walks the frame and stands before its only value. bytes and fault are borrowed while the cursor is used. All return
  * 0, or FAULT_E_INPUT with fault filled: code FRAME_* for the frame as a whole, FIELD_* with the field's name. */
 int cursor_open(struct cursor *cursor, const void *bytes, size_t n_bytes, struct fault *fault);
@@ -48,12 +45,10 @@ int cursor_end(struct cursor *cursor);
 /* Sets a fault of the caller's own about a field, unless an earlier one stands; for checks across fields. */
 int cursor_fail(struct cursor *cursor, const char *field, const char *code, const char *reason);
 
-/* The number of elements, or of pairs, that follow. */
+/* The number of elements that follow. */
 int cursor_array(struct cursor *cursor, const char *field, size_t n_most, size_t *ret_n_elements);
-int cursor_map(struct cursor *cursor, const char *field, size_t n_most, size_t *ret_n_pairs);
 
-/* As above when the number is part of the format. */
-int cursor_array_of(struct cursor *cursor, const char *field, size_t n_elements);
+/* Takes a map of so many pairs, whose number is part of the format. */
 int cursor_map_of(struct cursor *cursor, const char *field, size_t n_pairs);
 
 /* Takes a map's key, which must be exactly this text. */
@@ -68,15 +63,11 @@ int cursor_text_view(struct cursor *cursor, const char *field, size_t n_most, co
 
 /* An integer in whatever form it was written, from least to most. */
 int cursor_int64(struct cursor *cursor, const char *field, int64_t least, int64_t most, int64_t *ret_value);
-int cursor_uint64(struct cursor *cursor, const char *field, uint64_t most, uint64_t *ret_value);
 
 /* A float of 32 or 64 bits (no integer stands for one). cursor_double() refuses NaN and infinities. */
 int cursor_double(struct cursor *cursor, const char *field, double *ret_value);
 int cursor_double_any(struct cursor *cursor, const char *field, double *ret_value);
 int cursor_bool(struct cursor *cursor, const char *field, bool *ret_value);
-
-/* Bytes of at most n_most, borrowed from the frame. */
-int cursor_bin(struct cursor *cursor, const char *field, size_t n_most, const uint8_t **ret_bytes, size_t *ret_n_bytes);
 
 /* Takes a nil and says true, or leaves another value where it is and says false: how optional fields are read. */
 bool cursor_take_nil(struct cursor *cursor);

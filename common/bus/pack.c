@@ -71,12 +71,6 @@ void pack_int64(struct pack *pack, int64_t value) {
         msgpack_pack_int64(&packer, value);
 }
 
-void pack_uint64(struct pack *pack, uint64_t value) {
-        msgpack_packer packer = packer_of(pack);
-
-        msgpack_pack_uint64(&packer, value);
-}
-
 void pack_double(struct pack *pack, double value) {
         msgpack_packer packer = packer_of(pack);
 
@@ -96,11 +90,4 @@ void pack_nil(struct pack *pack) {
         msgpack_packer packer = packer_of(pack);
 
         msgpack_pack_nil(&packer);
-}
-
-void pack_bin(struct pack *pack, const void *bytes, size_t n_bytes) {
-        msgpack_packer packer = packer_of(pack);
-
-        if (fits(pack, n_bytes))
-                msgpack_pack_bin_with_body(&packer, bytes, n_bytes);
 }

@@ -19,9 +19,6 @@ struct pack {
         int error;
 };
 
-#define PACK_NULL \
-        { 0 }
-
 /* Begins to write at the end of buffer, which is borrowed until pack_end(). */
 void pack_begin(struct pack *pack, struct buffer *buffer);
 
@@ -36,8 +33,6 @@ void pack_map(struct pack *pack, size_t n_pairs);
 void pack_text(struct pack *pack, const char *text);
 void pack_text_bytes(struct pack *pack, const char *text, size_t n_bytes);
 void pack_int64(struct pack *pack, int64_t value);
-void pack_uint64(struct pack *pack, uint64_t value);
 void pack_double(struct pack *pack, double value);
 void pack_bool(struct pack *pack, bool value);
 void pack_nil(struct pack *pack);
-void pack_bin(struct pack *pack, const void *bytes, size_t n_bytes);

@@ -17,8 +17,6 @@
 #include "common/data/value.h"
 
 enum {
-        /* so many digits always fit in 64 bits */
-        DIGITS_MAX = 19,
         /* 10^22 is the largest power of ten that a double holds exactly */
         POWER_MAX = 22,
         /* far beyond any double, far below overflow of the counter */
@@ -28,7 +26,7 @@ enum {
 struct number {
         bool is_negative;
         bool is_plain; /* neither point nor exponent */
-        bool is_cut;   /* digits beyond DIGITS_MAX were dropped */
+        bool is_cut;   /* digits that do not fit were dropped */
         size_t n_digits;
         uint64_t digits;
         int64_t exponent;

@@ -13,10 +13,9 @@ enum { STACK_FEATURES = 1024 };
 
 static const struct value MISSING = VALUE_NULL;
 
-void predict_row_init(struct predict_row *row, const struct schema *schema, enum predict_strictness strictness) {
+void predict_row_init(struct predict_row *row, const struct schema *schema) {
         assert(schema->n_columns <= SCHEMA_COLUMNS_MAX);
         row->schema = schema;
-        row->strictness = strictness;
         assert(schema->n_names <= PREDICT_NAME_WORDS * 64);
         for (size_t i = 0; i * 64 < schema->n_names; i++)
                 row->is_met[i] = 0;
@@ -101,7 +100,7 @@ static const struct schema_name *resolve(const struct predict_row *row, const ch
         const struct schema_name *found = schema_find_name(row->schema, name, n_name);
 
         *ret_result = 0;
-        if (!found && row->strictness == PREDICT_STRICT)
+        if (!found)
                 *ret_result = refuse_name(name, n_name, "SCHEMA_NEW_COLUMN", "the schema has no such column", fault);
         if (found && !schema_column_is_checked(&row->schema->columns[found->column], SCHEMA_SERVING))
                 return NULL;

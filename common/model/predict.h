@@ -20,19 +20,12 @@
 #include "common/data/table.h"
 #include "common/model/bundle.h"
 
-/* What a row may hold beside the schema's names. */
-enum predict_strictness {
-        PREDICT_STRICT,  /* any other name is refused and named */
-        PREDICT_LENIENT, /* other names are ignored, as MLflow does */
-};
-
 /* 64-bit words with a bit for every name that a schema can have */
 #define PREDICT_NAME_WORDS ((SCHEMA_COLUMNS_MAX + TABLE_COLUMNS_MOST + 63) / 64)
 
 /* One row being read; large, for the stack of one call. */
 struct predict_row {
         const struct schema *schema;
-        enum predict_strictness strictness;
         struct value values[SCHEMA_COLUMNS_MAX];               /* in the schema's order */
         char scratch[SCHEMA_COLUMNS_MAX][VALUE_SCRATCH_BYTES]; /* rewritten texts of values */
         uint16_t n_encoded[SCHEMA_COLUMNS_MAX];                /* encoded names met of each column */
@@ -54,7 +47,7 @@ struct predict_model {
 };
 
 /* Empties the row; the schema is borrowed as long as the row is used. */
-void predict_row_init(struct predict_row *row, const struct schema *schema, enum predict_strictness strictness);
+void predict_row_init(struct predict_row *row, const struct schema *schema);
 
 /* Adds a member of a JSON object, or a field of a form or CSV line (text without types). FAULT_E_INPUT names the
  * column. Texts are borrowed until the prediction is written. */

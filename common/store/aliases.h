@@ -102,9 +102,6 @@ struct aliases {
 /* Lower-case letters, digits, '-' and '_', 1 to 255 of them; `latest` and `v<digits>` are reserved. */
 bool alias_is_valid(const char *name);
 
-const char *alias_action_name(enum alias_action action);
-const char *alias_hindrance_name(enum alias_hindrance hindrance);
-
 /* The version that bears the alias, or ALIASES_NONE. */
 int64_t aliases_find(const struct aliases *aliases, const char *name);
 

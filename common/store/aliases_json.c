@@ -22,14 +22,6 @@ static const char *const hindrance_names[] = {
         [ALIAS_HINDRANCE_CHALLENGER] = "challenger_wanted",
 };
 
-const char *alias_action_name(enum alias_action action) {
-        return action_names[action];
-}
-
-const char *alias_hindrance_name(enum alias_hindrance hindrance) {
-        return hindrance_names[hindrance];
-}
-
 static void build_version(struct json_builder *json, const char *key, int64_t version) {
         if (version != ALIASES_NONE)
                 json_key_int64(json, key, version);

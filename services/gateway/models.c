@@ -71,10 +71,6 @@ struct models *models_destroy(struct models *models) {
         return NULL;
 }
 
-void models_destroy_pointer(struct models **models) {
-        models_destroy(*models);
-}
-
 struct mailbox *models_mailbox(struct models *models) {
         return &models->mailbox;
 }

@@ -35,7 +35,6 @@ int models_start(struct models *models);
 /* Ends the thread; whoever waits for an answer gets 503, so the server's loops must still be there. */
 void models_stop(struct models *models);
 struct models *models_destroy(struct models *models);
-void models_destroy_pointer(struct models **models);
 
 /* For jobs of this thread; their context is the models. */
 struct mailbox *models_mailbox(struct models *models);

@@ -54,7 +54,7 @@ static int predict_form(struct request *request) {
         }
         if (!model)
                 return answer_page(request, 503, &answer);
-        predict_row_init(&row, model->version.bundle.schema, PREDICT_STRICT);
+        predict_row_init(&row, model->version.bundle.schema);
         r = form_read(request, &row, &fault);
         if (!r)
                 r = predict_row(&model->version.bundle, &row, &prediction, &fault);

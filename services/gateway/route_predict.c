@@ -17,7 +17,7 @@ static int predict_object(const struct model *model, const struct json_value *ob
         struct predict_row row;
         int r;
 
-        predict_row_init(&row, model->version.bundle.schema, PREDICT_STRICT);
+        predict_row_init(&row, model->version.bundle.schema);
         r = predict_row_add_object(&row, object, fault);
         if (!r)
                 r = predict_row(&model->version.bundle, &row, &prediction, fault);
@@ -72,7 +72,7 @@ static int predict_form(const struct model *model, struct request *request, stru
         int r;
 
         *ret_status = 422;
-        predict_row_init(&row, model->version.bundle.schema, PREDICT_STRICT);
+        predict_row_init(&row, model->version.bundle.schema);
         r = form_read(request, &row, fault);
         if (!r)
                 r = predict_row(&model->version.bundle, &row, &prediction, fault);

@@ -25,9 +25,6 @@ struct stage_ends {
         struct buffer notice, message, kept;
 };
 
-#define STAGE_ENDS_NULL \
-        { 0 }
-
 void stage_ends_finish(struct stage_ends *ends);
 
 /* An envelope for the next message about the run of another envelope. */

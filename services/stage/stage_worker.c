@@ -367,10 +367,6 @@ struct stage_worker *stage_worker_destroy(struct stage_worker *worker) {
         return NULL;
 }
 
-void stage_worker_destroy_pointer(struct stage_worker **worker) {
-        *worker = stage_worker_destroy(*worker);
-}
-
 void stage_worker_give(struct stage_worker *worker, struct stage_job *job) {
         pthread_mutex_lock(&worker->lock);
         assert(!worker->given && !worker->done);

@@ -30,7 +30,6 @@ int stage_worker_create(const struct stage_worker_options *options, struct stage
 
 /* Waits for the job at work, if there is one, and ends the thread. */
 struct stage_worker *stage_worker_destroy(struct stage_worker *worker);
-void stage_worker_destroy_pointer(struct stage_worker **worker);
 
 /* Hands a job over; the worker has none (asserted). The job is the worker's until it is taken back. */
 void stage_worker_give(struct stage_worker *worker, struct stage_job *job);

@@ -114,8 +114,6 @@ size_t arrow_input_n_columns(const struct arrow_input *input);
 /* Borrowed from the input. */
 const char *arrow_input_name(const struct arrow_input *input, size_t column);
 enum arrow_kind arrow_input_kind(const struct arrow_input *input, size_t column);
-/* The foreign type in Arrow's words, such as "timestamp"; borrowed forever. */
-const char *arrow_input_type_name(const struct arrow_input *input, size_t column);
 
 /* Chooses the n_columns columns to read, in the order they shall have. 0, or FAULT_E_INPUT (ARROW_TYPE) naming one of
  * ARROW_KIND_OTHER. Without a call all columns are chosen. */

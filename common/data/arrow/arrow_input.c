@@ -247,11 +247,6 @@ enum arrow_kind arrow_input_kind(const struct arrow_input *input, size_t column)
         return arrow_field_kind(&input->schema.fields[column]);
 }
 
-const char *arrow_input_type_name(const struct arrow_input *input, size_t column) {
-        assert(column < input->schema.n_fields);
-        return arrow_type_name(input->schema.fields[column].layout.type);
-}
-
 int64_t arrow_input_n_rows(const struct arrow_input *input) {
         return input->n_rows;
 }

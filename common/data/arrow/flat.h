@@ -59,9 +59,6 @@ struct flat_writer {
         int error;
 };
 
-#define FLAT_WRITER_NULL \
-        { 0 }
-
 /* a field of a table: width 0 leaves it out; one that links is written as 4 bytes and set later */
 struct flat_value {
         uint8_t width;

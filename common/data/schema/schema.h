@@ -20,7 +20,6 @@
 #include "common/data/value.h"
 
 #define SCHEMA_VERSION 1
-#define SCHEMA_BYTES_MAX (1024 * 1024)
 #define SCHEMA_COLUMNS_MAX 256
 #define SCHEMA_VALUES_MAX 1000
 #define SCHEMA_ENVIRONMENTS_MAX 16

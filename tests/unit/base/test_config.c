@@ -48,6 +48,7 @@ static void nodes_know_their_place_and_order(void **state) {
                                                                              "alpha: 2\n",
                                                                              CONFIG_VERBATIM);
         const struct config_node *root = config_root(config), *columns = config_first(root), *node;
+        struct fault fault = FAULT_NULL;
 
         (void)state;
         assert_int_equal(config_node_kind(root), CONFIG_KIND_MAP);
@@ -58,10 +59,11 @@ static void nodes_know_their_place_and_order(void **state) {
         assert_null(config_next(config_next(config_next(columns))));
         assert_int_equal(config_count(columns), 2);
         node = config_find(config_first(columns), "range");
-        assert_int_equal(config_line(node), 4);
-        assert_int_equal(config_position(node), 12);
+        assert_int_equal(config_fault(node, &fault, "CODE", "here"), FAULT_E_INPUT);
+        assert_complaint(&fault, "CODE", "test.yaml:4:12: columns[0].range: here");
         node = config_find(config_next(config_first(columns)), "values");
-        assert_int_equal(config_line(node), 5);
+        assert_int_equal(config_fault(node, &fault, "CODE", "here"), FAULT_E_INPUT);
+        assert_int_equal(fault.line, 5);
         assert_int_equal(config_count(node), 2);
         assert_null(config_find(node, "x"));
         assert_null(config_find(root, "x"));
@@ -145,10 +147,8 @@ static void getters_give_values_and_defaults(void **state) {
         assert_true(number >= 0.25 && number <= 0.25);
         assert_int_equal(config_get_float(root, "i", 0, 9, NULL, &fault, &number), 0);
         assert_true(number >= 5 && number <= 5);
-        assert_int_equal(config_get_bool(root, "b", NULL, &fault, &truth), 0);
+        assert_int_equal(config_as_bool(config_find(root, "b"), &fault, &truth), 0);
         assert_true(truth);
-        assert_int_equal(config_get_bool(root, "x", &(bool){ false }, &fault, &truth), 0);
-        assert_false(truth);
         assert_int_equal(config_get_choice(root, "c", WORDS, 2, NULL, &fault, &index), 0);
         assert_int_equal(index, 1);
         assert_int_equal(config_get_choice(root, "x", WORDS, 2, "one", &fault, &index), 0);
@@ -188,7 +188,7 @@ static void complaints_name_place_key_and_both_kinds(void **state) {
         assert_int_equal(config_get_text(train, "name", NULL, &fault, &text), FAULT_E_INPUT);
         assert_complaint(&fault, "CONFIG_WRONG_KIND",
                          "test.yaml:4:9: train.name: expected a text (put it in quotes), got 5");
-        assert_int_equal(config_get_bool(train, "list", NULL, &fault, &truth), FAULT_E_INPUT);
+        assert_int_equal(config_as_bool(config_find(train, "list"), &fault, &truth), FAULT_E_INPUT);
         assert_string_equal(fault.message, "expected true or false, got a list");
         assert_int_equal(config_get_list(train, "list", true, &fault, &list), 0);
         assert_int_equal(config_get_int(config_first(list), "a", 0, 1, NULL, &fault, &integer), FAULT_E_INPUT);

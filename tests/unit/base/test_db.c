@@ -83,23 +83,22 @@ static void values_come_back_as_they_went(void **state) {
 
         assert_int_equal(db_prepare(db, "SELECT ?, ?, ?, ?, ?, ?", &statement), 0);
         db_bind_int64(statement, 1, INT64_MIN);
-        db_bind_double(statement, 2, 0.1);
+        db_bind_int64(statement, 2, INT64_MAX);
         db_bind_text(statement, 3, "t\xc3\xa9xt");
         db_bind_blob(statement, 4, "a\0b", 3);
         db_bind_null(statement, 5);
         db_bind_text(statement, 6, NULL);
         assert_int_equal(db_step(statement), DB_E_ROW);
         assert_true(db_column_int64(statement, 0) == INT64_MIN);
-        assert_true(db_column_double(statement, 1) >= 0.1 && db_column_double(statement, 1) <= 0.1);
+        assert_true(db_column_int64(statement, 1) == INT64_MAX);
         assert_string_equal(db_column_text(statement, 2), "t\xc3\xa9xt");
         bytes = db_column_blob(statement, 3, &n_bytes);
         assert_int_equal(n_bytes, 3);
         assert_memory_equal(bytes, "a\0b", 3);
-        assert_true(db_column_is_null(statement, 4));
+        assert_null(db_column_text(statement, 4));
         assert_null(db_column_text(statement, 5));
         assert_null(db_column_blob(statement, 5, &n_bytes));
         assert_int_equal(n_bytes, 0);
-        assert_false(db_column_is_null(statement, 0));
         assert_int_equal(db_step(statement), 0);
 }
 
@@ -115,7 +114,7 @@ static void statements_are_lent_again_without_parameters(void **state) {
         assert_int_equal(db_prepare(db, SQL, &two), 0);
         assert_ptr_not_equal(one, two);
         assert_int_equal(db_step(two), DB_E_ROW);
-        assert_true(db_column_is_null(two, 0));
+        assert_null(db_column_text(two, 0));
         assert_int_equal(db_column_int64(one, 0), 5);
         first = one;
         db_release(&one);
@@ -123,7 +122,7 @@ static void statements_are_lent_again_without_parameters(void **state) {
         assert_int_equal(db_prepare(db, SQL, &three), 0);
         assert_ptr_equal(three, first);
         assert_int_equal(db_step(three), DB_E_ROW);
-        assert_true(db_column_is_null(three, 0));
+        assert_null(db_column_text(three, 0));
         db_release(&two);
         db_release(&three);
         db_release(&three);

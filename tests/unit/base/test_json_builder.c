@@ -24,7 +24,8 @@ static void write_sample(struct json_builder *json) {
         json_key_double(json, "d", 0.1);
         json_key_float(json, "f", 0.1F);
         json_key_bool(json, "t", true);
-        json_key_null(json, "x");
+        json_key(json, "x");
+        json_put_null(json);
         json_key_text(json, "none", NULL);
         json_key_raw(json, "raw", "{\"k\":1}", 7);
         json_key(json, "list");

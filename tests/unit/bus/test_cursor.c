@@ -25,7 +25,7 @@ static void pack_sample(struct buffer *buffer) {
         pack_text(&pack, "least");
         pack_int64(&pack, INT64_MIN);
         pack_text(&pack, "most");
-        pack_uint64(&pack, UINT64_MAX);
+        pack_int64(&pack, INT64_MAX);
         pack_text(&pack, "share");
         pack_double(&pack, 0.1);
         pack_text(&pack, "flags");
@@ -34,8 +34,8 @@ static void pack_sample(struct buffer *buffer) {
         pack_bool(&pack, false);
         pack_text(&pack, "note");
         pack_nil(&pack);
-        pack_text(&pack, "raw");
-        pack_bin(&pack, "\0\xff", 2);
+        pack_text(&pack, "end");
+        pack_bool(&pack, true);
         assert_int_equal(pack_end(&pack), 0);
 }
 
@@ -43,12 +43,10 @@ static void test_values_come_back(void **state) {
         _cleanup_(buffer_finish) struct buffer buffer = BUFFER_NULL;
         struct fault fault = FAULT_NULL;
         struct cursor cursor;
-        const uint8_t *raw = NULL;
         bool flags[2] = { false, true };
         char name[6];
         size_t n = 0;
-        int64_t least = 0;
-        uint64_t most = 0;
+        int64_t least = 0, most = 0;
         double share = 0;
 
         (void)state;
@@ -62,8 +60,8 @@ static void test_values_come_back(void **state) {
         assert_int_equal(cursor_int64(&cursor, "least", INT64_MIN, 0, &least), 0);
         assert_true(least == INT64_MIN);
         cursor_key(&cursor, "most");
-        assert_int_equal(cursor_uint64(&cursor, "most", UINT64_MAX, &most), 0);
-        assert_true(most == UINT64_MAX);
+        assert_int_equal(cursor_int64(&cursor, "most", 0, INT64_MAX, &most), 0);
+        assert_true(most == INT64_MAX);
         cursor_key(&cursor, "share");
         assert_int_equal(cursor_double(&cursor, "share", &share), 0);
         assert_true(share > 0.0999999 && share < 0.1000001);
@@ -75,11 +73,9 @@ static void test_values_come_back(void **state) {
         assert_true(flags[0] && !flags[1]);
         cursor_key(&cursor, "note");
         assert_true(cursor_take_nil(&cursor));
-        cursor_key(&cursor, "raw");
+        cursor_key(&cursor, "end");
         assert_false(cursor_take_nil(&cursor));
-        assert_int_equal(cursor_bin(&cursor, "raw", 2, &raw, &n), 0);
-        assert_int_equal(n, 2);
-        assert_memory_equal(raw, "\0\xff", 2);
+        assert_int_equal(cursor_bool(&cursor, "end", &flags[0]), 0);
         assert_int_equal(cursor_end(&cursor), 0);
 }
 
@@ -106,9 +102,7 @@ static void test_integer_forms(void **state) {
         };
         struct fault fault = FAULT_NULL;
         struct cursor cursor;
-        uint64_t natural;
         int64_t value;
-        int r;
 
         (void)state;
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
@@ -117,12 +111,6 @@ static void test_integer_forms(void **state) {
                 assert_int_equal(cursor_int64(&cursor, "n", INT64_MIN, INT64_MAX, &value), 0);
                 assert_true(value == rows[i].want);
                 assert_int_equal(cursor_end(&cursor), 0);
-
-                natural = 77;
-                assert_int_equal(cursor_open(&cursor, rows[i].bytes, rows[i].n_bytes, &fault), 0);
-                r = cursor_uint64(&cursor, "n", UINT64_MAX, &natural);
-                assert_int_equal(r, rows[i].want < 0 ? FAULT_E_INPUT : 0);
-                assert_true(natural == (rows[i].want < 0 ? 77 : (uint64_t)rows[i].want));
         }
 }
 
@@ -312,7 +300,6 @@ static void test_frame_too_long(void **state) {
 /* A getter that meets the wrong thing names the field and leaves its output alone. */
 static void test_limits_of_getters(void **state) {
         struct fault fault = FAULT_NULL;
-        const uint8_t *raw = NULL;
         const char *view = NULL;
         struct cursor cursor;
         char text[4] = "old";
@@ -335,17 +322,15 @@ static void test_limits_of_getters(void **state) {
         ASSERT_FAULT("\xa2x\0", cursor_text(&cursor, "f", sizeof(text), text), "FIELD_TEXT");
         ASSERT_FAULT("\xc4\1x", cursor_text(&cursor, "f", sizeof(text), text), "FIELD_TYPE");
         ASSERT_FAULT("\xa2xy", cursor_text_view(&cursor, "f", 1, &view, &n), "FIELD_SIZE");
-        ASSERT_FAULT("\xc4\2xy", cursor_bin(&cursor, "f", 1, &raw, &n), "FIELD_SIZE");
-        ASSERT_FAULT("\xa1x", cursor_bin(&cursor, "f", 1, &raw, &n), "FIELD_TYPE");
         ASSERT_FAULT("\x0a", cursor_int64(&cursor, "f", 0, 9, &number), "FIELD_RANGE");
         ASSERT_FAULT("\xff", cursor_int64(&cursor, "f", 0, 9, &number), "FIELD_RANGE");
         ASSERT_FAULT("\xcf\xff\xff\xff\xff\xff\xff\xff\xff", cursor_int64(&cursor, "f", -9, 9, &number), "FIELD_RANGE");
         ASSERT_FAULT("\xc3", cursor_int64(&cursor, "f", 0, 9, &number), "FIELD_TYPE");
         ASSERT_FAULT("\x01", cursor_bool(&cursor, "f", &flag), "FIELD_TYPE");
         ASSERT_FAULT("\x92\1\1", cursor_array(&cursor, "f", 1, &n), "FIELD_SIZE");
-        ASSERT_FAULT("\x91\1", cursor_array_of(&cursor, "f", 2), "FIELD_SIZE");
+        ASSERT_FAULT("\x81\1\1", cursor_map_of(&cursor, "f", 2), "FIELD_SIZE");
         ASSERT_FAULT("\x80", cursor_array(&cursor, "f", 1, &n), "FIELD_TYPE");
-        ASSERT_FAULT("\x90", cursor_map(&cursor, "f", 1, &n), "FIELD_TYPE");
+        ASSERT_FAULT("\x90", cursor_map_of(&cursor, "f", 1), "FIELD_TYPE");
         ASSERT_FAULT("\xa1g", cursor_key(&cursor, "f"), "FIELD_MISSING");
         ASSERT_FAULT("\x01", cursor_fail(&cursor, "f", "FIELD_RANGE", "is odd"), "FIELD_RANGE");
 #undef ASSERT_FAULT
@@ -353,7 +338,6 @@ static void test_limits_of_getters(void **state) {
         assert_int_equal(number, 5);
         assert_int_equal(n, 99);
         assert_true(flag);
-        assert_null(raw);
         assert_null(view);
 }
 
@@ -361,16 +345,17 @@ static void test_the_end_is_reached_exactly(void **state) {
         struct fault fault = FAULT_NULL;
         struct cursor cursor;
         int64_t value = 0;
+        size_t n;
 
         (void)state;
         assert_int_equal(cursor_open(&cursor, "\x92\1\2", 3, &fault), 0);
-        cursor_array_of(&cursor, "pair", 2);
+        cursor_array(&cursor, "pair", 2, &n);
         assert_int_equal(cursor_int64(&cursor, "first", 0, 9, &value), 0);
         assert_int_equal(cursor_end(&cursor), FAULT_E_INPUT);
         assert_string_equal(fault.code, "FRAME_TRAILING_BYTES");
 
         assert_int_equal(cursor_open(&cursor, "\x91\1", 2, &fault), 0);
-        cursor_array_of(&cursor, "pair", 1);
+        cursor_array(&cursor, "pair", 2, &n);
         assert_int_equal(cursor_int64(&cursor, "first", 0, 9, &value), 0);
         assert_int_equal(cursor_int64(&cursor, "second", 0, 9, &value), FAULT_E_INPUT);
         assert_string_equal(fault.code, "FIELD_MISSING");

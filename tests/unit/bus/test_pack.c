@@ -38,10 +38,10 @@ static void test_bytes_of_each_type(void **state) {
         pack_int64(&pack, -33);
         pack_int64(&pack, INT64_MIN);
         ASSERT_PACKED("\x7f\xcc\x80\xe0\xd0\xdf\xd3\x80\0\0\0\0\0\0\0");
-        pack_uint64(&pack, 0);
-        pack_uint64(&pack, 0x10000);
-        pack_uint64(&pack, UINT64_MAX);
-        ASSERT_PACKED("\0\xce\0\1\0\0\xcf\xff\xff\xff\xff\xff\xff\xff\xff");
+        pack_int64(&pack, 0);
+        pack_int64(&pack, 0x10000);
+        pack_int64(&pack, INT64_MAX);
+        ASSERT_PACKED("\0\xce\0\1\0\0\xcf\x7f\xff\xff\xff\xff\xff\xff\xff");
         pack_double(&pack, 1.5);
         ASSERT_PACKED("\xcb\x3f\xf8\0\0\0\0\0\0");
         pack_text(&pack, "");
@@ -50,8 +50,6 @@ static void test_bytes_of_each_type(void **state) {
         ASSERT_PACKED("\xa0\xa5"
                       "caf\xc3\xa9\xa2"
                       "ab");
-        pack_bin(&pack, "\xff\0", 2);
-        ASSERT_PACKED("\xc4\2\xff\0");
         pack_array(&pack, 15);
         pack_array(&pack, 16);
         ASSERT_PACKED("\x9f\xdc\0\x10");

@@ -63,7 +63,7 @@ static int read_row(const char *body, struct predict_row *row, struct fault *fau
         assert_int_equal(schema_parse("schema.yaml", schema_text, strlen(schema_text), fault, &schema), 0);
         bare_begin(&bare, "POST", "/");
         bare_body(&bare, "application/x-www-form-urlencoded", body);
-        predict_row_init(row, schema, PREDICT_STRICT);
+        predict_row_init(row, schema);
         r = form_read(&bare.request, row, fault);
         bare_end(&bare);
         schema_destroy(schema);

@@ -58,8 +58,8 @@ static int tear_down(void **state) {
 }
 
 /* Predicts one JSON row; answer (may be NULL) takes the JSON answer. */
-static int predict(const struct bundle *bundle, enum predict_strictness strictness, const char *json,
-                   struct buffer *answer, struct prediction *ret_prediction, struct fault *fault) {
+static int predict(const struct bundle *bundle, const char *json, struct buffer *answer,
+                   struct prediction *ret_prediction, struct fault *fault) {
         _cleanup_(json_destroy_pointer) struct json *document = NULL;
         struct json_builder builder;
         struct predict_row row;
@@ -67,7 +67,7 @@ static int predict(const struct bundle *bundle, enum predict_strictness strictne
 
         *fault = (struct fault)FAULT_NULL;
         assert_int_equal(json_parse(json, strlen(json), fault, &document), 0);
-        predict_row_init(&row, bundle->schema, strictness);
+        predict_row_init(&row, bundle->schema);
         r = predict_row_add_object(&row, json_root(document), fault);
         if (!r)
                 r = predict_row(bundle, &row, ret_prediction, fault);
@@ -82,7 +82,7 @@ static int predict(const struct bundle *bundle, enum predict_strictness strictne
 static struct prediction need(const struct fixture *fixture, const char *json) {
         struct prediction prediction = { 0 };
         struct fault fault;
-        int r = predict(&fixture->bundle, PREDICT_STRICT, json, NULL, &prediction, &fault);
+        int r = predict(&fixture->bundle, json, NULL, &prediction, &fault);
 
         if (r)
                 print_error("%s: %s: %s: %s\n", json, fault.code, fault.column, fault.message);
@@ -195,7 +195,7 @@ static void test_what_is_refused(void **state) {
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 struct prediction prediction;
                 struct fault fault;
-                int r = predict(&fixture->bundle, PREDICT_STRICT, rows[i].json, NULL, &prediction, &fault);
+                int r = predict(&fixture->bundle, rows[i].json, NULL, &prediction, &fault);
 
                 if (r != FAULT_E_INPUT || strcmp(fault.code, rows[i].want_code) ||
                     strcmp(fault.column, rows[i].want_column))
@@ -226,30 +226,13 @@ static void test_wrong_kinds_of_json(void **state) {
                 snprintf(json, sizeof(json),
                          "{\"age\":%s,\"income\":1,\"visits\":1,\"insured\":0,\"sex\":1,\"size\":\"large\"}",
                          rows[i].age);
-                assert_int_equal(predict(&fixture->bundle, PREDICT_STRICT, json, NULL, &prediction, &fault),
-                                 FAULT_E_INPUT);
+                assert_int_equal(predict(&fixture->bundle, json, NULL, &prediction, &fault), FAULT_E_INPUT);
                 if (strcmp(fault.code, rows[i].want_code))
                         print_error("%s: %s\n", rows[i].age, fault.message);
                 assert_string_equal(fault.code, rows[i].want_code);
                 assert_string_equal(fault.column, "age");
                 assert_non_null(strstr(fault.message, rows[i].want_words));
         }
-}
-
-static void test_lenient_passes_strangers_over(void **state) {
-        const struct fixture *fixture = *state;
-        const struct prediction want = need(fixture, "{" RAW "}");
-        struct prediction got;
-        struct fault fault;
-
-        assert_int_equal(
-                predict(&fixture->bundle, PREDICT_LENIENT, "{\"Age\":[1]," RAW ",\"colour\":{}}", NULL, &got, &fault),
-                0);
-        check_same(&got, &want);
-        /* but nothing else */
-        assert_int_equal(predict(&fixture->bundle, PREDICT_LENIENT, "{" RAW ",\"zone_code\":20}", NULL, &got, &fault),
-                         FAULT_E_INPUT);
-        assert_string_equal(fault.code, "COLUMN_RAW_AND_ENCODED");
 }
 
 static void test_label_is_ignored_and_key_echoed(void **state) {
@@ -260,19 +243,17 @@ static void test_label_is_ignored_and_key_echoed(void **state) {
         struct fault fault;
         char text[512];
 
-        assert_int_equal(predict(&fixture->bundle, PREDICT_STRICT, "{" RAW ",\"bought\":\"whatever\",\"id\":77}",
-                                 &with_id, &got, &fault),
-                         0);
+        assert_int_equal(
+                predict(&fixture->bundle, "{" RAW ",\"bought\":\"whatever\",\"id\":77}", &with_id, &got, &fault), 0);
         check_same(&got, &want);
-        assert_int_equal(predict(&fixture->bundle, PREDICT_STRICT, "{" RAW "}", &without, &got, &fault), 0);
+        assert_int_equal(predict(&fixture->bundle, "{" RAW "}", &without, &got, &fault), 0);
         assert_non_null(strstr(buffer_text(&with_id), ",\"id\":77,\"model\":\"toys\",\"version\":3}"));
         assert_null(strstr(buffer_text(&without), "\"id\""));
         snprintf(text, sizeof(text), "{\"prediction\":%d,\"label\":\"%s\",\"probability\":", want.outcome,
                  want.outcome ? "Bought-Yes" : "Bought-No");
         assert_int_equal(strncmp(buffer_text(&without), text, strlen(text)), 0);
         assert_non_null(strstr(buffer_text(&without), ",\"threshold\":0.377540"));
-        assert_int_equal(predict(&fixture->bundle, PREDICT_STRICT, "{" RAW ",\"id\":\"x\"}", NULL, &got, &fault),
-                         FAULT_E_INPUT);
+        assert_int_equal(predict(&fixture->bundle, "{" RAW ",\"id\":\"x\"}", NULL, &got, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.column, "id");
 }
 
@@ -282,7 +263,7 @@ static int predict_fields(const struct bundle *bundle, const char *const *fields
         int r = 0;
 
         *fault = (struct fault)FAULT_NULL;
-        predict_row_init(&row, bundle->schema, PREDICT_STRICT);
+        predict_row_init(&row, bundle->schema);
         for (; *fields && !r; fields += 2)
                 r = predict_row_add_text(&row, fields[0], strlen(fields[0]), fields[1], strlen(fields[1]), fault);
         return r ? r : predict_row(bundle, &row, ret_prediction, fault);
@@ -409,7 +390,7 @@ static void test_a_long_strange_name_is_cut(void **state) {
         memset(json, 'x', sizeof(json));
         memcpy(json, "{\"", 2);
         memcpy(json + sizeof(json) - 5, "\":1}", 5);
-        assert_int_equal(predict(&fixture->bundle, PREDICT_STRICT, json, NULL, &prediction, &fault), FAULT_E_INPUT);
+        assert_int_equal(predict(&fixture->bundle, json, NULL, &prediction, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "SCHEMA_NEW_COLUMN");
         assert_int_equal(strlen(fault.column), sizeof(fault.column) - 1);
 }
@@ -421,7 +402,6 @@ int main(void) {
                 cmocka_unit_test(test_declared_outcomes_when_serving),
                 cmocka_unit_test(test_what_is_refused),
                 cmocka_unit_test(test_wrong_kinds_of_json),
-                cmocka_unit_test(test_lenient_passes_strangers_over),
                 cmocka_unit_test(test_label_is_ignored_and_key_echoed),
                 cmocka_unit_test(test_text_forms),
                 cmocka_unit_test(test_text_that_is_refused),
