@@ -112,7 +112,7 @@ def test_polars_opens_them(ingest, blob, tmp_path):
     assert ids == sorted(make_frame(1000)["id"])
 
 
-@pytest.mark.parametrize("write", ["feather", "feather_lz4", "categories", "ndjson"])
+@pytest.mark.parametrize("write", ["feather", "feather_lz4", "categories", "categories_zstd", "polars", "ndjson"])
 def test_the_format_of_the_source_changes_no_byte(ingest, tmp_path, write):
     frame = make_frame()
     frame.to_csv(tmp_path / "rows.csv", index=False)
@@ -123,6 +123,10 @@ def test_the_format_of_the_source_changes_no_byte(ingest, tmp_path, write):
         feather.write_feather(pa.Table.from_pandas(frame), str(path), compression="lz4", chunksize=1000)
     elif write == "categories":
         frame.astype({"colour": "category", "ripe": bool}).to_feather(path)
+    elif write == "categories_zstd":
+        frame.astype({"colour": "category", "id": "category"}).to_feather(path, compression="zstd")
+    elif write == "polars":
+        pl.from_pandas(frame, nan_to_null=True).write_ipc(path)
     else:
         frame.to_json(path, orient="records", lines=True)
     assert ingest(path) == ingest(tmp_path / "rows.csv")

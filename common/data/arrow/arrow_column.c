@@ -12,7 +12,12 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 
-enum { VIEW_BYTES = 16, VIEW_INLINE_BYTES = 12 };
+enum {
+        VIEW_BYTES = 16,
+        VIEW_INLINE_BYTES = 12,
+        /* of a decimal: no double needs more */
+        SCALE_MOST = 400,
+};
 
 enum arrow_kind arrow_field_kind(const struct arrow_field *field) {
         switch (field->layout.type) {
@@ -25,8 +30,10 @@ enum arrow_kind arrow_field_kind(const struct arrow_field *field) {
         case ARROW_TYPE_FLOATING_POINT:
                 return ARROW_KIND_FLOAT;
         case ARROW_TYPE_DECIMAL:
-                return field->layout.n_bits <= 128 && abs(field->layout.scale) <= 400 ? ARROW_KIND_FLOAT
-                                                                                      : ARROW_KIND_OTHER;
+                return field->layout.n_bits <= 128 && field->layout.scale >= -SCALE_MOST &&
+                                       field->layout.scale <= SCALE_MOST
+                               ? ARROW_KIND_FLOAT
+                               : ARROW_KIND_OTHER;
         case ARROW_TYPE_UTF8:
         case ARROW_TYPE_LARGE_UTF8:
         case ARROW_TYPE_UTF8_VIEW:
@@ -42,8 +49,8 @@ enum column_type arrow_kind_column_type(enum arrow_kind kind) {
                                                                  : COLUMN_UTF8;
 }
 
-void arrow_column_init(struct arrow_column *column, const struct arrow_field *field) {
-        *column = (struct arrow_column){ .field = field };
+void arrow_column_init(struct arrow_column *column, const struct arrow_field *field, struct arrow_room *room) {
+        *column = (struct arrow_column){ .field = field, .room = room };
         column->layout = field->has_dictionary ? field->index : field->layout;
 }
 
@@ -62,27 +69,36 @@ void arrow_column_finish(struct arrow_column *column) {
         arrow_pipe_finish(&column->text);
 }
 
-/* A view points anywhere into its buffers, so these are unpacked as a whole. */
-static int start_view(struct arrow_view *view, struct arrow_bytes bytes, enum arrow_codec codec, struct fault *fault) {
-        _cleanup_(arrow_pipe_finish) struct arrow_pipe pipe = ARROW_PIPE_NULL;
-        const uint8_t *data;
-        size_t n_bytes;
+static int take_room(size_t *room, size_t n_bytes, struct fault *fault) {
+        if (n_bytes > *room)
+                return fault_set(fault, "ARROW_UNSUPPORTED",
+                                 "one batch or its dictionaries have more than %d MiB of text; write smaller batches",
+                                 ARROW_TEXT_BYTES_MOST >> 20);
+        *room -= n_bytes;
+        return 0;
+}
+
+/* A view points anywhere into its buffers, so these are unpacked as a whole. The pipe for text is free in a column of
+ * views. */
+static int start_view(struct arrow_column *column, struct arrow_view *view, struct arrow_bytes bytes,
+                      enum arrow_codec codec, struct fault *fault) {
+        struct arrow_pipe *pipe = &column->text;
         int r;
 
         view->bytes = bytes;
         if (codec == ARROW_CODEC_NONE)
                 return 0;
-        r = arrow_pipe_start(&pipe, bytes, codec, fault);
+        r = arrow_pipe_start(pipe, bytes, codec, fault);
+        if (!r && pipe->codec != ARROW_CODEC_NONE)
+                r = take_room(&column->room->n_views, pipe->n_left, fault);
         if (r)
                 return error_trace(r);
-        if (pipe.n_left > ARROW_TEXT_BYTES_MOST)
-                return fault_set(fault, "ARROW_UNSUPPORTED", "a compressed text buffer has more than %d MiB",
-                                 ARROW_TEXT_BYTES_MOST >> 20);
-        n_bytes = (size_t)pipe.n_left;
-        r = arrow_pipe_read(&pipe, n_bytes, &data, fault);
-        if (!r)
-                r = buffer_append(&view->unpacked, data, n_bytes);
-        view->bytes = (struct arrow_bytes){ view->unpacked.data, n_bytes };
+        view->bytes.n_bytes = (size_t)pipe->n_left;
+        r = arrow_pipe_read(pipe, view->bytes.n_bytes, &view->bytes.data, fault);
+        if (!r && view->bytes.data == pipe->piece.data) {
+                view->unpacked = pipe->piece;
+                pipe->piece = (struct buffer)BUFFER_NULL;
+        }
         return error_trace(r);
 }
 
@@ -101,7 +117,7 @@ static int start_views(struct arrow_column *column, const struct arrow_batch *ba
         for (size_t i = 0; i < column->n_views && !r; i++) {
                 r = arrow_batch_bytes(batch, place->buffer + 2 + i, &bytes, fault);
                 if (!r)
-                        r = start_view(&column->views[i], bytes, batch->codec, fault);
+                        r = start_view(column, &column->views[i], bytes, batch->codec, fault);
         }
         return error_trace(r);
 }
@@ -232,7 +248,7 @@ static int append_numbers(const struct arrow_layout *layout, const uint8_t *vali
         return error_trace(r);
 }
 
-static int append_from_dictionary(const struct arrow_layout *layout, const uint8_t *validity, const uint8_t *values,
+static int append_from_dictionary(const struct arrow_column *column, const uint8_t *validity, const uint8_t *values,
                                   size_t n_rows, const struct column *dictionary, size_t n_dictionary,
                                   struct table_builder *builder, size_t target, struct fault *fault) {
         const char *text;
@@ -241,14 +257,16 @@ static int append_from_dictionary(const struct arrow_layout *layout, const uint8
         int r = 0;
 
         for (size_t i = 0; i < n_rows && !r; i++) {
-                index = is_present(validity, i) ? load_int(values, i, layout) : -1;
+                index = is_present(validity, i) ? load_int(values, i, &column->layout) : -1;
                 if (is_present(validity, i) && (index < 0 || (uint64_t)index >= n_dictionary))
                         return arrow_damaged(fault, "a value is not in its dictionary");
                 if (index < 0 || !column_is_present(dictionary, (size_t)index)) {
                         r = table_builder_add_missing(builder, target);
                 } else if (dictionary->type == COLUMN_UTF8) {
                         text = column_text(dictionary, (size_t)index, &n);
-                        r = table_builder_add_text(builder, target, text, n);
+                        r = take_room(&column->room->n_text, n, fault);
+                        if (!r)
+                                r = table_builder_add_text(builder, target, text, n);
                 } else if (dictionary->type == COLUMN_INT64) {
                         r = table_builder_add_int64(builder, target, dictionary->int64[index]);
                 } else {
@@ -305,10 +323,9 @@ static int append_texts(struct arrow_column *column, const uint8_t *validity, si
                         return arrow_damaged(fault, "a text ends before it starts");
                 from = to;
         }
-        if (from - column->end > ARROW_TEXT_BYTES_MOST)
-                return fault_set(fault, "ARROW_UNSUPPORTED", "%zu rows have more than %d MiB of text", n_rows,
-                                 ARROW_TEXT_BYTES_MOST >> 20);
-        r = arrow_pipe_read(&column->text, (size_t)(from - column->end), &text, fault);
+        r = take_room(&column->room->n_text, (size_t)(from - column->end), fault);
+        if (!r)
+                r = arrow_pipe_read(&column->text, (size_t)(from - column->end), &text, fault);
         for (size_t i = 0; i < n_rows && !r; i++) {
                 to = load_offset(offsets, i, is_large);
                 r = is_present(validity, i)
@@ -321,10 +338,11 @@ static int append_texts(struct arrow_column *column, const uint8_t *validity, si
 }
 
 /* A view: length, then the text itself where it is short, else 4 bytes of it, the buffer and the offset. */
-static int append_view(struct arrow_column *column, const uint8_t *view, size_t *n_text, struct table_builder *builder,
+static int append_view(const struct arrow_column *column, const uint8_t *view, struct table_builder *builder,
                        size_t target, struct fault *fault) {
         uint32_t length, buffer, offset;
         const uint8_t *text = view + 4;
+        int r;
 
         memcpy(&length, view, 4);
         if (length > VIEW_INLINE_BYTES) {
@@ -335,24 +353,21 @@ static int append_view(struct arrow_column *column, const uint8_t *view, size_t 
                         return arrow_damaged(fault, "a text lies outside its buffer");
                 text = column->views[buffer].bytes.data + offset;
         }
-        *n_text += length;
-        if (*n_text > ARROW_TEXT_BYTES_MOST)
-                return fault_set(fault, "ARROW_UNSUPPORTED", "one batch has more than %d MiB of text",
-                                 ARROW_TEXT_BYTES_MOST >> 20);
-        return error_trace(table_builder_add_text(builder, target, (const char *)text, length));
+        r = take_room(&column->room->n_text, length, fault);
+        if (!r)
+                r = table_builder_add_text(builder, target, (const char *)text, length);
+        return error_trace(r);
 }
 
 static int append_views(struct arrow_column *column, const uint8_t *validity, size_t n_rows,
                         struct table_builder *builder, size_t target, struct fault *fault) {
         const uint8_t *views;
-        size_t n_text = 0;
         int r;
 
         r = arrow_pipe_read(&column->values, n_rows * VIEW_BYTES, &views, fault);
         for (size_t i = 0; i < n_rows && !r; i++)
-                r = is_present(validity, i)
-                            ? append_view(column, views + i * VIEW_BYTES, &n_text, builder, target, fault)
-                            : table_builder_add_missing(builder, target);
+                r = is_present(validity, i) ? append_view(column, views + i * VIEW_BYTES, builder, target, fault)
+                                            : table_builder_add_missing(builder, target);
         return error_trace(r);
 }
 
@@ -361,6 +376,9 @@ int arrow_column_read(struct arrow_column *column, size_t n_rows, const struct c
         const uint8_t *validity = NULL, *values;
         int r = 0;
 
+        /* a column without rows may lack even the first offset */
+        if (!n_rows)
+                return 0;
         if (column->layout.type == ARROW_TYPE_NULL) {
                 for (size_t i = 0; i < n_rows && !r; i++)
                         r = table_builder_add_missing(builder, target);
@@ -379,6 +397,6 @@ int arrow_column_read(struct arrow_column *column, size_t n_rows, const struct c
                 return error_trace(r);
         if (!dictionary)
                 return error_trace(append_numbers(&column->layout, validity, values, n_rows, builder, target));
-        return error_trace(append_from_dictionary(&column->layout, validity, values, n_rows, dictionary, n_dictionary,
-                                                  builder, target, fault));
+        return error_trace(append_from_dictionary(column, validity, values, n_rows, dictionary, n_dictionary, builder,
+                                                  target, fault));
 }

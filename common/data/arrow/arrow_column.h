@@ -11,8 +11,17 @@
 #include "common/data/arrow/arrow_pipe.h"
 #include "common/data/table.h"
 
-/* text of one column in one piece, at most */
+/* text of all columns that are read together, at most: of 65,536 rows, and of all dictionaries */
 #define ARROW_TEXT_BYTES_MOST (256 * 1024 * 1024)
+
+/* How many bytes columns that are read together may still take. */
+struct arrow_room {
+        size_t n_text;  /* text appended */
+        size_t n_views; /* buffers of views, unpacked */
+};
+
+#define ARROW_ROOM_FULL \
+        { ARROW_TEXT_BYTES_MOST, ARROW_TEXT_BYTES_MOST }
 
 struct arrow_view {
         struct arrow_bytes bytes;
@@ -21,6 +30,7 @@ struct arrow_view {
 
 struct arrow_column {
         const struct arrow_field *field; /* borrowed */
+        struct arrow_room *room;         /* borrowed; shared with the columns read together */
         struct arrow_layout layout;      /* of what lies in the batch: values, or indices into a dictionary */
         struct arrow_pipe validity, values, text;
         bool has_validity;
@@ -36,7 +46,7 @@ enum arrow_kind arrow_field_kind(const struct arrow_field *field);
 enum column_type arrow_kind_column_type(enum arrow_kind kind);
 
 /* field is not of ARROW_KIND_OTHER. */
-void arrow_column_init(struct arrow_column *column, const struct arrow_field *field);
+void arrow_column_init(struct arrow_column *column, const struct arrow_field *field, struct arrow_room *room);
 void arrow_column_finish(struct arrow_column *column);
 
 /* Starts with the rows of another batch. */

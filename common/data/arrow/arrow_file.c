@@ -181,6 +181,8 @@ static int read_batch(struct arrow_file *file, size_t i, struct arrow_place *pla
                 r = arrow_batch_read(&message.header, &message, file->schema.fields, n_fields, &batch, places, fault);
         if (r)
                 return r;
+        if (i && message.body < file->map.data + file->ends[i - 1])
+                return arrow_damaged(fault, "its batches do not follow each other");
         if (batch.codec != ARROW_CODEC_NONE || batch.n_rows < 1 || batch.n_rows > TABLE_BATCH_ROWS)
                 return arrow_damaged(fault, "a batch is compressed, empty or too long for one that a stage wrote");
         for (size_t k = 0; k < n_fields; k++) {

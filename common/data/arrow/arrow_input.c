@@ -14,13 +14,14 @@
 #include "common/data/arrow/arrow_column.h"
 #include "common/data/arrow/arrow_message.h"
 
-/* values of one dictionary, at most */
+/* values of all dictionaries together, at most */
 enum { DICTIONARY_ROWS_MOST = 16 * 1024 * 1024 };
 
 /* A dictionary's values as a table of one column; fields with the same id share it. */
 struct dictionary {
         int64_t id;
         struct arrow_field field; /* the values, as a field of their own */
+        bool is_chosen;           /* some column that is read needs it */
         struct table_builder *values;
 };
 
@@ -37,7 +38,9 @@ struct arrow_input {
         size_t next;                  /* the next batch of a file, the next message's position in a stream */
         struct arrow_message message; /* of the batch in hand */
         struct arrow_place *places;
-        int64_t n_left; /* rows of the batch in hand */
+        int64_t n_left;        /* rows of the batch in hand */
+        bool has_dictionaries; /* of a file: they were read */
+        struct arrow_room room;
         size_t n_chosen;
         size_t *chosen;
         struct arrow_column *columns; /* one for each chosen */
@@ -60,6 +63,9 @@ static void drop_columns(struct arrow_input *input) {
         input->chosen = NULL;
         input->n_chosen = 0;
         input->builder = table_builder_destroy(input->builder);
+        input->has_dictionaries = false;
+        for (size_t i = 0; i < input->n_dictionaries; i++)
+                input->dictionaries[i].is_chosen = false;
 }
 
 struct arrow_input *arrow_input_close(struct arrow_input *input) {
@@ -129,38 +135,58 @@ static int create_dictionaries(struct arrow_input *input, struct fault *fault) {
         return 0;
 }
 
+/* What all dictionaries hold. */
+static void measure_dictionaries(const struct arrow_input *input, int64_t *ret_n_rows, size_t *ret_n_text) {
+        int64_t n_rows = 0;
+        size_t n_text = 0;
+
+        for (size_t i = 0; i < input->n_dictionaries; i++) {
+                struct table values = table_builder_view(input->dictionaries[i].values);
+
+                n_rows += (int64_t)values.n_rows;
+                if (values.n_rows && values.columns[0].type == COLUMN_UTF8)
+                        n_text += (size_t)values.columns[0].offsets[values.n_rows];
+        }
+        *ret_n_rows = n_rows;
+        *ret_n_text = n_text;
+}
+
 /* DictionaryBatch { id, data, isDelta }. */
 static int read_dictionary(struct arrow_input *input, struct arrow_message *message, struct fault *fault) {
         struct flat_table data = flat_get_table(&message->header, 1);
         struct dictionary *dictionary = find_dictionary(input, (int64_t)flat_get_uint(&message->header, 0, 8, 0));
         _cleanup_(arrow_column_finish) struct arrow_column column = ARROW_COLUMN_NULL;
+        struct arrow_room room = ARROW_ROOM_FULL;
         struct arrow_batch batch;
         struct arrow_place place;
+        int64_t n_rows;
+        size_t n_text;
         int r;
 
         if (message->reader.is_broken)
                 return arrow_damaged(fault, "a dictionary's metadata cannot be read");
-        if (!dictionary)
+        if (!dictionary || !dictionary->is_chosen)
                 return 0;
         r = arrow_batch_read(&data, message, &dictionary->field, 1, &batch, &place, fault);
         if (r)
                 return error_trace(r);
         if (!flat_get_uint(&message->header, 2, 1, 0))
                 table_builder_clear(dictionary->values);
-        if (batch.n_rows > DICTIONARY_ROWS_MOST - (int64_t)table_builder_n_rows(dictionary->values))
-                return fault_set(fault, "ARROW_UNSUPPORTED", "a dictionary has more than %d values",
+        measure_dictionaries(input, &n_rows, &n_text);
+        if (batch.n_rows > DICTIONARY_ROWS_MOST - n_rows)
+                return fault_set(fault, "ARROW_UNSUPPORTED", "its dictionaries have more than %d values",
                                  DICTIONARY_ROWS_MOST);
-        arrow_column_init(&column, &dictionary->field);
+        room.n_text -= n_text;
+        arrow_column_init(&column, &dictionary->field, &room);
         r = arrow_column_start(&column, &batch, &place, fault);
         if (!r)
                 r = arrow_column_read(&column, (size_t)batch.n_rows, NULL, 0, dictionary->values, 0, fault);
         return error_trace(r);
 }
 
-/* Sums the rows of a file and reads its dictionaries, which may stand anywhere in it. */
-static int open_file(struct arrow_input *input, struct fault *fault) {
+/* Reads the dictionaries of a file, which may stand anywhere in it. */
+static int read_dictionaries(struct arrow_input *input, struct fault *fault) {
         struct arrow_message *message = &input->message;
-        int64_t n_rows;
         int r = 0;
 
         for (size_t i = 0; i < input->footer.dictionaries.n && !r; i++) {
@@ -169,6 +195,18 @@ static int open_file(struct arrow_input *input, struct fault *fault) {
                 if (!r)
                         r = read_dictionary(input, message, fault);
         }
+        if (r)
+                return error_trace(r);
+        input->has_dictionaries = true;
+        return 0;
+}
+
+/* Sums the rows of a file. */
+static int count_rows(struct arrow_input *input, struct fault *fault) {
+        struct arrow_message *message = &input->message;
+        int64_t n_rows;
+        int r = 0;
+
         for (size_t i = 0; i < input->footer.batches.n && !r; i++) {
                 r = arrow_footer_message(input->map.data, input->map.n_bytes, &input->footer.batches, i,
                                          ARROW_HEADER_RECORD_BATCH, message, fault);
@@ -218,7 +256,7 @@ static int open_input(const char *path, struct arrow_input **ret_input, struct f
         if (!r)
                 r = create_dictionaries(input, fault);
         if (!r && !input->is_stream)
-                r = open_file(input, fault);
+                r = count_rows(input, fault);
         if (r)
                 return error_trace(r);
         *ret_input = steal(input);
@@ -274,8 +312,10 @@ int arrow_input_choose(struct arrow_input *input, const size_t *columns, size_t 
                                          field->name, arrow_type_name(field->layout.type));
                 }
                 input->chosen[i] = columns[i];
-                arrow_column_init(&input->columns[i], field);
+                arrow_column_init(&input->columns[i], field, &input->room);
                 input->n_chosen++;
+                if (field->has_dictionary)
+                        find_dictionary(input, field->dictionary)->is_chosen = true;
                 r = table_builder_add_column(input->builder, field->name,
                                              arrow_kind_column_type(arrow_field_kind(field)));
                 if (r)
@@ -299,6 +339,7 @@ static int start_batch(struct arrow_input *input, struct fault *fault) {
         struct arrow_batch batch;
         int r;
 
+        input->room = (struct arrow_room)ARROW_ROOM_FULL;
         r = arrow_batch_read(&input->message.header, &input->message, input->schema.fields, input->schema.n_fields,
                              &batch, input->places, fault);
         for (size_t i = 0; i < input->n_chosen && !r; i++) {
@@ -316,6 +357,8 @@ static int start_batch(struct arrow_input *input, struct fault *fault) {
 static int next_batch(struct arrow_input *input, struct fault *fault) {
         int r;
 
+        if (input->message.body)
+                arrow_forget(input->message.body, input->message.body + input->message.n_body);
         if (!input->is_stream) {
                 if (input->next == input->footer.batches.n)
                         return 0;
@@ -370,6 +413,8 @@ static int read_rows(struct arrow_input *input, struct table *ret_table, struct 
 
         if (!input->builder)
                 r = choose_all(input, fault);
+        if (!r && !input->is_stream && !input->has_dictionaries)
+                r = read_dictionaries(input, fault);
         while (!r && !input->n_left) {
                 size_t before = input->next;
 
@@ -381,6 +426,7 @@ static int read_rows(struct arrow_input *input, struct table *ret_table, struct 
                 return error_trace(r);
         n_rows = input->n_left < TABLE_BATCH_ROWS ? (size_t)input->n_left : TABLE_BATCH_ROWS;
         table_builder_clear(input->builder);
+        input->room.n_text = ARROW_TEXT_BYTES_MOST;
         r = read_columns(input, n_rows, fault);
         if (r)
                 return error_trace(r);

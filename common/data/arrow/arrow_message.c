@@ -9,9 +9,10 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
+#include "common/base/utf8.h"
 
-/* nested fields, at most: depth, and all together */
-enum { DEPTH_MOST = 64, NODES_MOST = 65536 };
+/* nested fields, at most: depth, and those of all columns together */
+enum { DEPTH_MOST = 64, NODES_MOST = 65536, NAME_BYTES_SHOWN = 64 };
 
 /* what a field of each type has in a batch: its name, and buffers besides those of its children */
 static const struct {
@@ -132,6 +133,7 @@ static int read_layout(const struct flat_table *table, enum arrow_type type, str
 
 /* what is counted while the tree of fields is walked */
 struct count {
+        size_t n_before; /* nodes of the columns before */
         size_t n_nodes, n_buffers, n_views;
         int version;
 };
@@ -148,7 +150,7 @@ static int count_field(const struct flat_table *field, int depth, struct count *
         if (kind == ARROW_TYPE_NONE || kind >= N_ARROW_TYPES)
                 return fault_set(fault, "ARROW_UNSUPPORTED",
                                  "a column has type %u, which Arrow had not when this was made", (unsigned)kind);
-        if (depth > DEPTH_MOST || count->n_nodes > NODES_MOST)
+        if (depth > DEPTH_MOST || count->n_before + count->n_nodes > NODES_MOST)
                 return arrow_damaged(fault, "columns nest without end");
         count->n_nodes++;
         if (dictionary.reader) {
@@ -171,22 +173,36 @@ static int count_field(const struct flat_table *field, int depth, struct count *
         return 0;
 }
 
-static int read_field(const struct flat_table *table, int version, struct arrow_field *field, struct fault *fault) {
-        struct flat_table type = flat_get_table(table, 3), dictionary = flat_get_table(table, 4), index;
-        enum arrow_type kind = (enum arrow_type)flat_get_uint(table, 2, 1, 0);
-        struct count count = { .version = version };
+static int read_name(const struct flat_table *table, char ret_name[TABLE_NAME_BYTES], struct fault *fault) {
         const char *name = "";
-        size_t n_name = 0;
-        int r;
+        size_t n_name = 0, n_shown = 0;
 
         flat_get_text(table, 0, &name, &n_name);
-        if (n_name >= TABLE_NAME_BYTES || memchr(name, 0, n_name))
+        if (!utf8_is_valid(name, n_name))
+                return arrow_damaged(fault, "the name of a column is no UTF-8");
+        if (n_name >= TABLE_NAME_BYTES || memchr(name, 0, n_name)) {
+                while (n_shown < n_name && n_shown < NAME_BYTES_SHOWN && name[n_shown])
+                        n_shown += utf8_character_bytes(name + n_shown, n_name - n_shown);
                 return fault_set(fault, "ARROW_UNSUPPORTED",
-                                 "column name \"%.*s\" is longer than %d bytes or contains NUL",
-                                 n_name > 64 ? 64 : (int)n_name, name, TABLE_NAME_BYTES - 1);
+                                 "column name \"%.*s\" is longer than %d bytes or contains NUL", (int)n_shown, name,
+                                 TABLE_NAME_BYTES - 1);
+        }
+        memcpy(ret_name, name, n_name);
+        ret_name[n_name] = 0;
+        return 0;
+}
+
+static int read_field(const struct flat_table *table, int version, size_t n_before, struct arrow_field *field,
+                      struct fault *fault) {
+        struct flat_table type = flat_get_table(table, 3), dictionary = flat_get_table(table, 4), index;
+        enum arrow_type kind = (enum arrow_type)flat_get_uint(table, 2, 1, 0);
+        struct count count = { .n_before = n_before, .version = version };
+        int r;
+
         *field = (struct arrow_field){ .has_dictionary = dictionary.reader };
-        memcpy(field->name, name, n_name);
-        r = count_field(table, 0, &count, fault);
+        r = read_name(table, field->name, fault);
+        if (!r)
+                r = count_field(table, 0, &count, fault);
         if (!r)
                 r = read_layout(&type, kind, &field->layout, fault);
         if (!r && field->has_dictionary) {
@@ -209,6 +225,7 @@ int arrow_schema_read(const struct flat_table *table, int version, struct arrow_
         struct flat_vector fields = flat_get_vector(table, 1, 4);
         _cleanup_(arrow_schema_finish) struct arrow_schema schema = ARROW_SCHEMA_NULL;
         struct flat_table field;
+        size_t n_nodes = 0;
         int r;
 
         if (!table->reader || table->reader->is_broken)
@@ -223,9 +240,10 @@ int arrow_schema_read(const struct flat_table *table, int version, struct arrow_
                 return error_origin(-ENOMEM, "reading an Arrow schema");
         for (; schema.n_fields < fields.n; schema.n_fields++) {
                 field = flat_vector_table(&fields, schema.n_fields);
-                r = read_field(&field, version, &schema.fields[schema.n_fields], fault);
+                r = read_field(&field, version, n_nodes, &schema.fields[schema.n_fields], fault);
                 if (r)
                         return r;
+                n_nodes += schema.fields[schema.n_fields].n_nodes;
         }
         schema.notes = flat_get_vector(table, 2, 4);
         if (table->reader->is_broken)

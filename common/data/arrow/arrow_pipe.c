@@ -5,11 +5,20 @@
 #include <errno.h>
 #include <lz4frame.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "common/base/error.h"
 
-enum { SKIP_BYTES = 64 * 1024 };
+enum {
+        SKIP_BYTES = 64 * 1024,
+        /* so much is worth a call */
+        FORGET_BYTES = 256 * 1024,
+        /* 8 MiB, which RFC 8878 (3.1.1.1.2) asks of decoders; only the levels from 20 on go beyond it */
+        ZSTD_WINDOW_LOG_MOST = 23,
+};
 
 static void drop_decoder(struct arrow_pipe *pipe) {
         if (pipe->codec == ARROW_CODEC_LZ4_FRAME)
@@ -40,14 +49,22 @@ static int start_decoder(struct arrow_pipe *pipe) {
         }
         if (!pipe->decoder)
                 pipe->decoder = ZSTD_createDStream();
-        if (!pipe->decoder || ZSTD_isError(ZSTD_initDStream(pipe->decoder)))
+        if (!pipe->decoder || ZSTD_isError(ZSTD_initDStream(pipe->decoder)) ||
+            ZSTD_isError(ZSTD_DCtx_setParameter(pipe->decoder, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MOST)))
                 return error_origin(-ENOMEM, "starting to unpack ZSTD");
         return 0;
+}
+
+void arrow_forget(const uint8_t *from, const uint8_t *to) {
+        uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)from & -page;
+
+        madvise((void *)first, (uintptr_t)to - first, MADV_DONTNEED);
 }
 
 int arrow_pipe_start(struct arrow_pipe *pipe, struct arrow_bytes bytes, enum arrow_codec codec, struct fault *fault) {
         int64_t n_unpacked;
 
+        pipe->kept = bytes.data;
         if (codec == ARROW_CODEC_NONE || !bytes.n_bytes) {
                 drop_decoder(pipe);
                 pipe->codec = ARROW_CODEC_NONE;
@@ -90,6 +107,11 @@ static int unpack(struct arrow_pipe *pipe, size_t n_bytes, struct fault *fault) 
                         ZSTD_inBuffer in = { pipe->packed.data, n_from, 0 };
 
                         code = ZSTD_decompressStream(pipe->decoder, &out, &in);
+                        if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge)
+                                return fault_set(fault, "ARROW_UNSUPPORTED",
+                                                 "its ZSTD needs more than %d MiB at once; write it with a level "
+                                                 "below 20",
+                                                 1 << (ZSTD_WINDOW_LOG_MOST - 20));
                         if (ZSTD_isError(code))
                                 return fault_set(fault, "ARROW_MALFORMED", "the Arrow file is damaged: ZSTD says %s",
                                                  ZSTD_getErrorName(code));
@@ -114,6 +136,10 @@ int arrow_pipe_read(struct arrow_pipe *pipe, size_t n_bytes, const uint8_t **ret
         if (!n_bytes) {
                 *ret_data = nothing;
                 return 0;
+        }
+        if (pipe->packed.data - pipe->kept >= FORGET_BYTES) {
+                arrow_forget(pipe->kept, pipe->packed.data);
+                pipe->kept = pipe->packed.data;
         }
         pipe->n_left -= n_bytes;
         if (pipe->codec == ARROW_CODEC_NONE) {

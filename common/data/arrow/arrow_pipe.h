@@ -4,7 +4,8 @@
  * Arrow pipe
  *
  * One buffer of a record batch, read from its start to its end in pieces, so that a compressed batch of any length
- * needs the memory of one piece. The door to LZ4 and ZSTD.
+ * needs the memory of one piece. What was read is given back to the kernel on the way: the bytes must lie in a file
+ * that is mapped for reading. The door to LZ4 and ZSTD.
  *
  * A compressed buffer starts with its unpacked length (int64); -1 means that the rest is not compressed.
  */
@@ -15,6 +16,7 @@
 
 struct arrow_pipe {
         struct arrow_bytes packed; /* not yet read; borrowed */
+        const uint8_t *kept;       /* what was read from here on is still in memory */
         enum arrow_codec codec;
         void *decoder;       /* LZ4F_dctx or ZSTD_DStream, kept from buffer to buffer */
         uint64_t n_left;     /* unpacked bytes still to come */
@@ -32,3 +34,6 @@ int arrow_pipe_start(struct arrow_pipe *pipe, struct arrow_bytes bytes, enum arr
 /* The next n_bytes, borrowed until the next call. FAULT_E_INPUT when there are fewer, or -ENOMEM. */
 int arrow_pipe_read(struct arrow_pipe *pipe, size_t n_bytes, const uint8_t **ret_data, struct fault *fault);
 int arrow_pipe_skip(struct arrow_pipe *pipe, uint64_t n_bytes, struct fault *fault);
+
+/* Lets the kernel take back the memory of a run of bytes of a mapped file; they are read again if they are needed. */
+void arrow_forget(const uint8_t *from, const uint8_t *to);

@@ -305,6 +305,33 @@ static void test_changed_bytes_never_lead_astray(void **state) {
         assert_true(n_rows > 1000);
 }
 
+/* Lengths and offsets at their limits: sums of two of them must not turn around. */
+static void test_extreme_numbers_never_lead_astray(void **state) {
+        static const uint64_t values[] = { INT64_MAX,      (uint64_t)INT64_MIN, UINT64_MAX, UINT64_MAX - 15,
+                                           INT64_MAX - 15, UINT32_MAX,          INT32_MAX,  (uint64_t)INT32_MIN };
+        const char *path = scratch_path(*state, "a.arrow");
+        size_t n_refused = 0;
+
+        for (size_t s = 0; s < N_ELEMENTS(SAMPLES); s++) {
+                _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+                _cleanup_(close_descriptor) int fd = -1;
+                struct fault fault = FAULT_NULL;
+                int r;
+
+                assert_int_equal(file_read(sample_path(SAMPLES[s]), 1 << 20, &content), 0);
+                overwrite(path, content.data, content.n_bytes);
+                fd = open(path, O_WRONLY);
+                for (size_t at = 0, i = s; at + 8 <= content.n_bytes; at += 8, i++) {
+                        assert_int_equal(pwrite(fd, &values[i % N_ELEMENTS(values)], 8, (off_t)at), 8);
+                        count_rows(path, &r, &fault);
+                        n_refused += r == FAULT_E_INPUT;
+                        assert_true(r == 0 || r == FAULT_E_INPUT);
+                        assert_int_equal(pwrite(fd, content.data + at, 8, (off_t)at), 8);
+                }
+        }
+        assert_true(n_refused > 100);
+}
+
 static void test_cut_off_files_are_refused(void **state) {
         const char *path = scratch_path(*state, "a.arrow");
 
@@ -334,6 +361,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_missing_and_empty_files_are_faults, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_changed_bytes_never_lead_astray, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_extreme_numbers_never_lead_astray, scratch_setup,
+                                                scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_cut_off_files_are_refused, scratch_setup, scratch_teardown),
         };
 
