@@ -9,10 +9,27 @@
  *                  64 bytes, text as utf8, no dictionaries, no statistics; the same tables give the same bytes
  *   arrow_file     reads exactly that, mapped, without a copy, any batch at any time from any thread
  *   arrow_input    reads what others write (file or stream, LZ4, ZSTD, dictionaries, large and view strings, every
- *                  width of number) and turns it into plain columns, one batch at a time in bounded memory
+ *                  width of number) and turns it into plain columns, TABLE_BATCH_ROWS rows at a time, in memory that
+ *                  depends on these rows and on the dictionaries, not on the file's own batches
  *
  * What is read may be hostile: every size and offset is checked before it is used. Bad content is FAULT_E_INPUT with
  * the code ARROW_MALFORMED, ARROW_UNSUPPORTED or ARROW_TYPE, and the column where one is at fault.
+ *
+ * Why this is no use of Apache nanoarrow: its reader, 0.9.0, was tried on 42 files and streams of pandas 3.1, pyarrow
+ * 26 and polars 2.1.
+ *
+ *   - It takes compressed dictionaries for plain ones, and pandas.to_feather compresses by default: a categorical
+ *     column of texts was refused, one of int64 gave wrong numbers and no error.
+ *   - It refuses dictionary deltas, and a whole file for one column of string views (what polars writes by default) or
+ *     run-end encoded, even where nobody asks for that column.
+ *   - It unpacks a record batch as a whole: 10,000,000 rows of 4 columns in one LZ4 batch took 291 MiB of memory of its
+ *     own; here 6.
+ *   - It adds offsets and lengths without a check: of 6,000 damaged streams 28 led it outside its memory, as
+ *     AddressSanitizer saw; of 22,000 damaged files and streams none did here.
+ *
+ * A caller cannot mend these, since the decoders of dictionaries and the lists of buffers are private to it. It is not
+ * slower: 381,109 rows of 12 columns in LZ4, each value looked at, took it 62 ms and this 76. A version that reads
+ * what is named here can take the place of arrow_input.
  *
  * Source of the format: Apache Arrow, Columnar Format, "Serialization and Interprocess Communication (IPC)".
  */
@@ -120,7 +137,7 @@ enum arrow_kind arrow_input_kind(const struct arrow_input *input, size_t column)
 int arrow_input_choose(struct arrow_input *input, const size_t *columns, size_t n_columns, struct fault *fault);
 
 /* The next at most TABLE_BATCH_ROWS rows of the chosen columns, borrowed until the next call; n_rows is 0 at the end.
- */
+ * More than 256 MiB of text in them, in their dictionaries or in a batch's compressed views is ARROW_UNSUPPORTED. */
 int arrow_input_read(struct arrow_input *input, struct table *ret_table, struct fault *fault);
 
 /* Rows of the whole file, or -1 for a stream, which says so only at its end. */
