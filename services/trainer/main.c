@@ -32,7 +32,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -101,8 +100,6 @@ static int work(struct stage_work *work) {
         int r;
 
         r = learn(work, &result);
-        /* what training took is not needed until the next run, and this process waits beside others until then */
-        malloc_trim(0);
         if (r)
                 return r;
         *candidate = result.candidate;
