@@ -10,8 +10,8 @@
 #include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
+#include "cli/run_id.h"
 #include "common/base/error.h"
-#include "common/base/uuid.h"
 #include "common/data/arrow/arrow.h"
 #include "proto/ingestor_to_validator.h"
 #include "proto/stage_manifest.h"
@@ -35,6 +35,7 @@ static const struct option_table TABLE = {
         .n_operands_max = 1,
         .rows = OPTIONS,
         .n_rows = N_ELEMENTS(OPTIONS),
+        .sections = RUN_ID_HELP,
 };
 
 /* What the two stages gave; large. */
@@ -124,31 +125,42 @@ static int export_blob(struct store *store, const char *digest, const char *fold
         return r;
 }
 
-static int export(const struct options *options, const char *run, struct fault *fault) {
+/* Only once there is something to put into it. */
+static int make_folder(const char *folder, struct fault *fault) {
+        if (!mkdir(folder, 0755) || errno == EEXIST)
+                return 0;
+        fault_at(fault, folder, 0, 0);
+        return fault_set(fault, "FOLDER_NOT_WRITABLE", "cannot be made: %s", strerror(errno));
+}
+
+static int export(const struct options *options, const char *text, struct fault *fault) {
         _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
         _cleanup_(free_pointer) struct given *given = calloc(1, sizeof(*given));
         _cleanup_(store_close_pointer) struct store *store = NULL;
         const char *folder = options_text(options, "out");
+        char run[UUID_TEXT_BYTES];
         int r;
 
         if (!given)
                 return error_origin(-ENOMEM, "exporting");
-        if (mkdir(folder, 0755) && errno != EEXIST) {
-                fault_at(fault, folder, 0, 0);
-                return fault_set(fault, "FOLDER_NOT_WRITABLE", "cannot be made: %s", strerror(errno));
-        }
         r = place_load_pipeline(options, &pipeline, fault);
         if (!r)
                 r = place_open_store(options_text(options, "home"), pipeline->store_uri, &store, fault);
+        if (!r)
+                r = run_id_find_in_store(store, text, run, fault);
         if (r)
                 return r;
         if (options_flag(options, "features")) {
                 r = read_manifest(store, run, STAGE_TRANSFORMER, &given->manifest, &given->matrix, fault);
+                if (!r)
+                        r = make_folder(folder, fault);
                 return r ? r
                          : export_blob(store, given->matrix.transformation.matrix.sha256, folder, "features.csv",
                                        fault);
         }
         r = read_manifest(store, run, STAGE_INGESTOR, &given->manifest, &given->rows, fault);
+        if (!r)
+                r = make_folder(folder, fault);
         if (!r)
                 r = export_blob(store, given->rows.ingestion.train.sha256, folder, "train.csv", fault);
         if (!r)
@@ -165,8 +177,9 @@ int cmd_export(int argc, char **argv) {
 
         if (!command_options(&TABLE, argc, argv, &options, &exit_code))
                 return exit_code;
-        if (!uuid_is_valid(options_operand(options, 0))) {
-                command_fail("%.64s is no run's id; `convoy runs` lists them", options_operand(options, 0));
+        if (!run_id_is_possible(options_operand(options, 0))) {
+                command_fail("%.64s is no run's id, nor the first %d characters of one; `convoy runs` lists them",
+                             options_operand(options, 0), RUN_ID_PREFIX_LEAST);
                 return COMMAND_MISCONFIGURED;
         }
         return command_end(export(options, options_operand(options, 0), &fault), &fault, COMMAND_FAILED);

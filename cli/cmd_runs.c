@@ -9,8 +9,8 @@
 #include "cli/command.h"
 #include "cli/follow.h"
 #include "cli/progress.h"
+#include "cli/run_id.h"
 #include "common/base/json_builder.h"
-#include "common/base/uuid.h"
 
 enum { PATH_BYTES = 256 };
 
@@ -27,6 +27,7 @@ static const struct option_table RUNS_TABLE = {
         .n_operands_max = 1,
         .rows = RUNS_OPTIONS,
         .n_rows = N_ELEMENTS(RUNS_OPTIONS),
+        .sections = RUN_ID_HELP,
 };
 
 static const struct option_row CANCEL_OPTIONS[] = {
@@ -42,6 +43,7 @@ static const struct option_table CANCEL_TABLE = {
         .n_operands_max = 1,
         .rows = CANCEL_OPTIONS,
         .n_rows = N_ELEMENTS(CANCEL_OPTIONS),
+        .sections = RUN_ID_HELP,
 };
 
 static const struct option_row RETRY_OPTIONS[] = {
@@ -59,6 +61,7 @@ static const struct option_table RETRY_TABLE = {
         .n_operands_max = 1,
         .rows = RETRY_OPTIONS,
         .n_rows = N_ELEMENTS(RETRY_OPTIONS),
+        .sections = RUN_ID_HELP,
 };
 
 static const char *text_of(const struct json_value *object, const char *name) {
@@ -67,12 +70,19 @@ static const char *text_of(const struct json_value *object, const char *name) {
         return text ? text : "";
 }
 
-/* A run's id is a path's part, so it is looked at before it is sent. */
-static int check_id(const char *run) {
-        if (uuid_is_valid(run))
-                return COMMAND_DONE;
-        command_fail("%.64s is no run's id; `convoy runs` lists them", run);
-        return COMMAND_MISCONFIGURED;
+/* Opens the gateway and finds the run that is meant. A run's id is a path's part, so it is looked at before it is sent.
+ */
+static int open_run(const struct options *options, struct client **ret_client, char ret_id[UUID_TEXT_BYTES]) {
+        const char *run = options_operand(options, 0);
+        int r;
+
+        if (!run_id_is_possible(run)) {
+                command_fail("%.64s is no run's id, nor the first %d characters of one; `convoy runs` lists them", run,
+                             RUN_ID_PREFIX_LEAST);
+                return COMMAND_MISCONFIGURED;
+        }
+        r = client_create(options, ret_client);
+        return r ? command_end(r, NULL, COMMAND_FAILED) : run_id_find(*ret_client, run, ret_id);
 }
 
 static void print_row(const struct json_value *run) {
@@ -163,21 +173,19 @@ static int show(struct client *client, const char *id, bool is_json) {
 int cmd_runs(int argc, char **argv) {
         _cleanup_(options_destroy_pointer) struct options *options = NULL;
         _cleanup_(client_destroy_pointer) struct client *client = NULL;
-        const char *run;
+        char id[UUID_TEXT_BYTES];
         int r, exit_code;
 
         if (!command_options(&RUNS_TABLE, argc, argv, &options, &exit_code))
                 return exit_code;
-        run = options_operand(options, 0);
-        r = run ? check_id(run) : 0;
-        if (r)
-                return r;
+        if (options_operand(options, 0)) {
+                r = open_run(options, &client, id);
+                return r ? r : show(client, id, options_flag(options, "json"));
+        }
         r = client_create(options, &client);
         if (r)
                 return command_end(r, NULL, COMMAND_FAILED);
-        if (!run)
-                return list(client, options_int(options, "limit"), options_flag(options, "json"));
-        return show(client, run, options_flag(options, "json"));
+        return list(client, options_int(options, "limit"), options_flag(options, "json"));
 }
 
 /* POST /runs/{id}:action */
@@ -192,19 +200,14 @@ int cmd_cancel(int argc, char **argv) {
         _cleanup_(options_destroy_pointer) struct options *options = NULL;
         _cleanup_(client_destroy_pointer) struct client *client = NULL;
         _cleanup_(json_destroy_pointer) struct json *run = NULL;
-        const char *id;
+        char id[UUID_TEXT_BYTES];
         int r, exit_code;
 
         if (!command_options(&CANCEL_TABLE, argc, argv, &options, &exit_code))
                 return exit_code;
-        id = options_operand(options, 0);
-        r = check_id(id);
-        if (r)
-                return r;
-        r = client_create(options, &client);
-        if (r)
-                return command_end(r, NULL, COMMAND_FAILED);
-        r = act(client, id, "cancel", &run);
+        r = open_run(options, &client, id);
+        if (!r)
+                r = act(client, id, "cancel", &run);
         if (r)
                 return r;
         if (options_flag(options, "json"))
@@ -217,21 +220,16 @@ int cmd_retry(int argc, char **argv) {
         _cleanup_(options_destroy_pointer) struct options *options = NULL;
         _cleanup_(client_destroy_pointer) struct client *client = NULL;
         _cleanup_(json_destroy_pointer) struct json *run = NULL, *end = NULL;
-        const char *id;
+        char id[UUID_TEXT_BYTES];
         bool is_json;
         int r, exit_code;
 
         if (!command_options(&RETRY_TABLE, argc, argv, &options, &exit_code))
                 return exit_code;
         is_json = options_flag(options, "json");
-        id = options_operand(options, 0);
-        r = check_id(id);
-        if (r)
-                return r;
-        r = client_create(options, &client);
-        if (r)
-                return command_end(r, NULL, COMMAND_FAILED);
-        r = act(client, id, "retry", &run);
+        r = open_run(options, &client, id);
+        if (!r)
+                r = act(client, id, "retry", &run);
         if (r)
                 return r;
         if (options_flag(options, "no-wait") && is_json)

@@ -121,6 +121,22 @@ def test_runs_that_are_none_are_named(up, run):
     assert "409" in up.convoy("retry", run, want=1)
 
 
+def test_a_run_is_known_by_its_beginning(up, run):
+    other = up.convoy("train", *EASY, "--no-wait").strip()
+    assert up.json("runs", run[:23])["run_id"] == run
+    assert f"run {run} SUCCEEDED" in up.convoy("runs", run[:23])
+    assert f"run {run} cannot be" in up.convoy("cancel", run[:23], want=1)
+    assert f"run {run} cannot be" in up.convoy("retry", run[:23], want=1)
+    until(lambda: up.json("runs", other)["state"] == "SUCCEEDED", "the other run is done")
+    assert "no run begins with 00000000" in up.convoy("runs", "00000000", want=1)
+    assert "first 8 characters" in up.convoy("runs", run[:7], want=2)
+    alike = os.path.commonprefix([run, other])
+    assert len(alike) >= 8 or run[:8] != other[:8]
+    if len(alike) >= 8:
+        words = up.convoy("cancel", alike, want=1)
+        assert run in words and other in words and "give more" in words
+
+
 def test_a_run_can_be_canceled_and_begun_again(up, run):
     """The second of two runs waits, so a cancel finds it PENDING or at work."""
     ids = [up.convoy("train", "--no-wait", "--set", "train.num_boost_round=2000",
@@ -224,7 +240,11 @@ def test_export_gives_the_rows_and_the_matrix(up, run):
     features = pd.read_csv(up.folder / "exported" / "features.csv")
     assert len(features) == len(pd.read_csv(up.folder / "exported" / "train.csv"))
     assert "id" not in features.columns and "Response" in features.columns
-    assert "there is no run 01a208bc" in up.convoy("export", "01a208bc-314d-7a59-a9f7-000000000000", want=1)
+    words = up.convoy("export", "01a208bc-314d-7a59-a9f7-000000000000", "--out", "nothing", want=1)
+    assert "there is no run 01a208bc" in words and not (up.folder / "nothing").exists()
+    assert "no run begins with 01a208bc" in up.convoy("export", "01a208bc", "--out", "nothing", want=1)
+    assert not (up.folder / "nothing").exists()
+    assert f"{features.shape[0]:,} rows" in up.convoy("export", run[:23], "--out", "again", "--features")
 
 
 def test_the_formats_hold_the_same_rows(up, rows):
