@@ -163,6 +163,8 @@ static int show(struct client *client, const char *id, bool is_json) {
                 return command_print_json(json_root(run));
         r = progress_put_bars(json_root(run), SIZE_MAX, &text);
         if (!r)
+                r = progress_put_overrides(json_root(run), &text);
+        if (!r)
                 r = progress_put_outcome(json_root(run), &text);
         if (r)
                 return command_fail("failed: %s", strerror(-r));

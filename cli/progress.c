@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/error.h"
+#include "common/base/json_builder.h"
 #include "common/base/utf8.h"
 
 enum {
@@ -318,5 +319,46 @@ int progress_put_outcome(const struct json_value *run, struct buffer *text) {
                 r = put_reasons(run, text);
         if (!r)
                 r = put_error(run, text);
+        return error_trace(r);
+}
+
+/* Texts as they are, numbers as JSON writes them. */
+static int put_setting(const char *section, const char *name, size_t n_name, const struct json_value *value,
+                       struct buffer *text) {
+        _cleanup_(buffer_finish) struct buffer number = BUFFER_NULL;
+        struct json_builder json;
+        int r = 0;
+
+        if (!json_text(value)) {
+                json = json_begin(&number, JSON_COMPACT);
+                json_put_value(&json, value);
+                r = json_end(&json);
+        }
+        if (r)
+                return error_trace(r);
+        return error_trace(buffer_printf(text, "  %s.%.*s=%s\n", section, (int)n_name, name,
+                                         json_text(value) ? json_text(value) : buffer_text(&number)));
+}
+
+int progress_put_overrides(const struct json_value *run, struct buffer *text) {
+        static const char *const sections[] = { "train", "evaluate" };
+        const struct json_value *value;
+        bool is_begun = false;
+        const char *name;
+        size_t n_name;
+        int r = 0;
+
+        for (size_t i = 0; i < N_ELEMENTS(sections); i++) {
+                const struct json_value *section = json_get(json_get(run, "overrides"), sections[i]);
+                struct json_object_iterator iterator = json_iterate_object(section);
+
+                while (!r && json_next_member(&iterator, &name, &n_name, &value)) {
+                        if (!is_begun)
+                                r = buffer_append_text(text, "other parameters than the pipeline's:\n");
+                        is_begun = true;
+                        if (!r)
+                                r = put_setting(sections[i], name, n_name, value, text);
+                }
+        }
         return error_trace(r);
 }

@@ -28,5 +28,9 @@ int progress_put_changes(const struct json_value *run, char (*states)[PROGRESS_S
 /* Appends how the run ended: state, metrics of candidate and champion, accepted, promoted, version, reasons, error. */
 int progress_put_outcome(const struct json_value *run, struct buffer *text);
 
+/* Appends what the run was given otherwise than the pipeline says, "  train.seed=5\n" each, as `convoy train --set`
+ * takes it; nothing when there is nothing. */
+int progress_put_overrides(const struct json_value *run, struct buffer *text);
+
 /* Appends a whole number with commas between thousands. */
 int progress_put_number(int64_t number, struct buffer *text);

@@ -170,6 +170,12 @@ int record_unpack(const struct record *record, struct cursor *cursor, void *ret_
 void record_put_json(const struct record *record, const void *value, struct json_builder *json);
 void record_put_json_fields(const struct record *record, const void *value, struct json_builder *json);
 
+/* One field of a record: whether it is absent, and its value alone. Equal are the same bytes of a single value; maps
+ * and lists are none (asserted). */
+bool record_field_is_absent(const struct record_field *field, const void *value);
+bool record_field_is_equal(const struct record_field *field, const void *value, const void *other);
+void record_put_field_json(const struct record_field *field, const void *value, struct json_builder *json);
+
 /* Reads an object into ret_value, which is written to along the way. 0 or FAULT_E_INPUT (RECORD_FIELD), the fault's
  * column being the path of the field. */
 int record_get_json(const struct record *record, const struct json_value *object, void *ret_value, struct fault *fault);

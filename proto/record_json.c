@@ -1,5 +1,6 @@
 /* Record: JSON, for manifests and answers. */
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@ static bool flag_of(const struct record_field *field, const void *value) {
         return *(bool *)record_member(value, field->offset_of_flag);
 }
 
-static bool is_absent(const struct record_field *field, const void *value) {
+bool record_field_is_absent(const struct record_field *field, const void *value) {
         const void *member = record_member(value, field->offset);
 
         if (!field->may_be_absent)
@@ -38,7 +39,32 @@ static void put_time(int64_t time_ms, struct json_builder *json) {
         json_put_text(json, text);
 }
 
-static void put_field(const struct record_field *field, const void *value, struct json_builder *json) {
+bool record_field_is_equal(const struct record_field *field, const void *value, const void *other) {
+        const void *a = record_member(value, field->offset), *b = record_member(other, field->offset);
+
+        switch (field->kind) {
+        case RECORD_KIND_BOOL:
+                return *(const bool *)a == *(const bool *)b;
+        case RECORD_KIND_INT:
+        case RECORD_KIND_TIME:
+                return *(const int64_t *)a == *(const int64_t *)b;
+        case RECORD_KIND_DOUBLE:
+                return !memcmp(a, b, sizeof(double));
+        case RECORD_KIND_FLOAT:
+                return !memcmp(a, b, sizeof(float));
+        case RECORD_KIND_TEXT:
+                return !strcmp(a, b);
+        case RECORD_KIND_CHOICE:
+                return *(const unsigned *)a == *(const unsigned *)b;
+        case RECORD_KIND_MAP:
+        case RECORD_KIND_LIST:
+                break;
+        }
+        assert(!"a single value");
+        return false;
+}
+
+void record_put_field_json(const struct record_field *field, const void *value, struct json_builder *json) {
         const void *member = record_member(value, field->offset);
         size_t n;
 
@@ -80,10 +106,10 @@ static void put_field(const struct record_field *field, const void *value, struc
 
 void record_put_json_fields(const struct record *record, const void *value, struct json_builder *json) {
         for (size_t i = 0; i < record->n_fields; ++i) {
-                if (is_absent(&record->fields[i], value))
+                if (record_field_is_absent(&record->fields[i], value))
                         continue;
                 json_key(json, record->fields[i].name);
-                put_field(&record->fields[i], value, json);
+                record_put_field_json(&record->fields[i], value, json);
         }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "proto/overrides.h"
 
 static const struct record_field counts_fields[] = {
         RECORD_LIST(run_view_stage, counts, count),
@@ -164,6 +165,10 @@ void run_view_put_json(const struct run_view *view, struct json_builder *json) {
         if (view->parameters) {
                 json_key(json, "parameters");
                 record_put_json(&parameters_record, view->parameters, json);
+        }
+        if (view->parameters && view->pipeline) {
+                json_key(json, "overrides");
+                overrides_put_json(view->parameters, view->pipeline, json);
         }
         if (view->has_release)
                 put_metrics(&view->release, json);

@@ -43,6 +43,7 @@ struct run_view {
         bool has_failure;
         struct run_failure failure;
         const struct parameters *parameters; /* by which it runs; borrowed, NULL: not shown */
+        const struct parameters *pipeline;   /* the pipeline's own, for what was overridden; likewise */
         struct run_view_stage stages[STAGE_N_WORKERS];
 };
 

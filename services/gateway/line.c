@@ -50,6 +50,10 @@ struct ledger *line_ledger(struct line *line) {
         return line->ledger;
 }
 
+const struct pipeline *line_pipeline(const struct line *line) {
+        return line->options.pipeline;
+}
+
 struct mailbox *line_mailbox(struct line *line) {
         return &line->mailbox;
 }

@@ -35,6 +35,7 @@ static int write_run(struct line *line, const char *run, struct buffer *text) {
         if (r)
                 return r;
         view->parameters = &manifest->order.parameters;
+        view->pipeline = &line_pipeline(line)->parameters;
         run_view_put_json(view, &json);
         return error_trace(json_end(&json));
 }

@@ -8,5 +8,6 @@
 
 struct runs *line_runs(struct line *line);
 struct ledger *line_ledger(struct line *line);
+const struct pipeline *line_pipeline(const struct line *line);
 
 struct watchers *line_watchers(struct line *line);

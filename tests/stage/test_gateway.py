@@ -53,6 +53,7 @@ def test_a_run_from_request_to_release(gateway):
         assert view["state"] == "RUNNING" and states(view) == ["RUNNING"] + ["PENDING"] * 5
         assert view["parameters"]["name"] == "toys" and view["parameters"]["train"]["seed"] == 5
         assert {"name": "max_depth", "value": "3"} in view["parameters"]["train"]["settings"]
+        assert view["overrides"] == {"train": {"seed": 5, "max_depth": "3"}}
         assert "parameters" not in gateway.get("/runs").json()["runs"][0]
         line.end(run, 1, "ingestor")
         until(lambda: states(gateway.view(run)) == ["SUCCEEDED", "RUNNING"] + ["PENDING"] * 4, "the validator's turn")

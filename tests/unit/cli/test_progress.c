@@ -114,6 +114,25 @@ static void test_drifted_columns_are_named(void **state) {
                     200, "validator   [============================] SKIPPED, 17 columns drifted (Age 1, …)\n");
 }
 
+static void test_overrides_are_lines_for_set(void **state) {
+        struct buffer text = BUFFER_NULL;
+        struct json *json = parse("{\"overrides\":{\"train\":{\"seed\":5,\"max_depth\":\"3\"},"
+                                  "\"evaluate\":{\"mode\":\"refresh\",\"min_score\":0.25}}}");
+
+        (void)state;
+        assert_int_equal(progress_put_overrides(json_root(json), &text), 0);
+        assert_string_equal(buffer_text(&text), "other parameters than the pipeline's:\n  train.seed=5\n"
+                                                "  train.max_depth=3\n  evaluate.mode=refresh\n"
+                                                "  evaluate.min_score=0.25\n");
+        json_destroy(json);
+        json = parse("{\"overrides\":{}}");
+        buffer_clear(&text);
+        assert_int_equal(progress_put_overrides(json_root(json), &text), 0);
+        assert_int_equal(text.n_bytes, 0);
+        json_destroy(json);
+        buffer_finish(&text);
+}
+
 static void expect_outcome(const char *run, const char *want) {
         struct buffer text = BUFFER_NULL;
         struct json *json = parse(run);
@@ -195,6 +214,7 @@ int main(void) {
                 cmocka_unit_test(test_more_than_all_does_not_overflow_the_bar),
                 cmocka_unit_test(test_lines_are_cut_at_the_terminals_width),
                 cmocka_unit_test(test_each_change_is_told_once),
+                cmocka_unit_test(test_overrides_are_lines_for_set),
                 cmocka_unit_test(test_the_outcome_in_words),
                 cmocka_unit_test(test_numbers_in_thousands),
         };

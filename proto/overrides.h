@@ -1,0 +1,16 @@
+#pragma once
+
+/*
+ * Overrides
+ *
+ * What one run's parameters say otherwise than the pipeline's, in the shape in which POST /training takes it:
+ *
+ *      {"train":{"seed":5,"max_depth":"3"},"evaluate":{"mode":"refresh"}}
+ */
+
+#include "common/base/json_builder.h"
+#include "proto/parameters.h"
+
+/* Appends the object; a section without a difference is left out. */
+void overrides_put_json(const struct parameters *of_run, const struct parameters *of_pipeline,
+                        struct json_builder *json);
