@@ -9,6 +9,7 @@
 
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/history.h"
 #include "cli/place.h"
 #include "cli/pull.h"
 #include "cli/reference.h"
@@ -27,6 +28,7 @@ static const struct option_row OPTIONS[] = {
         { "out", NULL, NULL, OPTION_TEXT, 0, 0, NULL, "DIR", "pull: the folder to make" },
         { "to", NULL, NULL, OPTION_INT, 1, 1e15, NULL, "VERSION",
           "rollback: to which version; else an earlier champion" },
+        { "limit", NULL, "20", OPTION_INT, 1, 100000, NULL, "N", "history: how many moves to list, newest first" },
         { "reason", NULL, "", OPTION_TEXT, 0, 0, NULL, "TEXT", "why, kept in the history" },
         COMMAND_OPTION_HOME,
         COMMAND_OPTION_PIPELINE,
@@ -40,12 +42,13 @@ static const char SECTIONS[] =
         "convoy models register RUN            make a challenger of a run's candidate that was not accepted\n"
         "convoy models promote VERSION         make it the champion, which also releases a pin\n"
         "convoy models rollback [--to N]       back to an earlier champion, and pin it\n"
+        "convoy models history                 list the moves of the aliases: who, what, when and why\n"
         "convoy models pin | unpin             while pinned, accepted models become challengers\n";
 
 static const struct option_table TABLE = {
         .program = "convoy models",
         .summary = "Lists the versions of the model, copies one, or moves its aliases",
-        .operands = "[pull | register | promote | rollback | pin | unpin] [VERSION|RUN]",
+        .operands = "[history | pull | register | promote | rollback | pin | unpin] [VERSION|RUN]",
         .n_operands_max = 2,
         .rows = OPTIONS,
         .n_rows = N_ELEMENTS(OPTIONS),
@@ -143,6 +146,16 @@ static int list(const struct options *options) {
         if (json_as_bool(json_get(served.model, "pinned"), &is_pinned) && is_pinned)
                 printf("the champion is pinned: accepted models become challengers until `convoy models unpin`\n");
         return COMMAND_DONE;
+}
+
+static int history(const struct options *options) {
+        _cleanup_(served_finish) struct served served = { 0 };
+        int r;
+
+        r = served_get(options, &served);
+        return r ? r
+                 : history_print(served.client, served.name, options_int(options, "limit"),
+                                 options_flag(options, "json"));
 }
 
 /* Posts and prints where the aliases stand now. */
@@ -309,7 +322,7 @@ static int register_run(const struct options *options, const char *run) {
 }
 
 int cmd_models(int argc, char **argv) {
-        static const char *const actions[] = { "pull", "register", "promote", "rollback", "pin", "unpin" };
+        static const char *const actions[] = { "history", "pull", "register", "promote", "rollback", "pin", "unpin" };
         _cleanup_(options_destroy_pointer) struct options *options = NULL;
         struct fault fault = FAULT_NULL;
         const char *action, *operand;
@@ -330,11 +343,16 @@ int cmd_models(int argc, char **argv) {
                 return command_end(pull(options, operand, &fault), &fault, COMMAND_FAILED);
         if (!strcmp(action, "register"))
                 return register_run(options, operand);
+        if (!strcmp(action, "history") && !operand)
+                return history(options);
         if (!strcmp(action, "promote"))
                 return promote(options, operand);
-        if (operand && (!strcmp(action, "rollback") || !strcmp(action, "pin") || !strcmp(action, "unpin"))) {
+        if (operand && (!strcmp(action, "history") || !strcmp(action, "rollback") || !strcmp(action, "pin") ||
+                        !strcmp(action, "unpin"))) {
                 command_fail("models %s takes no version%s", action,
-                             strcmp(action, "rollback") ? ", it is about the champion; see promote" : "; use --to N");
+                             !strcmp(action, "rollback")  ? "; use --to N"
+                             : !strcmp(action, "history") ? ""
+                                                          : ", it is about the champion; see promote");
                 return COMMAND_MISCONFIGURED;
         }
         if (!strcmp(action, "rollback"))

@@ -20,6 +20,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/fault.h"
+#include "common/base/json_builder.h"
 
 #define ALIASES_CHAMPION "champion"
 #define ALIASES_CHALLENGER "challenger"
@@ -161,5 +162,6 @@ void alias_rollback_search_finish(struct alias_rollback_search *search);
 /* As JSON, in aliases_json.c. Reading answers 0, FAULT_E_INPUT, or -ENOMEM. */
 int aliases_format(const struct aliases *aliases, struct buffer *ret_text);
 int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct fault *fault);
+void alias_move_put_json(const struct alias_move *move, struct json_builder *json);
 int alias_move_format(const struct alias_move *move, struct buffer *ret_text);
 int alias_move_parse(const struct buffer *text, struct alias_move *ret_move, struct fault *fault);

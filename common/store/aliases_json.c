@@ -32,7 +32,7 @@ static void build_text(struct json_builder *json, const char *key, const char *t
                 json_key_text(json, key, text);
 }
 
-static void build_move(struct json_builder *json, const struct alias_move *move) {
+void alias_move_put_json(const struct alias_move *move, struct json_builder *json) {
         char at[CLOCK_RFC3339_BYTES];
 
         clock_format_rfc3339(move->at_ms, at);
@@ -64,7 +64,7 @@ static void build_move(struct json_builder *json, const struct alias_move *move)
 int alias_move_format(const struct alias_move *move, struct buffer *ret_text) {
         struct json_builder json = json_begin(ret_text, JSON_PRETTY);
 
-        build_move(&json, move);
+        alias_move_put_json(move, &json);
         return error_trace(json_end(&json));
 }
 
@@ -81,7 +81,7 @@ int aliases_format(const struct aliases *aliases, struct buffer *ret_text) {
         json_end_object(&json);
         if (aliases->sequence) {
                 json_key(&json, "last");
-                build_move(&json, &aliases->last);
+                alias_move_put_json(&aliases->last, &json);
         }
         json_end_object(&json);
         return error_trace(json_end(&json));

@@ -56,5 +56,7 @@ enum models_readiness models_readiness(struct models *models);
 /* Looks now; done(context) is called, in any thread, once every loop answers with what was found, or it failed. */
 void models_look(struct models *models, void (*done)(void *context), void *context);
 
-/* Jobs for handoffs (models_calls.c): GET /models; POST /models/{m}/aliases/{alias}, :rollback, :pin, :unpin. */
-job_function models_call_list, models_call_alias, models_call_rollback, models_call_pin, models_call_unpin;
+/* Jobs for handoffs (models_calls.c): GET /models, /models/{m}/history; POST /models/{m}/aliases/{alias}, :rollback,
+ * :pin, :unpin. */
+job_function models_call_list, models_call_history, models_call_alias, models_call_rollback, models_call_pin,
+        models_call_unpin;

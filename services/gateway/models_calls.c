@@ -14,6 +14,7 @@
 
 enum {
         VERSIONS_LISTED_MOST = 1000,
+        MOVES_LISTED_MOST = 100,
         ACTOR_BYTES = 16,
 };
 
@@ -170,19 +171,70 @@ static int write_list(const struct models_options *options, struct aliases *alia
         return r ? error_trace(r) : error_trace(json_end(&json));
 }
 
+/* What was read of the registry, or why it was not. */
+static void answer_read(struct handoff *handoff, int r) {
+        if (!r) {
+                handoff_return(handoff, 200);
+                return;
+        }
+        buffer_clear(&handoff->answer);
+        if (r > 0)
+                handoff_return_coded(handoff, 503, "REGISTRY_UNREADABLE",
+                                     "the registry cannot be read now; the log says more");
+        else
+                handoff_return_failure(handoff, r);
+}
+
 void models_call_list(struct job *job, void *context) {
         _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
         struct handoff *handoff = handoff_of_job(job);
         int r;
 
         r = aliases ? write_list(models_options(context), aliases, &handoff->answer) : -ENOMEM;
-        if (r > 0)
-                handoff_return_coded(handoff, 503, "REGISTRY_UNREADABLE",
-                                     "the registry cannot be read now; the log says more");
-        else if (r)
-                handoff_return_failure(handoff, r);
-        else
-                handoff_return(handoff, 200);
+        answer_read(handoff, r);
+}
+
+/* Moves from `before` (0: the last) down, newest first. One that is missing is left out, as in the registry. */
+static int write_history(const struct models_options *options, int64_t before, struct buffer *text) {
+        _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        struct json_builder json = json_begin(text, JSON_COMPACT);
+        struct alias_move move;
+        int64_t sequence;
+        char next[32];
+        int r;
+
+        if (!aliases)
+                return error_origin(-ENOMEM, "listing moves");
+        r = registry_read_aliases(options->registry, aliases);
+        if (r)
+                return error_trace(r);
+        sequence = before && before <= aliases->sequence ? before - 1 : aliases->sequence;
+        json_begin_object(&json);
+        json_key_text(&json, "name", options->pipeline->parameters.name);
+        json_key(&json, "moves");
+        json_begin_array(&json);
+        for (int n = 0; n < MOVES_LISTED_MOST && sequence > 0; n++, sequence--) {
+                r = registry_read_move(options->registry, sequence, &move);
+                if (r && r != REGISTRY_E_MISSING)
+                        return error_trace(r);
+                if (!r)
+                        alias_move_put_json(&move, &json);
+        }
+        json_end_array(&json);
+        if (sequence > 0) {
+                snprintf(next, sizeof(next), "%lld", (long long)sequence + 1);
+                json_key_text(&json, "next", next);
+        }
+        json_end_object(&json);
+        return error_trace(json_end(&json));
+}
+
+void models_call_history(struct job *job, void *context) {
+        const struct models_options *options = models_options(context);
+        struct handoff *handoff = handoff_of_job(job);
+
+        if (is_our_model(handoff, options))
+                answer_read(handoff, write_history(options, handoff->number, &handoff->answer));
 }
 
 /* Looks at once, so that the answer of the call is already true for predictions, then answers with the aliases. */

@@ -49,6 +49,22 @@ h2o_iovec_t request_query(const struct request *request, const char *name) {
         return (h2o_iovec_t){ NULL, 0 };
 }
 
+int64_t request_query_number(const struct request *request, const char *name) {
+        h2o_iovec_t value = request_query(request, name);
+        int64_t number = 0;
+
+        if (!value.base)
+                return 0;
+        if (!value.len || value.len > 18)
+                return -1;
+        for (size_t i = 0; i < value.len; i++) {
+                if (value.base[i] < '0' || value.base[i] > '9')
+                        return -1;
+                number = number * 10 + (value.base[i] - '0');
+        }
+        return number;
+}
+
 bool request_has_type(const struct request *request, const char *type) {
         h2o_iovec_t value = request_header(request, "content-type");
         size_t n = 0;

@@ -49,6 +49,9 @@ h2o_iovec_t request_header(const struct request *request, const char *name);
 /* The value of a query parameter, still percent-encoded; base NULL when it is absent. */
 h2o_iovec_t request_query(const struct request *request, const char *name);
 
+/* The same as a whole number of at most 18 digits; 0 when it is absent, -1 when it is none. */
+int64_t request_query_number(const struct request *request, const char *name);
+
 /* The media type of Content-Type without parameters equals type, ignoring case. */
 bool request_has_type(const struct request *request, const char *type);
 

@@ -1,4 +1,4 @@
-/* GET /models; POST /models/{m}/aliases/{alias}, /models/{m}:rollback, :pin, :unpin. */
+/* GET /models, /models/{m}/history; POST /models/{m}/aliases/{alias}, /models/{m}:rollback, :pin, :unpin. */
 
 #include "services/gateway/gateway.h"
 
@@ -12,6 +12,16 @@ static int hand_over(struct request *request, job_function *call) {
 
 static int list_models(struct request *request) {
         return hand_over(request, models_call_list);
+}
+
+static int show_history(struct request *request) {
+        int64_t before = request_query_number(request, "before");
+
+        if (before < 0) {
+                request_answer_error(request, 400, "before is a number, the \"next\" of an earlier answer");
+                return 0;
+        }
+        return handoff_post(request, models_mailbox(gateway_of(request)->models), models_call_history, NULL, before);
 }
 
 static int set_alias(struct request *request) {
@@ -32,6 +42,7 @@ static int unpin(struct request *request) {
 
 void route_models_register(struct router *router) {
         router_add(router, "GET", "/models", ROUTE_OPEN, list_models);
+        router_add(router, "GET", "/models/{model}/history", ROUTE_OPEN, show_history);
         router_add(router, "POST", "/models/{model}/aliases/{alias}", ROUTE_PROTECTED, set_alias);
         router_add(router, "POST", "/models/{model}:rollback", ROUTE_PROTECTED, roll_back);
         router_add(router, "POST", "/models/{model}:pin", ROUTE_PROTECTED, pin);

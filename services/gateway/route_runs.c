@@ -12,25 +12,8 @@ static struct mailbox *mailbox_of(const struct request *request) {
         return line_mailbox(gateway_of(request)->line);
 }
 
-/* ?before=N, as the list's "next" says it; 0 when absent, -1 when it is no number. */
-static int64_t read_before(const struct request *request) {
-        h2o_iovec_t value = request_query(request, "before");
-        int64_t number = 0;
-
-        if (!value.base)
-                return 0;
-        if (!value.len || value.len > 18)
-                return -1;
-        for (size_t i = 0; i < value.len; i++) {
-                if (value.base[i] < '0' || value.base[i] > '9')
-                        return -1;
-                number = number * 10 + (value.base[i] - '0');
-        }
-        return number;
-}
-
 static int list_runs(struct request *request) {
-        int64_t before = read_before(request);
+        int64_t before = request_query_number(request, "before");
 
         if (before < 0) {
                 request_answer_error(request, 400, "before is a number, the \"next\" of an earlier answer");

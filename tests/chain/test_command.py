@@ -109,7 +109,10 @@ def test_runs_are_listed_and_shown(up, run):
     words = up.convoy("runs")
     assert re.search(rf"^{run}  SUCCEEDED  \S+ +0\.\d{{4}}  version 1$", words, re.MULTILINE), words
     assert up.json("runs", run)["run_id"] == run
-    assert "accepted: version 1" in up.convoy("runs", run)
+    words = up.convoy("runs", run)
+    assert "accepted: version 1" in words
+    settings = words.split("other parameters than the pipeline's:\n")[1].split("run ")[0]
+    assert sorted(line.strip() for line in settings.splitlines()) == sorted(word.removeprefix("--set=") for word in EASY)
 
 
 def test_runs_that_are_none_are_named(up, run):
@@ -319,6 +322,27 @@ def test_a_run_that_was_not_accepted_is_registered_as_challenger(up, run):
     assert up.convoy("score", "rows.csv", "--model", "challenger").count("\n") == 400
     assert "nothing to register" in up.convoy("models", "register", refused["run_id"][:-4] + "0000", want=1)
     assert "say which run" in up.convoy("models", "register", "3", want=2)
+
+
+def test_the_history_of_the_aliases(up, run):
+    newest = up.json("models")["models"][0]["versions"][0]["version"]
+    up.convoy("models", "promote", newest)
+    up.convoy("models", "promote", 1, "--reason", "for the history")
+    history = up.json("models", "history", "--limit", 1000)
+    moves = history["moves"]
+    assert history["name"] == "vehicle-insurance"
+    assert [move["sequence"] for move in moves] == list(range(len(moves), 0, -1))
+    files = {path.stem: json.loads(path.read_text()) for path in (up.home / "registry").glob("*/history/*.json")}
+    assert moves == [files[str(move["sequence"])] for move in moves] and len(files) == len(moves)
+    assert moves[-1]["run_id"] == run and moves[-1]["action"] == "release"
+    assert up.json("models", "history", "--limit", 1)["moves"] == moves[:1]
+    words = up.convoy("models", "history").splitlines()
+    assert len(words) == 2 + min(20, len(moves))
+    if newest != 1:
+        assert re.search(r"^ +\d+  \S+Z +set +http +.*champion \d+ > 1.*  for the history$", words[2]), words[2]
+    assert re.search(rf"release +pusher +champion none > 1.*  run {run}$", up.convoy("models", "history", "--limit=999"),
+                     re.MULTILINE)
+    assert "takes no version" in up.convoy("models", "history", 1, want=2)
 
 
 def test_doctor_finds_the_line_well(up, run):

@@ -226,3 +226,22 @@ def test_a_champion_that_cannot_be_loaded(gateway):
     assert gateway.post(MODEL + ":rollback", {"from": 4, "to": 2}).status_code == 200
     assert predict(gateway, ROW)["version"] == 2
     file.write_bytes(content)
+
+
+def test_the_history_comes_in_pages(gateway):
+    for number in range(130):
+        move = {"version": 1 + number % 2, "reason": str(number)}
+        assert gateway.post(MODEL + "/aliases/tried", move).status_code == 200
+    first = gateway.get(MODEL + "/history").json()
+    last = gateway.get("/models").json()["models"][0]["sequence"]
+    assert first["name"] == "toys"
+    assert [move["sequence"] for move in first["moves"]] == list(range(last, last - 100, -1))
+    assert first["moves"][0]["reason"] == "129" and first["moves"][0]["actor"] == "http"
+    moves, page = list(first["moves"]), first
+    while "next" in page:
+        page = gateway.get(f"{MODEL}/history?before={page['next']}").json()
+        moves += page["moves"]
+    assert [move["sequence"] for move in moves] == list(range(last, 0, -1))
+    assert moves[-1]["action"] == "release"
+    assert gateway.get(MODEL + "/history?before=one").status_code == 400
+    assert gateway.get("/models/others/history").status_code == 404
