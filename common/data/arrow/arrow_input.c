@@ -12,18 +12,8 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/data/arrow/arrow_column.h"
+#include "common/data/arrow/arrow_dictionary.h"
 #include "common/data/arrow/arrow_message.h"
-
-/* values of all dictionaries together, at most */
-enum { DICTIONARY_ROWS_MOST = 16 * 1024 * 1024 };
-
-/* A dictionary's values as a table of one column; fields with the same id share it. */
-struct dictionary {
-        int64_t id;
-        struct arrow_field field; /* the values, as a field of their own */
-        bool is_chosen;           /* some column that is read needs it */
-        struct table_builder *values;
-};
 
 struct arrow_input {
         struct file_map map;
@@ -32,8 +22,7 @@ struct arrow_input {
         struct arrow_footer footer;          /* of a file */
         struct arrow_message schema_message; /* of a stream */
         struct arrow_schema schema;
-        size_t n_dictionaries;
-        struct dictionary *dictionaries;
+        struct arrow_dictionaries dictionaries;
         int64_t n_rows;
         size_t next;                  /* the next batch of a file, the next message's position in a stream */
         struct arrow_message message; /* of the batch in hand */
@@ -64,17 +53,14 @@ static void drop_columns(struct arrow_input *input) {
         input->n_chosen = 0;
         input->builder = table_builder_destroy(input->builder);
         input->has_dictionaries = false;
-        for (size_t i = 0; i < input->n_dictionaries; i++)
-                input->dictionaries[i].is_chosen = false;
+        arrow_dictionaries_choose_none(&input->dictionaries);
 }
 
 struct arrow_input *arrow_input_close(struct arrow_input *input) {
         if (!input)
                 return NULL;
         drop_columns(input);
-        for (size_t i = 0; i < input->n_dictionaries; i++)
-                table_builder_destroy(input->dictionaries[i].values);
-        free(input->dictionaries);
+        arrow_dictionaries_finish(&input->dictionaries);
         free(input->places);
         arrow_schema_finish(&input->schema);
         file_unmap(&input->map);
@@ -87,113 +73,30 @@ void arrow_input_close_pointer(struct arrow_input **input) {
         arrow_input_close(*input);
 }
 
-static struct dictionary *find_dictionary(struct arrow_input *input, int64_t id) {
-        for (size_t i = 0; i < input->n_dictionaries; i++)
-                if (input->dictionaries[i].id == id)
-                        return &input->dictionaries[i];
-        return NULL;
-}
-
-static bool layout_is_equal(const struct arrow_layout *a, const struct arrow_layout *b) {
-        return a->type == b->type && a->n_bits == b->n_bits && a->is_signed == b->is_signed && a->scale == b->scale;
-}
-
-/* Makes an empty dictionary for every id whose values can be read: a column may have no values at all. */
-static int create_dictionaries(struct arrow_input *input, struct fault *fault) {
-        struct dictionary *dictionary;
+/* Reads message i that a file's footer names. Messages that it named before took n_seen bytes: one that is named often
+ * enough would be work without end. */
+static int read_named(struct arrow_input *input, const struct flat_vector *blocks, size_t i, enum arrow_header kind,
+                      size_t *n_seen, struct fault *fault) {
         int r;
 
-        input->dictionaries = calloc(input->schema.n_fields + 1, sizeof(*input->dictionaries));
-        input->places = calloc(input->schema.n_fields + 1, sizeof(*input->places));
-        if (!input->dictionaries || !input->places)
-                return error_origin(-ENOMEM, "opening %s", input->path);
-        for (size_t i = 0; i < input->schema.n_fields; i++) {
-                const struct arrow_field *field = &input->schema.fields[i];
-                enum arrow_kind kind = arrow_field_kind(field);
-
-                if (!field->has_dictionary || kind == ARROW_KIND_OTHER)
-                        continue;
-                dictionary = find_dictionary(input, field->dictionary);
-                if (dictionary) {
-                        if (!layout_is_equal(&dictionary->field.layout, &field->layout))
-                                return arrow_damaged(fault, "two columns share a dictionary of different types");
-                        continue;
-                }
-                dictionary = &input->dictionaries[input->n_dictionaries];
-                dictionary->id = field->dictionary;
-                dictionary->field = (struct arrow_field){ .layout = field->layout, .n_nodes = 1 };
-                dictionary->field.n_buffers = arrow_type_n_buffers(field->layout.type);
-                dictionary->field.n_views = field->layout.type == ARROW_TYPE_UTF8_VIEW;
-                r = table_builder_create(&dictionary->values);
-                if (!r) {
-                        input->n_dictionaries++;
-                        r = table_builder_add_column(dictionary->values, field->name, arrow_kind_column_type(kind));
-                }
-                if (r)
-                        return error_trace(r);
-        }
-        return 0;
-}
-
-/* What all dictionaries hold. */
-static void measure_dictionaries(const struct arrow_input *input, int64_t *ret_n_rows, size_t *ret_n_text) {
-        int64_t n_rows = 0;
-        size_t n_text = 0;
-
-        for (size_t i = 0; i < input->n_dictionaries; i++) {
-                struct table values = table_builder_view(input->dictionaries[i].values);
-
-                n_rows += (int64_t)values.n_rows;
-                if (values.n_rows && values.columns[0].type == COLUMN_UTF8)
-                        n_text += (size_t)values.columns[0].offsets[values.n_rows];
-        }
-        *ret_n_rows = n_rows;
-        *ret_n_text = n_text;
-}
-
-/* DictionaryBatch { id, data, isDelta }. */
-static int read_dictionary(struct arrow_input *input, struct arrow_message *message, struct fault *fault) {
-        struct flat_table data = flat_get_table(&message->header, 1);
-        struct dictionary *dictionary = find_dictionary(input, (int64_t)flat_get_uint(&message->header, 0, 8, 0));
-        _cleanup_(arrow_column_finish) struct arrow_column column = ARROW_COLUMN_NULL;
-        struct arrow_room room = ARROW_ROOM_FULL;
-        struct arrow_batch batch;
-        struct arrow_place place;
-        int64_t n_rows;
-        size_t n_text;
-        int r;
-
-        if (message->reader.is_broken)
-                return arrow_damaged(fault, "a dictionary's metadata cannot be read");
-        if (!dictionary || !dictionary->is_chosen)
-                return 0;
-        r = arrow_batch_read(&data, message, &dictionary->field, 1, &batch, &place, fault);
+        r = arrow_footer_message(input->map.data, input->map.n_bytes, blocks, i, kind, &input->message, fault);
         if (r)
                 return error_trace(r);
-        if (!flat_get_uint(&message->header, 2, 1, 0))
-                table_builder_clear(dictionary->values);
-        measure_dictionaries(input, &n_rows, &n_text);
-        if (batch.n_rows > DICTIONARY_ROWS_MOST - n_rows)
-                return fault_set(fault, "ARROW_UNSUPPORTED", "its dictionaries have more than %d values",
-                                 DICTIONARY_ROWS_MOST);
-        room.n_text -= n_text;
-        arrow_column_init(&column, &dictionary->field, &room);
-        r = arrow_column_start(&column, &batch, &place, fault);
-        if (!r)
-                r = arrow_column_read(&column, (size_t)batch.n_rows, NULL, 0, dictionary->values, 0, fault);
-        return error_trace(r);
+        if (input->message.n_bytes > input->map.n_bytes - *n_seen)
+                return arrow_damaged(fault, "its footer names a batch twice");
+        *n_seen += input->message.n_bytes;
+        return 0;
 }
 
 /* Reads the dictionaries of a file, which may stand anywhere in it. */
 static int read_dictionaries(struct arrow_input *input, struct fault *fault) {
-        struct arrow_message *message = &input->message;
+        size_t n_seen = 0;
         int r = 0;
 
         for (size_t i = 0; i < input->footer.dictionaries.n && !r; i++) {
-                r = arrow_footer_message(input->map.data, input->map.n_bytes, &input->footer.dictionaries, i,
-                                         ARROW_HEADER_DICTIONARY_BATCH, message, fault);
+                r = read_named(input, &input->footer.dictionaries, i, ARROW_HEADER_DICTIONARY_BATCH, &n_seen, fault);
                 if (!r)
-                        r = read_dictionary(input, message, fault);
+                        r = arrow_dictionaries_read(&input->dictionaries, &input->message, fault);
         }
         if (r)
                 return error_trace(r);
@@ -203,16 +106,15 @@ static int read_dictionaries(struct arrow_input *input, struct fault *fault) {
 
 /* Sums the rows of a file. */
 static int count_rows(struct arrow_input *input, struct fault *fault) {
-        struct arrow_message *message = &input->message;
+        size_t n_seen = 0;
         int64_t n_rows;
         int r = 0;
 
         for (size_t i = 0; i < input->footer.batches.n && !r; i++) {
-                r = arrow_footer_message(input->map.data, input->map.n_bytes, &input->footer.batches, i,
-                                         ARROW_HEADER_RECORD_BATCH, message, fault);
+                r = read_named(input, &input->footer.batches, i, ARROW_HEADER_RECORD_BATCH, &n_seen, fault);
                 if (r)
                         break;
-                n_rows = (int64_t)flat_get_uint(&message->header, 0, 8, 0);
+                n_rows = (int64_t)flat_get_uint(&input->message.header, 0, 8, 0);
                 if (n_rows < 0 || __builtin_add_overflow(input->n_rows, n_rows, &input->n_rows))
                         return arrow_damaged(fault, "a batch has fewer than no rows");
         }
@@ -253,8 +155,12 @@ static int open_input(const char *path, struct arrow_input **ret_input, struct f
         input->is_stream = input->map.data[0] == 0xff;
         madvise((void *)(uintptr_t)input->map.data, input->map.n_bytes, MADV_SEQUENTIAL);
         r = read_schema(input, fault);
-        if (!r)
-                r = create_dictionaries(input, fault);
+        if (r)
+                return error_trace(r);
+        input->places = calloc(input->schema.n_fields + 1, sizeof(*input->places));
+        if (!input->places)
+                return error_origin(-ENOMEM, "opening %s", path);
+        r = arrow_dictionaries_init(&input->dictionaries, &input->schema, fault);
         if (!r && !input->is_stream)
                 r = count_rows(input, fault);
         if (r)
@@ -315,7 +221,7 @@ int arrow_input_choose(struct arrow_input *input, const size_t *columns, size_t 
                 arrow_column_init(&input->columns[i], field, &input->room);
                 input->n_chosen++;
                 if (field->has_dictionary)
-                        find_dictionary(input, field->dictionary)->is_chosen = true;
+                        arrow_dictionaries_choose(&input->dictionaries, field);
                 r = table_builder_add_column(input->builder, field->name,
                                              arrow_kind_column_type(arrow_field_kind(field)));
                 if (r)
@@ -378,14 +284,13 @@ static int next_batch(struct arrow_input *input, struct fault *fault) {
                         return error_trace(start_batch(input, fault));
                 if (input->message.kind != ARROW_HEADER_DICTIONARY_BATCH)
                         return arrow_damaged(fault, "a message is neither a batch nor a dictionary");
-                r = read_dictionary(input, &input->message, fault);
+                r = arrow_dictionaries_read(&input->dictionaries, &input->message, fault);
                 if (r)
                         return error_trace(r);
         }
 }
 
 static int read_columns(struct arrow_input *input, size_t n_rows, struct fault *fault) {
-        const struct dictionary *dictionary;
         struct table values;
         int r;
 
@@ -393,10 +298,8 @@ static int read_columns(struct arrow_input *input, size_t n_rows, struct fault *
                 const struct arrow_field *field = input->columns[i].field;
 
                 values = (struct table)TABLE_NULL;
-                if (field->has_dictionary) {
-                        dictionary = find_dictionary(input, field->dictionary);
-                        values = table_builder_view(dictionary->values);
-                }
+                if (field->has_dictionary)
+                        values = arrow_dictionaries_values(&input->dictionaries, field);
                 r = arrow_column_read(&input->columns[i], n_rows, values.columns, values.n_rows, input->builder, i,
                                       fault);
                 if (r == FAULT_E_INPUT)

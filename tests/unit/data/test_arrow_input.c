@@ -202,6 +202,21 @@ static void write_own(const char *path, size_t n_rows, size_t n_batches) {
         assert_int_equal(arrow_writer_finish(writer, &summary), 0);
 }
 
+/* Two batches, of which the first has fewer rows. */
+static void write_two(const char *path, size_t n_first, size_t n_second) {
+        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = make_builder(n_second);
+        _cleanup_(arrow_writer_destroy_pointer) struct arrow_writer *writer = NULL;
+        _cleanup_(close_descriptor) int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        struct table table = table_builder_view(builder), first = table;
+        struct arrow_summary summary;
+
+        first.n_rows = n_first;
+        assert_int_equal(arrow_writer_create(fd, &table, NULL, 0, &writer), 0);
+        assert_int_equal(arrow_writer_add(writer, &first), 0);
+        assert_int_equal(arrow_writer_add(writer, &table), 0);
+        assert_int_equal(arrow_writer_finish(writer, &summary), 0);
+}
+
 static void overwrite(const char *path, const void *bytes, size_t n_bytes) {
         _cleanup_(close_descriptor) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
@@ -251,6 +266,38 @@ static void test_streams_end_with_a_mark_or_with_the_file(void **state) {
         assert_int_equal(count_rows(path, &r, &fault), 200);
         assert_int_equal(r, FAULT_E_INPUT);
         assert_string_equal(fault.code, "ARROW_MALFORMED");
+}
+
+/* The places of two batches stand side by side in the footer. */
+static uint8_t *find_blocks(const struct buffer *content) {
+        uint64_t words[6];
+
+        for (size_t at = 0; at + sizeof(words) <= content->n_bytes; at += 2) {
+                memcpy(words, content->data + at, sizeof(words));
+                if (words[0] && words[1] && words[2] && words[3] == words[0] + words[1] + words[2])
+                        return content->data + at;
+        }
+        return NULL;
+}
+
+static void test_a_batch_that_is_named_twice_is_refused(void **state) {
+        const char *path = scratch_path(*state, "a.arrow");
+        _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
+        _cleanup_(arrow_file_close_pointer) struct arrow_file *file = NULL;
+        struct fault fault = FAULT_NULL;
+        uint8_t *blocks;
+        int r;
+
+        write_two(path, 8, 20000);
+        assert_int_equal(file_read(path, 1 << 20, &content), 0);
+        blocks = find_blocks(&content);
+        assert_non_null(blocks);
+        memcpy(blocks, blocks + 24, 24);
+        overwrite(path, content.data, content.n_bytes);
+        assert_int_equal(arrow_file_open(path, &file, &fault), FAULT_E_INPUT);
+        assert_string_equal(fault.code, "ARROW_MALFORMED");
+        count_rows(path, &r, &fault);
+        assert_int_equal(r, FAULT_E_INPUT);
 }
 
 static void test_what_is_arrow_is_told_by_its_first_bytes(void **state) {
@@ -359,6 +406,8 @@ int main(void) {
                                                 scratch_teardown),
                 cmocka_unit_test(test_what_is_arrow_is_told_by_its_first_bytes),
                 cmocka_unit_test_setup_teardown(test_missing_and_empty_files_are_faults, scratch_setup,
+                                                scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_a_batch_that_is_named_twice_is_refused, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_changed_bytes_never_lead_astray, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_extreme_numbers_never_lead_astray, scratch_setup,
