@@ -17,8 +17,7 @@ bool run_id_is_possible(const char *text) {
 
         if (n < RUN_ID_PREFIX_LEAST || n >= sizeof(whole))
                 return false;
-        memcpy(whole, any, sizeof(whole));
-        memcpy(whole, text, n);
+        snprintf(whole, sizeof(whole), "%s%s", text, any + n);
         return uuid_is_valid(whole);
 }
 

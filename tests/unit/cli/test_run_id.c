@@ -43,7 +43,7 @@ static void test_one_is_found_and_several_are_named(void **state) {
                 "01a208bc-414d-7a59-a9f7-000000000003",
                 "01a208bd-314d-7a59-a9f7-000000000004",
         };
-        static const struct {
+        const struct {
                 const char *text, *want_id, *want_code, *want_words;
         } rows[] = {
                 { "01a208bd", ids[3], NULL, NULL },
