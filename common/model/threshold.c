@@ -9,6 +9,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
+#include "common/model/metrics.h"
 
 /* how far mean probability and rate may differ */
 #define STANDARD_ERRORS_MOST 3.0
@@ -41,10 +42,6 @@ const char *threshold_method_name(enum threshold_method method) {
         return names[method];
 }
 
-static double sigmoid(double margin) {
-        return 1 / (1 + exp(-margin));
-}
-
 static double logit(double probability) {
         return log(probability / (1 - probability));
 }
@@ -60,7 +57,7 @@ static struct totals sum_rows(const struct row *rows, size_t n) {
         double p;
 
         for (size_t i = 0; i < n; i++) {
-                p = sigmoid((double)rows[i].margin);
+                p = metrics_probability(rows[i].margin);
                 totals.probability += p;
                 totals.variance += p * (1 - p);
                 totals.positives += rows[i].label > 0.5f;
@@ -80,7 +77,7 @@ static struct cut find_cut(const struct row *rows, size_t n, double all, bool is
         double hits = 0, f1;
 
         for (size_t i = 0; i < n; i++) {
-                hits += is_expected ? sigmoid((double)rows[i].margin) : (double)(rows[i].label > 0.5f);
+                hits += is_expected ? metrics_probability(rows[i].margin) : (double)(rows[i].label > 0.5f);
                 if (i + 1 < n && !(rows[i + 1].margin < rows[i].margin))
                         continue;
                 f1 = 2 * hits / ((double)(i + 1) + all);
@@ -93,7 +90,7 @@ static struct cut find_cut(const struct row *rows, size_t n, double all, bool is
 /* The margin in (below, above] whose probability is the midpoint of theirs. Rounding, and probabilities that have run
  * into 0 or 1, may push it out of there; above always parts the two. */
 static float margin_between(float above, float below) {
-        float middle = (float)logit((sigmoid((double)above) + sigmoid((double)below)) / 2);
+        float middle = (float)logit((metrics_probability(above) + metrics_probability(below)) / 2);
 
         return middle > below && middle <= above ? middle : above;
 }
@@ -125,7 +122,7 @@ int threshold_choose(const float *margins, const float *labels, size_t n, struct
         threshold.margin = rows[cut.k - 1].margin;
         if (cut.k < n)
                 threshold.margin = margin_between(threshold.margin, rows[cut.k].margin);
-        threshold.probability = sigmoid((double)threshold.margin);
+        threshold.probability = metrics_probability(threshold.margin);
         threshold.mean_probability = totals.probability / (double)n;
         threshold.rate = totals.positives / (double)n;
         *ret_threshold = threshold;

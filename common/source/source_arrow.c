@@ -271,15 +271,16 @@ int source_arrow_open(const struct source_options *options, const char *path, st
         if (!source)
                 return error_origin(-ENOMEM, "opening %s", path);
         source->super.kind = &kind;
+        r = source_rows_init(&source->rows, &source->super, options, path, -1);
+        if (r)
+                return error_trace(r);
         source->names = calloc(schema->n_columns + 1, sizeof(*source->names));
         source->kinds = calloc(schema->n_columns + 1, sizeof(*source->kinds));
         source->picks = calloc(TABLE_BATCH_ROWS, sizeof(*source->picks));
         source->bad = calloc(TABLE_BATCH_ROWS, sizeof(*source->bad));
         if (!source->names || !source->kinds || !source->picks || !source->bad)
                 return error_origin(-ENOMEM, "opening %s", path);
-        r = source_rows_init(&source->rows, &source->super, options, path);
-        if (!r)
-                r = table_builder_create(&source->good);
+        r = table_builder_create(&source->good);
         for (size_t k = 0; k < schema->n_columns && !r; k++)
                 r = table_builder_add_column(source->good, schema->columns[k].name,
                                              value_column_type(schema->columns[k].type));

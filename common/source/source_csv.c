@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
@@ -16,8 +15,6 @@
 struct source_csv {
         struct source super;
         struct source_rows rows;
-        int fd;
-        int64_t n_file; /* bytes */
         struct csv_reader *reader;
         size_t *names; /* field of each schema column, or SCHEMA_NO_VALUE */
 };
@@ -27,7 +24,6 @@ static void source_csv_destroy(struct source *super) {
 
         csv_reader_destroy(source->reader);
         source_rows_finish(&source->rows);
-        close_descriptor(&source->fd);
         free(source->names);
         free(source);
 }
@@ -107,8 +103,7 @@ static int source_csv_read(struct source *super, struct table *ret_batch, struct
                 if (r)
                         return error_trace(r);
         }
-        if (n_done)
-                super->n_rows = (int64_t)((double)source->n_file / (double)n_done * (double)source->rows.n_read + 0.5);
+        source_rows_estimate(&source->rows, n_done);
         return error_trace(source_rows_hand_out(&source->rows, ret_batch, fault));
 }
 
@@ -120,7 +115,6 @@ int source_csv_open(const struct source_options *options, const char *path, int 
                     struct fault *fault) {
         static const struct source_kind kind = { source_csv_read, source_csv_destroy };
         _cleanup_(source_csv_destroy_pointer) struct source_csv *source = calloc(1, sizeof(*source));
-        struct stat status;
         size_t n_fields;
         int r;
 
@@ -128,12 +122,8 @@ int source_csv_open(const struct source_options *options, const char *path, int 
                 close(fd);
                 return error_origin(-ENOMEM, "opening %s", path);
         }
-        source->super = (struct source){ .kind = &kind, .n_rows = -1 };
-        source->fd = fd;
-        if (fstat(fd, &status))
-                return error_origin(-errno, "asking for the size of %s", path);
-        source->n_file = status.st_size;
-        r = source_rows_init(&source->rows, &source->super, options, path);
+        source->super.kind = &kind;
+        r = source_rows_init(&source->rows, &source->super, options, path, fd);
         if (!r)
                 r = csv_reader_create(fd, path, &source->reader, fault);
         if (r)

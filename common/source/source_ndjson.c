@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/base/buffer.h"
 #include "common/base/cleanup.h"
@@ -33,10 +32,9 @@ struct cell {
 struct source_ndjson {
         struct source super;
         struct source_rows rows;
-        int fd;
-        int64_t n_file, n_done; /* bytes */
-        struct buffer data;     /* n_bytes of it read from the file */
-        size_t at;              /* of the next line in data */
+        int64_t n_done;     /* bytes */
+        struct buffer data; /* n_bytes of it read from the file */
+        size_t at;          /* of the next line in data */
         bool is_end;
         int64_t line;
         struct buffer memory;  /* for the document of one line */
@@ -48,7 +46,6 @@ static void source_ndjson_destroy(struct source *super) {
         struct source_ndjson *source = (struct source_ndjson *)super;
 
         source_rows_finish(&source->rows);
-        close_descriptor(&source->fd);
         buffer_finish(&source->data);
         buffer_finish(&source->memory);
         free(source->guesses);
@@ -74,7 +71,7 @@ static int fill(struct source_ndjson *source) {
         if (r)
                 return error_trace(r);
         do
-                n = read(source->fd, source->data.data + n_kept, READ_BYTES);
+                n = read(source->rows.fd, source->data.data + n_kept, READ_BYTES);
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return error_origin(-errno, "reading %s", source->rows.path);
@@ -246,9 +243,7 @@ static int source_ndjson_read(struct source *super, struct table *ret_batch, str
                 if (r)
                         return error_trace(r);
         }
-        if (source->n_done)
-                super->n_rows =
-                        (int64_t)((double)source->n_file / (double)source->n_done * (double)source->rows.n_read + 0.5);
+        source_rows_estimate(&source->rows, source->n_done);
         return error_trace(source_rows_hand_out(&source->rows, ret_batch, fault));
 }
 
@@ -257,7 +252,6 @@ int source_ndjson_open(const struct source_options *options, const char *path, i
         static const struct source_kind kind = { source_ndjson_read, source_ndjson_destroy };
         _cleanup_(source_ndjson_destroy_pointer) struct source_ndjson *source = calloc(1, sizeof(*source));
         size_t n_columns = options->schema->n_columns;
-        struct stat status;
         int r;
 
         (void)fault;
@@ -265,20 +259,16 @@ int source_ndjson_open(const struct source_options *options, const char *path, i
                 close(fd);
                 return error_origin(-ENOMEM, "opening %s", path);
         }
-        source->super = (struct source){ .kind = &kind, .n_rows = -1 };
-        source->fd = fd;
-        if (fstat(fd, &status))
-                return error_origin(-errno, "asking for the size of %s", path);
-        source->n_file = status.st_size;
-        source->guesses = calloc(TABLE_COLUMNS_MOST, sizeof(*source->guesses));
-        source->cells = calloc(n_columns + 1, sizeof(*source->cells));
-        if (!source->guesses || !source->cells)
-                return error_origin(-ENOMEM, "opening %s", path);
-        r = source_rows_init(&source->rows, &source->super, options, path);
+        source->super.kind = &kind;
+        r = source_rows_init(&source->rows, &source->super, options, path, fd);
         if (!r)
                 r = buffer_reserve(&source->data, READ_BYTES);
         if (r)
                 return error_trace(r);
+        source->guesses = calloc(TABLE_COLUMNS_MOST, sizeof(*source->guesses));
+        source->cells = calloc(n_columns + 1, sizeof(*source->cells));
+        if (!source->guesses || !source->cells)
+                return error_origin(-ENOMEM, "opening %s", path);
         *ret_source = &steal(source)->super;
         return 0;
 }

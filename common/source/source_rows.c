@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/nearest.h"
@@ -17,7 +19,8 @@
 enum { UNKNOWN_LOGGED = 64 };
 
 int source_rows_init(struct source_rows *rows, struct source *super, const struct source_options *options,
-                     const char *path) {
+                     const char *path, int fd) {
+        struct stat status;
         int r;
 
         *rows = (struct source_rows){
@@ -26,11 +29,16 @@ int source_rows_init(struct source_rows *rows, struct source *super, const struc
                 .on_reject = options->on_reject,
                 .on_reject_context = options->on_reject_context,
                 .path = strdup(path),
+                .fd = fd,
                 .has = calloc(options->schema->n_columns, sizeof(*rows->has)),
                 .unknown = calloc(SOURCE_UNKNOWN_MOST, sizeof(*rows->unknown)),
         };
         if (!rows->path || !rows->has || !rows->unknown)
                 return error_origin(-ENOMEM, "opening %s", path);
+        if (fd >= 0 && fstat(fd, &status))
+                return error_origin(-errno, "asking for the size of %s", path);
+        rows->n_file = fd >= 0 ? status.st_size : 0;
+        super->n_rows = -1;
         super->has = rows->has;
         super->unknown = (const char(*)[TABLE_NAME_BYTES])rows->unknown;
         r = table_builder_create(&rows->builder);
@@ -41,11 +49,12 @@ int source_rows_init(struct source_rows *rows, struct source *super, const struc
 }
 
 void source_rows_finish(struct source_rows *rows) {
+        close_descriptor(&rows->fd);
         free(rows->path);
         free(rows->has);
         free(rows->unknown);
         table_builder_destroy(rows->builder);
-        *rows = (struct source_rows){ 0 };
+        *rows = (struct source_rows){ .fd = -1 };
 }
 
 void source_rows_clear(struct source_rows *rows) {
@@ -154,6 +163,11 @@ int source_rows_reject(struct source_rows *rows, struct fault *fault, const char
         if (!r)
                 *fault = (struct fault)FAULT_NULL;
         return error_trace(r);
+}
+
+void source_rows_estimate(struct source_rows *rows, int64_t n_done) {
+        if (n_done)
+                rows->super->n_rows = (int64_t)((double)rows->n_file / (double)n_done * (double)rows->n_read + 0.5);
 }
 
 bool source_rows_is_full(const struct source_rows *rows, int64_t n_bytes) {

@@ -25,6 +25,8 @@ struct source_rows {
         struct source *super;        /* borrowed: learns of columns */
         const struct schema *schema; /* borrowed */
         char *path;
+        int fd;         /* -1: read by other means */
+        int64_t n_file; /* bytes behind fd */
         source_on_reject *on_reject;
         void *on_reject_context;
         struct table_builder *builder;
@@ -34,9 +36,9 @@ struct source_rows {
         char (*unknown)[TABLE_NAME_BYTES]; /* SOURCE_UNKNOWN_MOST */
 };
 
-/* Takes what it needs from options. 0 or -ENOMEM; finish undoes half of it too. */
+/* Takes what it needs from options, and fd (-1: none), also on failure; finish undoes half of it too. */
 int source_rows_init(struct source_rows *rows, struct source *super, const struct source_options *options,
-                     const char *path);
+                     const char *path, int fd);
 void source_rows_finish(struct source_rows *rows);
 
 /* Starts a batch. */
@@ -64,6 +66,9 @@ void source_rows_end(struct source_rows *rows);
 /* Undoes the row in hand and hands it to on_reject; without one: FAULT_E_INPUT. Else what on_reject returned; on 0
  * the fault is empty again. */
 int source_rows_reject(struct source_rows *rows, struct fault *fault, const char *text, size_t n_bytes);
+
+/* Tells how many rows there will be in all, going by the n_done bytes of the file that held those met so far. */
+void source_rows_estimate(struct source_rows *rows, int64_t n_done);
 
 /* True when the batch has enough. */
 bool source_rows_is_full(const struct source_rows *rows, int64_t n_bytes);
