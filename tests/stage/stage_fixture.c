@@ -58,6 +58,16 @@ int fixture_setup(void **state) {
         return 0;
 }
 
+int fixture_setup_stage(void **state, enum stage stage, const char *variable) {
+        struct fixture *fixture;
+
+        assert_int_equal(fixture_setup(state), 0);
+        fixture = *state;
+        fixture->binary = getenv(variable);
+        fixture->stage = stage;
+        return 0;
+}
+
 int fixture_teardown(void **state) {
         struct fixture *fixture = *state;
         void *scratch = fixture->scratch;
@@ -177,6 +187,17 @@ void fixture_await_notice(struct fixture *fixture, int64_t n_notices, struct env
         FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->gateway) >= n_notices);
         assert_int_equal(station_n_inbox(&fixture->gateway), n_notices);
         fixture_read(&fixture->gateway, n_notices - 1, MESSAGE_STAGE_TO_GATEWAY, ret_envelope, ret_notice);
+}
+
+void fixture_await_state(struct fixture *fixture, const char *run, int64_t n_notices, enum run_state want_state,
+                         struct envelope *ret_envelope, struct stage_to_gateway *ret_notice) {
+        fixture_await_notice(fixture, n_notices, ret_envelope, ret_notice);
+        assert_string_equal(ret_envelope->run, run);
+        assert_int_equal(ret_notice->stage, fixture->stage);
+        if (ret_notice->state != want_state)
+                print_error("%s: %s: %s\n", ret_notice->error.code, ret_notice->error.column,
+                            ret_notice->error.message);
+        assert_int_equal(ret_notice->state, want_state);
 }
 
 void fixture_path(const struct fixture *fixture, const char *name, char ret_path[700]) {

@@ -40,6 +40,9 @@ struct fixture {
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
+/* The same for the binary that the environment variable names. */
+int fixture_setup_stage(void **state, enum stage stage, const char *variable);
+
 /* Replaces the environment of later starts by name, value pairs that end in NULL. Borrowed. */
 void fixture_environment(struct fixture *fixture, ...);
 
@@ -67,6 +70,10 @@ void fixture_read(struct station *station, int64_t index, enum message_type type
 /* Turns until the gateway holds this many notices, and reads the last. */
 void fixture_await_notice(struct fixture *fixture, int64_t n_notices, struct envelope *ret_envelope,
                           struct stage_to_gateway *ret_notice);
+
+/* The same; that is about the end of the stage's part in the run, which has come to this state. */
+void fixture_await_state(struct fixture *fixture, const char *run, int64_t n_notices, enum run_state want_state,
+                         struct envelope *ret_envelope, struct stage_to_gateway *ret_notice);
 
 /* Bytes of the file in the home, 0 when there is none. */
 int64_t fixture_n_bytes(const struct fixture *fixture, const char *name);

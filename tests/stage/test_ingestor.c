@@ -13,10 +13,8 @@ static struct envelope envelope;
 static int setup(void **state) {
         struct fixture *fixture;
 
-        assert_int_equal(fixture_setup(state), 0);
+        assert_int_equal(fixture_setup_stage(state, STAGE_INGESTOR, "CONVOY_INGESTOR"), 0);
         fixture = *state;
-        fixture->binary = getenv("CONVOY_INGESTOR");
-        fixture->stage = STAGE_INGESTOR;
         rows_prepare(fixture);
         memset(&request, 0, sizeof(request));
         rows_order(fixture, &request.order);

@@ -22,11 +22,8 @@ static struct envelope envelope;
 static int set_up(void **state) {
         struct fixture *fixture;
 
-        if (fixture_setup(state))
-                return -1;
+        assert_int_equal(fixture_setup_stage(state, STAGE_TRAINER, "CONVOY_TRAINER"), 0);
         fixture = *state;
-        fixture->binary = getenv("CONVOY_TRAINER");
-        fixture->stage = STAGE_TRAINER;
         world_order(fixture, N_ROWS, &order);
         world_transform(fixture, &order, &input);
         input.order.parameters.train.num_boost_round = 20;
@@ -39,12 +36,7 @@ static void post(struct fixture *fixture, const char *run) {
 }
 
 static void await_end(struct fixture *fixture, const char *run, int64_t n_notices, enum run_state want_state) {
-        fixture_await_notice(fixture, n_notices, &envelope, &notice);
-        assert_string_equal(envelope.run, run);
-        assert_int_equal(notice.stage, STAGE_TRAINER);
-        if (notice.state != want_state)
-                print_error("%s: %s: %s\n", notice.error.code, notice.error.column, notice.error.message);
-        assert_int_equal(notice.state, want_state);
+        fixture_await_state(fixture, run, n_notices, want_state, &envelope, &notice);
 }
 
 static void read_output(struct fixture *fixture, int64_t index) {

@@ -16,11 +16,8 @@ static struct envelope envelope;
 static int set_up(void **state) {
         struct fixture *fixture;
 
-        if (fixture_setup(state))
-                return -1;
+        assert_int_equal(fixture_setup_stage(state, STAGE_TRANSFORMER, "CONVOY_TRANSFORMER"), 0);
         fixture = *state;
-        fixture->binary = getenv("CONVOY_TRANSFORMER");
-        fixture->stage = STAGE_TRANSFORMER;
         world_order(fixture, N_ROWS, &input);
         fixture_start(fixture);
         return 0;
@@ -29,12 +26,7 @@ static int set_up(void **state) {
 /* Sends the input as a run and waits for its end. */
 static void work(struct fixture *fixture, const char *run, int64_t n_notices, enum run_state want_state) {
         fixture_post(fixture, MESSAGE_VALIDATOR_TO_TRANSFORMER, run, 1, &input);
-        fixture_await_notice(fixture, n_notices, &envelope, &notice);
-        assert_string_equal(envelope.run, run);
-        assert_int_equal(notice.stage, STAGE_TRANSFORMER);
-        if (notice.state != want_state)
-                print_error("%s: %s: %s\n", notice.error.code, notice.error.column, notice.error.message);
-        assert_int_equal(notice.state, want_state);
+        fixture_await_state(fixture, run, n_notices, want_state, &envelope, &notice);
 }
 
 static void read_output(struct fixture *fixture, int64_t index) {

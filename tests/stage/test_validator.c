@@ -14,10 +14,8 @@ static struct envelope envelope;
 static int setup(void **state) {
         struct fixture *fixture;
 
-        assert_int_equal(fixture_setup(state), 0);
+        assert_int_equal(fixture_setup_stage(state, STAGE_VALIDATOR, "CONVOY_VALIDATOR"), 0);
         fixture = *state;
-        fixture->binary = getenv("CONVOY_VALIDATOR");
-        fixture->stage = STAGE_VALIDATOR;
         rows_prepare(fixture);
         memset(&input, 0, sizeof(input));
         rows_order(fixture, &input.order);

@@ -214,3 +214,27 @@ void world_bundle(const struct world_model *model, struct bundle *ret_bundle) {
                 print_error("%s: %s: %s\n", fault.file, fault.code, fault.message);
         assert_int_equal(r, 0);
 }
+
+struct world *world_create(size_t n_rows, const struct features_choice *choices, size_t n_choices,
+                           const char *const *pairs) {
+        struct world *world = calloc(1, sizeof(*world));
+
+        assert_non_null(world);
+        world->schema = world_schema(world_schema_text);
+        world->builder = world_rows(world->schema, 0, n_rows);
+        world->table = table_builder_view(world->builder);
+        world_train(world_schema_text, choices, n_choices, &world->table, pairs, -0.5F, &world->model);
+        world_bundle(&world->model, &world->bundle);
+        return world;
+}
+
+struct world *world_destroy(struct world *world) {
+        if (!world)
+                return NULL;
+        bundle_finish(&world->bundle);
+        world_model_finish(&world->model);
+        table_builder_destroy(world->builder);
+        schema_destroy(world->schema);
+        free(world);
+        return NULL;
+}

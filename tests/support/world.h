@@ -44,3 +44,16 @@ void world_model_finish(struct world_model *model);
 /* Borrowed from the model. */
 struct bundle_parts world_parts(const struct world_model *model);
 void world_bundle(const struct world_model *model, struct bundle *ret_bundle);
+
+/* Rows from id 0 on, a model that has learned from them, its threshold at a margin of -0.5, and its bundle. */
+struct world {
+        struct schema *schema;
+        struct table_builder *builder;
+        struct table table;
+        struct world_model model;
+        struct bundle bundle;
+};
+
+struct world *world_create(size_t n_rows, const struct features_choice *choices, size_t n_choices,
+                           const char *const *pairs);
+struct world *world_destroy(struct world *world);

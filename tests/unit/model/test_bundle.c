@@ -19,34 +19,13 @@ enum { N_ROWS = 10000 };
 static const char *const pairs[] = { "num_boost_round", "20", "max_depth", "4", NULL };
 static const struct features_choice age_scaled = { "age", FEATURES_SCALING_STANDARD };
 
-struct fixture {
-        struct schema *schema;
-        struct table_builder *builder;
-        struct table table;
-        struct world_model model;
-        struct bundle bundle;
-};
-
 static int set_up(void **state) {
-        struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-        fixture->schema = world_schema(world_schema_text);
-        fixture->builder = world_rows(fixture->schema, 0, N_ROWS);
-        fixture->table = table_builder_view(fixture->builder);
-        world_train(world_schema_text, &age_scaled, 1, &fixture->table, pairs, -0.5F, &fixture->model);
-        world_bundle(&fixture->model, &fixture->bundle);
-        *state = fixture;
+        *state = world_create(N_ROWS, &age_scaled, 1, pairs);
         return 0;
 }
 
 static int tear_down(void **state) {
-        struct fixture *fixture = *state;
-
-        bundle_finish(&fixture->bundle);
-        world_model_finish(&fixture->model);
-        table_builder_destroy(fixture->builder);
-        schema_destroy(fixture->schema);
-        free(fixture);
+        *state = world_destroy(*state);
         return 0;
 }
 
@@ -116,7 +95,7 @@ static void test_what_is_no_threshold(void **state) {
 }
 
 static void test_batches_are_rows_in_any_cut(void **state) {
-        const struct fixture *fixture = *state;
+        const struct world *world = *state;
         _cleanup_(free_pointer) float *margins = calloc(N_ROWS, sizeof(float)), *cut = calloc(N_ROWS, sizeof(float));
         char scratch[SCHEMA_COLUMNS_MAX][VALUE_SCRATCH_BYTES];
         struct value values[SCHEMA_COLUMNS_MAX];
@@ -125,26 +104,26 @@ static void test_batches_are_rows_in_any_cut(void **state) {
         struct fault fault = FAULT_NULL;
         float features[16], margin;
 
-        assert_int_equal(bundle_score(&fixture->bundle, &fixture->table, 1, margins, &fault), 0);
-        slices[0] = table_slice(&fixture->table, 0, 5000, columns[0]);
-        slices[1] = table_slice(&fixture->table, 5000, 0, columns[1]);
-        slices[2] = table_slice(&fixture->table, 5000, 8, columns[1]);
-        slices[3] = table_slice(&fixture->table, 5008, N_ROWS - 5008, columns[2]);
-        assert_int_equal(bundle_score(&fixture->bundle, slices, 4, cut, &fault), 0);
+        assert_int_equal(bundle_score(&world->bundle, &world->table, 1, margins, &fault), 0);
+        slices[0] = table_slice(&world->table, 0, 5000, columns[0]);
+        slices[1] = table_slice(&world->table, 5000, 0, columns[1]);
+        slices[2] = table_slice(&world->table, 5000, 8, columns[1]);
+        slices[3] = table_slice(&world->table, 5008, N_ROWS - 5008, columns[2]);
+        assert_int_equal(bundle_score(&world->bundle, slices, 4, cut, &fault), 0);
         assert_memory_equal(cut, margins, N_ROWS * sizeof(float));
         for (size_t i = 0; i < N_ROWS; i++) {
-                world_row(fixture->schema, &fixture->table, i, scratch, values);
-                assert_int_equal(features_apply_row(fixture->bundle.features, values, features, &fault), 0);
-                forest_margins_row(fixture->bundle.forest, features, &margin);
+                world_row(world->schema, &world->table, i, scratch, values);
+                assert_int_equal(features_apply_row(world->bundle.features, values, features, &fault), 0);
+                forest_margins_row(world->bundle.forest, features, &margin);
                 assert_memory_equal(&margin, &margins[i], sizeof(float));
         }
-        assert_int_equal(bundle_score(&fixture->bundle, NULL, 0, margins, &fault), 0);
+        assert_int_equal(bundle_score(&world->bundle, NULL, 0, margins, &fault), 0);
 }
 
 /* Of all rows at fault the first is named, whichever thread met which. */
 static void test_the_first_row_at_fault_is_named(void **state) {
-        const struct fixture *fixture = *state;
-        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = world_rows(fixture->schema, 0, N_ROWS);
+        const struct world *world = *state;
+        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = world_rows(world->schema, 0, N_ROWS);
         _cleanup_(free_pointer) float *margins = calloc(N_ROWS, sizeof(float));
         _cleanup_(free_pointer) uint8_t *validity = calloc(N_ROWS, 1);
         struct table table = table_builder_view(builder), slices[2];
@@ -159,7 +138,7 @@ static void test_the_first_row_at_fault_is_named(void **state) {
         for (int i = 0; i < 20; i++) {
                 struct fault fault = FAULT_NULL;
 
-                assert_int_equal(bundle_score(&fixture->bundle, slices, 2, margins, &fault), FAULT_E_INPUT);
+                assert_int_equal(bundle_score(&world->bundle, slices, 2, margins, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, "FEATURE_TYPE_NOT_PRESENT");
                 assert_string_equal(fault.column, "age");
                 assert_int_equal(fault.row, 5047);
@@ -183,11 +162,11 @@ static void test_parts_that_do_not_fit(void **state) {
         static const char renamed_schema[] =
                 "schema: 1\nenvironments: [TRAINING, SERVING]\ncolumns:\n"
                 "  - {name: years, type: int}\n  - {name: bought, role: label, type: bool}\n";
-        const struct fixture *fixture = *state;
-        struct bundle_parts parts, good = world_parts(&fixture->model), other_parts;
+        const struct world *world = *state;
+        struct bundle_parts parts, good = world_parts(&world->model), other_parts;
         struct world_model other = WORLD_MODEL_NULL, renamed = WORLD_MODEL_NULL;
-        struct table narrow = { fixture->table.n_rows, 1, &fixture->table.columns[1] };
-        struct column columns[2] = { fixture->table.columns[1], *table_find(&fixture->table, "bought") };
+        struct table narrow = { world->table.n_rows, 1, &world->table.columns[1] };
+        struct column columns[2] = { world->table.columns[1], *table_find(&world->table, "bought") };
 
         narrow = (struct table){ 200, 2, columns };
         world_train(other_schema, NULL, 0, &narrow, pairs, 0, &other);
@@ -209,8 +188,8 @@ static void test_parts_that_do_not_fit(void **state) {
 }
 
 static void test_parts_that_are_broken(void **state) {
-        const struct fixture *fixture = *state;
-        const struct bundle_parts good = world_parts(&fixture->model);
+        const struct world *world = *state;
+        const struct bundle_parts good = world_parts(&world->model);
         struct bundle_parts parts;
 
         parts = good;
@@ -231,11 +210,11 @@ static void test_parts_that_are_broken(void **state) {
 
 static void test_a_model_of_another_objective_is_refused(void **state) {
         static const char *const regression[] = { "num_boost_round", "3", "objective", "reg:squarederror", NULL };
-        const struct fixture *fixture = *state;
+        const struct world *world = *state;
         struct world_model model;
         struct bundle_parts parts;
 
-        world_train(world_schema_text, NULL, 0, &fixture->table, regression, 0, &model);
+        world_train(world_schema_text, NULL, 0, &world->table, regression, 0, &model);
         parts = world_parts(&model);
         check_refused(&parts, BUNDLE_MODEL, "BUNDLE_OBJECTIVE");
         world_model_finish(&model);

@@ -18,22 +18,15 @@ enum { N_ROWS = 5000 };
 static const char *const pairs[] = { "num_boost_round", "20", "max_depth", "4", NULL };
 
 struct fixture {
-        struct schema *schema;
-        struct table_builder *builder;
-        struct table table;
-        struct world_model model;
-        struct bundle bundle;
+        struct world *world;
         struct scratch *scratch;
 };
 
 static int set_up(void **state) {
         struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-        fixture->schema = world_schema(world_schema_text);
-        fixture->builder = world_rows(fixture->schema, 0, N_ROWS);
-        fixture->table = table_builder_view(fixture->builder);
-        world_train(world_schema_text, NULL, 0, &fixture->table, pairs, -0.5F, &fixture->model);
-        world_bundle(&fixture->model, &fixture->bundle);
+        assert_non_null(fixture);
+        fixture->world = world_create(N_ROWS, NULL, 0, pairs);
         *state = fixture;
         return scratch_setup((void **)&fixture->scratch);
 }
@@ -42,10 +35,7 @@ static int tear_down(void **state) {
         struct fixture *fixture = *state;
         int r = scratch_teardown((void **)&fixture->scratch);
 
-        bundle_finish(&fixture->bundle);
-        world_model_finish(&fixture->model);
-        table_builder_destroy(fixture->builder);
-        schema_destroy(fixture->schema);
+        world_destroy(fixture->world);
         free(fixture);
         return r;
 }
@@ -57,7 +47,7 @@ static const char *write_golden(struct fixture *fixture, const struct table *tab
         struct fault fault = FAULT_NULL;
 
         assert_true(fd >= 0);
-        assert_int_equal(golden_write(&fixture->bundle, tables, n_tables, fd, ret_summary, &fault), 0);
+        assert_int_equal(golden_write(&fixture->world->bundle, tables, n_tables, fd, ret_summary, &fault), 0);
         return path;
 }
 
@@ -65,24 +55,25 @@ static void test_few_rows_are_all_taken(void **state) {
         const struct fixture *fixture = *state;
         uint64_t rows[GOLDEN_ROWS_MOST];
         struct column columns[2][32];
-        struct table tables[2] = { table_slice(&fixture->table, 0, 100, columns[0]),
-                                   table_slice(&fixture->table, 104, 156, columns[1]) };
+        struct table tables[2] = { table_slice(&fixture->world->table, 0, 100, columns[0]),
+                                   table_slice(&fixture->world->table, 104, 156, columns[1]) };
         size_t n = 0;
 
-        assert_int_equal(golden_choose(fixture->schema, tables, 2, rows, &n), 0);
+        assert_int_equal(golden_choose(fixture->world->schema, tables, 2, rows, &n), 0);
         assert_int_equal(n, GOLDEN_ROWS_MOST);
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(rows[i], i);
-        assert_int_equal(golden_choose(fixture->schema, tables, 1, rows, &n), 0);
+        assert_int_equal(golden_choose(fixture->world->schema, tables, 1, rows, &n), 0);
         assert_int_equal(n, 100);
-        assert_int_equal(golden_choose(fixture->schema, tables, 0, rows, &n), 0);
+        assert_int_equal(golden_choose(fixture->world->schema, tables, 0, rows, &n), 0);
         assert_int_equal(n, 0);
 }
 
 /* The color that only one row of 5,000 has, and the one row without a size, are among them. */
 static void test_every_value_is_among_them(void **state) {
         const struct fixture *fixture = *state;
-        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = world_rows(fixture->schema, 0, N_ROWS);
+        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = world_rows(fixture->world->schema, 0,
+                                                                                            N_ROWS);
         struct table table = table_builder_view(builder);
         struct column *colors = &table.columns[7], *incomes = &table.columns[2];
         uint64_t rows[GOLDEN_ROWS_MOST];
@@ -101,7 +92,7 @@ static void test_every_value_is_among_them(void **state) {
         memset(validity, 0xff, sizeof(validity));
         validity[4567 / 8] = (uint8_t) ~(1U << 4567 % 8);
         incomes->validity = validity;
-        assert_int_equal(golden_choose(fixture->schema, &table, 1, rows, &n), 0);
+        assert_int_equal(golden_choose(fixture->world->schema, &table, 1, rows, &n), 0);
         assert_int_equal(n, GOLDEN_ROWS_MOST);
         for (size_t i = 0; i < n; i++) {
                 assert_true(!i || rows[i - 1] < rows[i]);
@@ -120,13 +111,13 @@ static void test_the_choice_is_repeatable_and_spread(void **state) {
         const struct fixture *fixture = *state;
         uint64_t rows[GOLDEN_ROWS_MOST], again[GOLDEN_ROWS_MOST];
         struct column columns[3][32];
-        struct table tables[3] = { table_slice(&fixture->table, 0, 1000, columns[0]),
-                                   table_slice(&fixture->table, 1000, 0, columns[1]),
-                                   table_slice(&fixture->table, 1000, N_ROWS - 1000, columns[2]) };
+        struct table tables[3] = { table_slice(&fixture->world->table, 0, 1000, columns[0]),
+                                   table_slice(&fixture->world->table, 1000, 0, columns[1]),
+                                   table_slice(&fixture->world->table, 1000, N_ROWS - 1000, columns[2]) };
         size_t n, n_again, n_late = 0;
 
-        assert_int_equal(golden_choose(fixture->schema, &fixture->table, 1, rows, &n), 0);
-        assert_int_equal(golden_choose(fixture->schema, tables, 3, again, &n_again), 0);
+        assert_int_equal(golden_choose(fixture->world->schema, &fixture->world->table, 1, rows, &n), 0);
+        assert_int_equal(golden_choose(fixture->world->schema, tables, 3, again, &n_again), 0);
         assert_int_equal(n, n_again);
         assert_memory_equal(rows, again, n * sizeof(*rows));
         for (size_t i = 0; i < n; i++)
@@ -137,8 +128,8 @@ static void test_the_choice_is_repeatable_and_spread(void **state) {
 static void test_written_rows_replay(void **state) {
         struct fixture *fixture = *state;
         struct column columns[2][32];
-        struct table tables[2] = { table_slice(&fixture->table, 0, 2000, columns[0]),
-                                   table_slice(&fixture->table, 2000, N_ROWS - 2000, columns[1]) };
+        struct table tables[2] = { table_slice(&fixture->world->table, 0, 2000, columns[0]),
+                                   table_slice(&fixture->world->table, 2000, N_ROWS - 2000, columns[1]) };
         _cleanup_(buffer_finish) struct buffer first = BUFFER_NULL, second = BUFFER_NULL;
         struct arrow_summary summary, again;
         struct fault fault = FAULT_NULL;
@@ -148,11 +139,11 @@ static void test_written_rows_replay(void **state) {
         assert_int_equal(summary.n_rows, GOLDEN_ROWS_MOST);
         fault_at(&fault, "as it was", 1, 1);
         fault_in(&fault, "as it was", 3);
-        assert_int_equal(golden_verify(&fixture->bundle, path, &fault), 0);
+        assert_int_equal(golden_verify(&fixture->world->bundle, path, &fault), 0);
         assert_string_equal(fault.file, "as it was");
         assert_string_equal(fault.column, "as it was");
         assert_int_equal(file_read(path, 1 << 20, &first), 0);
-        path = write_golden(fixture, &fixture->table, 1, "again.arrow", &again);
+        path = write_golden(fixture, &fixture->world->table, 1, "again.arrow", &again);
         assert_int_equal(file_read(path, 1 << 20, &second), 0);
         assert_string_equal(summary.sha256, again.sha256);
         assert_int_equal(first.n_bytes, second.n_bytes);
@@ -166,10 +157,11 @@ static void test_only_features_and_the_margin_are_written(void **state) {
         struct fault fault = FAULT_NULL;
         struct table shape;
 
-        assert_int_equal(
-                arrow_file_open(write_golden(fixture, &fixture->table, 1, "golden.arrow", &summary), &file, &fault), 0);
+        assert_int_equal(arrow_file_open(write_golden(fixture, &fixture->world->table, 1, "golden.arrow", &summary),
+                                         &file, &fault),
+                         0);
         shape = arrow_file_shape(file);
-        assert_int_equal(shape.n_columns, fixture->schema->n_features + 1);
+        assert_int_equal(shape.n_columns, fixture->world->schema->n_features + 1);
         assert_null(table_find(&shape, "id"));
         assert_null(table_find(&shape, "bought"));
         assert_string_equal(shape.columns[shape.n_columns - 1].name, GOLDEN_MARGIN);
@@ -191,8 +183,8 @@ static void test_what_changed_is_noticed(void **state) {
         size_t at = 0;
         const char *path;
 
-        path = write_golden(fixture, &fixture->table, 1, "golden.arrow", &summary);
-        world_train(world_schema_text, NULL, 0, &fixture->table, other_pairs, -0.5F, &model);
+        path = write_golden(fixture, &fixture->world->table, 1, "golden.arrow", &summary);
+        world_train(world_schema_text, NULL, 0, &fixture->world->table, other_pairs, -0.5F, &model);
         world_bundle(&model, &other);
         assert_int_equal(golden_verify(&other, path, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "GOLDEN_MISMATCH");
@@ -213,7 +205,7 @@ static void test_what_changed_is_noticed(void **state) {
         path = scratch_path(fixture->scratch, "flipped.arrow");
         assert_int_equal(file_replace(path, bytes.data, bytes.n_bytes), 0);
         fault = (struct fault)FAULT_NULL;
-        assert_int_equal(golden_verify(&fixture->bundle, path, &fault), FAULT_E_INPUT);
+        assert_int_equal(golden_verify(&fixture->world->bundle, path, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "GOLDEN_MISMATCH");
         assert_string_equal(fault.file, GOLDEN_FILE);
         assert_true(fault.row >= 0);
@@ -225,20 +217,20 @@ static void test_what_are_no_golden_rows(void **state) {
         _cleanup_(arrow_writer_destroy_pointer) struct arrow_writer *writer = NULL;
         _cleanup_(close_descriptor) int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         struct column columns[32];
-        struct table slice = table_slice(&fixture->table, 0, 8, columns);
+        struct table slice = table_slice(&fixture->world->table, 0, 8, columns);
         struct arrow_summary summary;
         struct fault fault = FAULT_NULL;
 
         assert_int_equal(arrow_writer_create(fd, &slice, NULL, 0, &writer), 0);
         assert_int_equal(arrow_writer_add(writer, &slice), 0);
         assert_int_equal(arrow_writer_finish(writer, &summary), 0);
-        assert_int_equal(golden_verify(&fixture->bundle, path, &fault), FAULT_E_INPUT);
+        assert_int_equal(golden_verify(&fixture->world->bundle, path, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "GOLDEN_MALFORMED");
         fault = (struct fault)FAULT_NULL;
-        assert_int_equal(golden_verify(&fixture->bundle, scratch_path(fixture->scratch, "none"), &fault),
+        assert_int_equal(golden_verify(&fixture->world->bundle, scratch_path(fixture->scratch, "none"), &fault),
                          FAULT_E_INPUT);
         assert_string_equal(fault.code, "FILE_NOT_FOUND");
-        assert_int_equal(golden_write(&fixture->bundle, NULL, 0, fd, &summary, &fault), FAULT_E_INPUT);
+        assert_int_equal(golden_write(&fixture->world->bundle, NULL, 0, fd, &summary, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "GOLDEN_NO_ROWS");
 }
 

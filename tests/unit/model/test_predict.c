@@ -26,34 +26,13 @@ static const struct predict_model named = { "toys", 3 };
         BASE ",\"sex\":1,\"size_small\":0,\"size_large\":1,\"color_red\":1,\"color_green\":0,\"color_blue\":0,\"zone_" \
              "code\":20"
 
-struct fixture {
-        struct schema *schema;
-        struct table_builder *builder;
-        struct table table;
-        struct world_model model;
-        struct bundle bundle;
-};
-
 static int set_up(void **state) {
-        struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-        fixture->schema = world_schema(world_schema_text);
-        fixture->builder = world_rows(fixture->schema, 0, N_ROWS);
-        fixture->table = table_builder_view(fixture->builder);
-        world_train(world_schema_text, NULL, 0, &fixture->table, pairs, -0.5F, &fixture->model);
-        world_bundle(&fixture->model, &fixture->bundle);
-        *state = fixture;
+        *state = world_create(N_ROWS, NULL, 0, pairs);
         return 0;
 }
 
 static int tear_down(void **state) {
-        struct fixture *fixture = *state;
-
-        bundle_finish(&fixture->bundle);
-        world_model_finish(&fixture->model);
-        table_builder_destroy(fixture->builder);
-        schema_destroy(fixture->schema);
-        free(fixture);
+        *state = world_destroy(*state);
         return 0;
 }
 
@@ -79,10 +58,10 @@ static int predict(const struct bundle *bundle, const char *json, struct buffer 
         return 0;
 }
 
-static struct prediction need(const struct fixture *fixture, const char *json) {
+static struct prediction need(const struct world *world, const char *json) {
         struct prediction prediction = { 0 };
         struct fault fault;
-        int r = predict(&fixture->bundle, json, NULL, &prediction, &fault);
+        int r = predict(&world->bundle, json, NULL, &prediction, &fault);
 
         if (r)
                 print_error("%s: %s: %s: %s\n", json, fault.code, fault.column, fault.message);
@@ -190,12 +169,12 @@ static void test_what_is_refused(void **state) {
                 { "[]", "ROW_NOT_AN_OBJECT", "" },
                 { "\"age\"", "ROW_NOT_AN_OBJECT", "" },
         };
-        const struct fixture *fixture = *state;
+        const struct world *world = *state;
 
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 struct prediction prediction;
                 struct fault fault;
-                int r = predict(&fixture->bundle, rows[i].json, NULL, &prediction, &fault);
+                int r = predict(&world->bundle, rows[i].json, NULL, &prediction, &fault);
 
                 if (r != FAULT_E_INPUT || strcmp(fault.code, rows[i].want_code) ||
                     strcmp(fault.column, rows[i].want_column))
@@ -216,7 +195,7 @@ static void test_wrong_kinds_of_json(void **state) {
                 { "151", "INT_TYPE_BIG_INT", "151" },        { "-1", "INT_TYPE_SMALL_INT", "-1" },
                 { "null", "FEATURE_TYPE_NOT_PRESENT", "" },  { "\"\"", "FEATURE_TYPE_NOT_PRESENT", "" },
         };
-        const struct fixture *fixture = *state;
+        const struct world *world = *state;
 
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 struct prediction prediction;
@@ -226,7 +205,7 @@ static void test_wrong_kinds_of_json(void **state) {
                 snprintf(json, sizeof(json),
                          "{\"age\":%s,\"income\":1,\"visits\":1,\"insured\":0,\"sex\":1,\"size\":\"large\"}",
                          rows[i].age);
-                assert_int_equal(predict(&fixture->bundle, json, NULL, &prediction, &fault), FAULT_E_INPUT);
+                assert_int_equal(predict(&world->bundle, json, NULL, &prediction, &fault), FAULT_E_INPUT);
                 if (strcmp(fault.code, rows[i].want_code))
                         print_error("%s: %s\n", rows[i].age, fault.message);
                 assert_string_equal(fault.code, rows[i].want_code);
@@ -236,24 +215,24 @@ static void test_wrong_kinds_of_json(void **state) {
 }
 
 static void test_label_is_ignored_and_key_echoed(void **state) {
-        const struct fixture *fixture = *state;
-        const struct prediction want = need(fixture, "{" RAW "}");
+        const struct world *world = *state;
+        const struct prediction want = need(world, "{" RAW "}");
         _cleanup_(buffer_finish) struct buffer with_id = BUFFER_NULL, without = BUFFER_NULL;
         struct prediction got;
         struct fault fault;
         char text[512];
 
-        assert_int_equal(
-                predict(&fixture->bundle, "{" RAW ",\"bought\":\"whatever\",\"id\":77}", &with_id, &got, &fault), 0);
+        assert_int_equal(predict(&world->bundle, "{" RAW ",\"bought\":\"whatever\",\"id\":77}", &with_id, &got, &fault),
+                         0);
         check_same(&got, &want);
-        assert_int_equal(predict(&fixture->bundle, "{" RAW "}", &without, &got, &fault), 0);
+        assert_int_equal(predict(&world->bundle, "{" RAW "}", &without, &got, &fault), 0);
         assert_non_null(strstr(buffer_text(&with_id), ",\"id\":77,\"model\":\"toys\",\"version\":3}"));
         assert_null(strstr(buffer_text(&without), "\"id\""));
         snprintf(text, sizeof(text), "{\"prediction\":%d,\"label\":\"%s\",\"probability\":", want.outcome,
                  want.outcome ? "Bought-Yes" : "Bought-No");
         assert_int_equal(strncmp(buffer_text(&without), text, strlen(text)), 0);
         assert_non_null(strstr(buffer_text(&without), ",\"threshold\":0.377540"));
-        assert_int_equal(predict(&fixture->bundle, "{" RAW ",\"id\":\"x\"}", NULL, &got, &fault), FAULT_E_INPUT);
+        assert_int_equal(predict(&world->bundle, "{" RAW ",\"id\":\"x\"}", NULL, &got, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.column, "id");
 }
 
@@ -278,14 +257,14 @@ static void test_text_forms(void **state) {
                                                "color_blue", "0",   "age",       "44", "income",      "1.235e2",
                                                "visits",     "2",   "insured",   "0",  "size",        "",
                                                "id",         "",    "bought",    "",   NULL };
-        const struct fixture *fixture = *state;
-        const struct prediction want = need(fixture, "{" RAW "}");
+        const struct world *world = *state;
+        const struct prediction want = need(world, "{" RAW "}");
         struct prediction got = { 0 };
         struct fault fault;
 
-        assert_int_equal(predict_fields(&fixture->bundle, raw, &got, &fault), 0);
+        assert_int_equal(predict_fields(&world->bundle, raw, &got, &fault), 0);
         check_same(&got, &want);
-        assert_int_equal(predict_fields(&fixture->bundle, encoded, &got, &fault), 0);
+        assert_int_equal(predict_fields(&world->bundle, encoded, &got, &fault), 0);
         check_same(&got, &want);
 }
 
@@ -302,14 +281,14 @@ static void test_text_that_is_refused(void **state) {
                 { "size_small", "nan", "FEATURE_TYPE_NOT_PRESENT" }, /* absence, and nothing of age either */
                 { "shape", "round", "SCHEMA_NEW_COLUMN" },
         };
-        const struct fixture *fixture = *state;
+        const struct world *world = *state;
 
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 const char *const fields[] = { rows[i].name, rows[i].text, NULL };
                 struct prediction prediction;
                 struct fault fault;
 
-                assert_int_equal(predict_fields(&fixture->bundle, fields, &prediction, &fault), FAULT_E_INPUT);
+                assert_int_equal(predict_fields(&world->bundle, fields, &prediction, &fault), FAULT_E_INPUT);
                 if (strcmp(fault.code, rows[i].want_code))
                         print_error("%s=%s: %s\n", rows[i].name, rows[i].text, fault.code);
                 assert_string_equal(fault.code, rows[i].want_code);
@@ -317,14 +296,14 @@ static void test_text_that_is_refused(void **state) {
 }
 
 /* Puts a row of the table into JSON, its columns turned about by `shift`. */
-static void put_row(const struct fixture *fixture, const struct value *values, size_t shift, struct buffer *text) {
+static void put_row(const struct world *world, const struct value *values, size_t shift, struct buffer *text) {
         struct json_builder json = json_begin(text, JSON_COMPACT);
-        size_t n = fixture->schema->n_columns;
+        size_t n = world->schema->n_columns;
 
         json_begin_object(&json);
         for (size_t k = 0; k < n; k++) {
                 size_t i = (k + shift) % n;
-                const struct schema_column *column = &fixture->schema->columns[i];
+                const struct schema_column *column = &world->schema->columns[i];
 
                 json_key(&json, column->name);
                 if (values[i].kind == VALUE_MISSING)
@@ -344,21 +323,21 @@ static void put_row(const struct fixture *fixture, const struct value *values, s
 
 /* What the gateway answers is what the evaluator measured: margins of batches, to the bit, in any order of columns. */
 static void test_rows_are_batches(void **state) {
-        const struct fixture *fixture = *state;
+        const struct world *world = *state;
         _cleanup_(free_pointer) float *margins = calloc(N_ROWS, sizeof(float));
         char scratch[SCHEMA_COLUMNS_MAX][VALUE_SCRATCH_BYTES];
         struct value values[SCHEMA_COLUMNS_MAX];
         struct fault fault = FAULT_NULL;
         size_t n_positive = 0;
 
-        assert_int_equal(bundle_score(&fixture->bundle, &fixture->table, 1, margins, &fault), 0);
+        assert_int_equal(bundle_score(&world->bundle, &world->table, 1, margins, &fault), 0);
         for (size_t i = 0; i < N_ROWS; i++) {
                 _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
                 struct prediction got;
 
-                world_row(fixture->schema, &fixture->table, i, scratch, values);
-                put_row(fixture, values, i, &text);
-                got = need(fixture, buffer_text(&text));
+                world_row(world->schema, &world->table, i, scratch, values);
+                put_row(world, values, i, &text);
+                got = need(world, buffer_text(&text));
                 assert_memory_equal(&got.margin, &margins[i], sizeof(float));
                 assert_int_equal(got.outcome, margins[i] >= -0.5F);
                 n_positive += (size_t)got.outcome;
@@ -368,21 +347,21 @@ static void test_rows_are_batches(void **state) {
 
 /* A row is positive from its margin on, not from some rounded probability. */
 static void test_the_threshold_is_inclusive(void **state) {
-        struct fixture *fixture = *state;
-        struct prediction got = need(fixture, "{" RAW "}");
-        float kept = fixture->bundle.threshold.margin;
+        struct world *world = *state;
+        struct prediction got = need(world, "{" RAW "}");
+        float kept = world->bundle.threshold.margin;
 
-        fixture->bundle.threshold.margin = got.margin;
-        got = need(fixture, "{" RAW "}");
+        world->bundle.threshold.margin = got.margin;
+        got = need(world, "{" RAW "}");
         assert_int_equal(got.outcome, 1);
-        fixture->bundle.threshold.margin = nextafterf(got.margin, INFINITY);
-        got = need(fixture, "{" RAW "}");
+        world->bundle.threshold.margin = nextafterf(got.margin, INFINITY);
+        got = need(world, "{" RAW "}");
         assert_int_equal(got.outcome, 0);
-        fixture->bundle.threshold.margin = kept;
+        world->bundle.threshold.margin = kept;
 }
 
 static void test_a_long_strange_name_is_cut(void **state) {
-        const struct fixture *fixture = *state;
+        const struct world *world = *state;
         struct prediction prediction;
         struct fault fault;
         char json[1000];
@@ -390,7 +369,7 @@ static void test_a_long_strange_name_is_cut(void **state) {
         memset(json, 'x', sizeof(json));
         memcpy(json, "{\"", 2);
         memcpy(json + sizeof(json) - 5, "\":1}", 5);
-        assert_int_equal(predict(&fixture->bundle, json, NULL, &prediction, &fault), FAULT_E_INPUT);
+        assert_int_equal(predict(&world->bundle, json, NULL, &prediction, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "SCHEMA_NEW_COLUMN");
         assert_int_equal(strlen(fault.column), sizeof(fault.column) - 1);
 }
