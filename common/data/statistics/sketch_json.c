@@ -77,8 +77,8 @@ static int compare_runs(const void *a, const void *b) {
 static int compare_entries(const void *a, const void *b) {
         const struct text_count *x = *(const struct text_count *const *)a;
         const struct text_count *y = *(const struct text_count *const *)b;
-        size_t n_x = x->n_bytes < TEXT_COUNTS_SHOWN_BYTES ? x->n_bytes : TEXT_COUNTS_SHOWN_BYTES;
-        size_t n_y = y->n_bytes < TEXT_COUNTS_SHOWN_BYTES ? y->n_bytes : TEXT_COUNTS_SHOWN_BYTES;
+        size_t n_x = text_counts_shown_bytes(x->n_bytes);
+        size_t n_y = text_counts_shown_bytes(y->n_bytes);
         int order;
 
         if (x->count != y->count)
@@ -122,8 +122,7 @@ static int put_top_texts(const struct sketch *sketch, struct json_builder *json)
 
                 json_begin_object(json);
                 json_key(json, "value");
-                json_put_text_n(json, entries[i]->text,
-                                n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES);
+                json_put_text_n(json, entries[i]->text, text_counts_shown_bytes(n_bytes));
                 json_key_uint64(json, "count", entries[i]->count);
                 json_end_object(json);
         }

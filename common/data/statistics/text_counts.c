@@ -21,10 +21,6 @@ void text_counts_finish(struct text_counts *texts) {
         *texts = (struct text_counts)TEXT_COUNTS_NULL;
 }
 
-static size_t shown_bytes(size_t n_bytes) {
-        return n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES;
-}
-
 /* The slot of the entry, or the free one where it belongs. */
 static size_t locate(const struct text_counts *texts, uint64_t hash, const char *text, size_t n_bytes) {
         size_t at = (size_t)hash & (texts->n_slots - 1);
@@ -33,7 +29,7 @@ static size_t locate(const struct text_counts *texts, uint64_t hash, const char 
                 const struct text_count *entry = &texts->entries[texts->slots[at] - 1];
 
                 if (entry->hash == hash && entry->n_bytes == n_bytes &&
-                    !memcmp(entry->text, text, shown_bytes(n_bytes)))
+                    !memcmp(entry->text, text, text_counts_shown_bytes(n_bytes)))
                         break;
         }
         return at;
@@ -110,10 +106,10 @@ static int add_hashed(struct text_counts *texts, uint64_t hash, const char *text
         }
         entry = &texts->entries[texts->n_entries];
         *entry = (struct text_count){ .hash = hash, .count = count, .n_bytes = n_bytes };
-        entry->text = malloc(shown_bytes(n_bytes) + 1);
+        entry->text = malloc(text_counts_shown_bytes(n_bytes) + 1);
         if (!entry->text)
                 return error_origin(-ENOMEM, "counting texts");
-        memcpy(entry->text, text, shown_bytes(n_bytes));
+        memcpy(entry->text, text, text_counts_shown_bytes(n_bytes));
         texts->slots[at] = (uint32_t)++texts->n_entries;
         return texts->n_entries > VALUE_COUNTS_EXACT_MAX ? error_trace(prune(texts)) : 0;
 }

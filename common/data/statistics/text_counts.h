@@ -33,6 +33,11 @@ struct text_counts {
 
 void text_counts_finish(struct text_counts *texts);
 
+/* How many bytes of a text are kept. */
+static inline size_t text_counts_shown_bytes(size_t n_bytes) {
+        return n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES;
+}
+
 /* Counts a text. 0 or -ENOMEM. */
 int text_counts_add(struct text_counts *texts, const char *text, size_t n_bytes, uint64_t count);
 int text_counts_merge(struct text_counts *texts, const struct text_counts *other);

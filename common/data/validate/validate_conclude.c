@@ -46,11 +46,8 @@ static int add_finding(struct conclusion *conclusion, const char *column, enum a
 }
 
 /* The same with its whole message, where no rows are shown. */
-static int add_message(struct conclusion *conclusion, const char *column, enum anomaly code, enum severity severity,
-                       const char *format, ...) __attribute__((__format__(__printf__, 5, 6)));
-
-static int add_message(struct conclusion *conclusion, const char *column, enum anomaly code, enum severity severity,
-                       const char *format, ...) {
+static int _printf_(5, 6) add_message(struct conclusion *conclusion, const char *column, enum anomaly code,
+                                      enum severity severity, const char *format, ...) {
         struct validate_finding *finding;
         va_list arguments;
         int r;
@@ -93,7 +90,7 @@ static void show_cell(const struct conclusion *conclusion, const char *column, u
                 }
         }
         text = value_format(&value, scratch, &n_bytes);
-        n_bytes = n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES;
+        n_bytes = text_counts_shown_bytes(n_bytes);
         memcpy(ret_text, text, n_bytes);
         ret_text[n_bytes] = '\0';
 }
@@ -248,8 +245,7 @@ static int conclude_label(struct conclusion *conclusion, size_t place) {
         if (!sketch_n_distinct(sketch, &n_distinct) || n_distinct != 1)
                 return 0;
         if (sketch_is_text(sketch)) {
-                n_bytes = sketch->texts.entries[0].n_bytes;
-                n_bytes = n_bytes < TEXT_COUNTS_SHOWN_BYTES ? n_bytes : TEXT_COUNTS_SHOWN_BYTES;
+                n_bytes = text_counts_shown_bytes(sketch->texts.entries[0].n_bytes);
                 return error_trace(add_message(conclusion, name, ANOMALY_LABEL_ONE_CLASS, SEVERITY_ERROR,
                                                "every label is \"%.*s\", so there is nothing to learn", (int)n_bytes,
                                                sketch->texts.entries[0].text));

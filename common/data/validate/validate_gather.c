@@ -112,8 +112,8 @@ static bool texts_are_plain(const struct column *rows, size_t n_rows) {
         return true;
 }
 
-static int work_texts(const struct schema_column *column, const struct column *rows, size_t n_rows,
-                      struct sketch_scratch *scratch, struct sketch *sketch, bool *ret_is_fine) {
+static int gather_texts(const struct schema_column *column, const struct column *rows, size_t n_rows,
+                        struct sketch_scratch *scratch, struct sketch *sketch, bool *ret_is_fine) {
         int r;
 
         *ret_is_fine = false;
@@ -132,8 +132,8 @@ static int work_texts(const struct schema_column *column, const struct column *r
 }
 
 /* A column of another type: its values are brought to the schema's first; what does not fit counts as missing. */
-static int work_foreign(const struct schema_column *column, const struct column *rows, size_t n_rows,
-                        struct sketch_scratch *scratch, struct sketch *sketch) {
+static int gather_foreign(const struct schema_column *column, const struct column *rows, size_t n_rows,
+                          struct sketch_scratch *scratch, struct sketch *sketch) {
         _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = NULL;
         char room[VALUE_SCRATCH_BYTES];
         struct table table;
@@ -154,16 +154,16 @@ static int work_foreign(const struct schema_column *column, const struct column 
         return error_trace(sketch_add(sketch, &table.columns[0], n_rows, scratch));
 }
 
-static int work_column(const struct job *job, const struct schema_column *column, const struct column *rows,
-                       size_t n_rows, uint64_t start, struct sketch_scratch *scratch, struct unit *unit) {
+static int gather_column(const struct job *job, const struct schema_column *column, const struct column *rows,
+                         size_t n_rows, uint64_t start, struct sketch_scratch *scratch, struct unit *unit) {
         const struct value missing = VALUE_NULL;
         bool is_right = rows->type == value_column_type(column->type), values_are_fine = false;
         int r;
 
         if (!is_right) {
-                r = work_foreign(column, rows, n_rows, scratch, &unit->sketch);
+                r = gather_foreign(column, rows, n_rows, scratch, &unit->sketch);
         } else if (rows->type == COLUMN_UTF8) {
-                r = work_texts(column, rows, n_rows, scratch, &unit->sketch, &values_are_fine);
+                r = gather_texts(column, rows, n_rows, scratch, &unit->sketch, &values_are_fine);
         } else {
                 r = sketch_add(&unit->sketch, rows, n_rows, scratch);
                 values_are_fine = !r && numbers_are_fine(job, column, &unit->sketch);
@@ -177,7 +177,7 @@ static int work_column(const struct job *job, const struct schema_column *column
         return 0;
 }
 
-static int work_unit(void *context, size_t number, int worker) {
+static int gather_unit(void *context, size_t number, int worker) {
         const struct job *job = context;
         size_t place = number % job->n_columns, batch = number / job->n_columns;
         const struct schema_column *column = &job->options->schema->columns[place];
@@ -195,8 +195,8 @@ static int work_unit(void *context, size_t number, int worker) {
                         return error_trace(r);
         }
         if (rows)
-                return error_trace(
-                        work_column(job, column, rows, table->n_rows, job->starts[batch], job->scratch[worker], unit));
+                return error_trace(gather_column(job, column, rows, table->n_rows, job->starts[batch],
+                                                 job->scratch[worker], unit));
         sketch_add_missing(&unit->sketch, table->n_rows);
         anomaly = schema_check(column, job->options->environment, &missing);
         if (anomaly && table->n_rows)
@@ -262,7 +262,7 @@ int validate_gather(const struct validate_options *options, const struct table *
                         job->starts[i] = start;
                         start += tables[job->first_table + i].n_rows;
                 }
-                r = parallel_for(round.n_batches * n_columns, work_unit, job);
+                r = parallel_for(round.n_batches * n_columns, gather_unit, job);
                 if (!r)
                         r = parallel_for(n_columns, join_column, &round);
                 if (r)
