@@ -231,7 +231,7 @@ int registry_claim(struct registry *registry, const char *run, struct registry_c
 
 /* The claim that the run has already, or REGISTRY_E_MISSING. */
 static int find_claim(struct registry *registry, const char *run, struct registry_claim *ret_claim) {
-        struct registry_claim claim;
+        struct registry_claim claim = { 0 };
         char name[STORE_NAME_BYTES];
         int64_t version;
         int r;
