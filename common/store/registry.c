@@ -251,7 +251,7 @@ static int find_claim(struct registry *registry, const char *run, struct registr
 
 int registry_has_published(struct registry *registry, const char *run, bool *ret_has_published) {
         _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
-        struct registry_claim claim;
+        struct registry_claim claim = { 0 };
         int r;
 
         r = find_claim(registry, run, &claim);
