@@ -47,11 +47,11 @@ void envelope_init(struct envelope *envelope, const char *run, int64_t attempt, 
         snprintf(envelope->traceparent, sizeof(envelope->traceparent), "%s", traceparent);
 }
 
-/* Only a daemon may speak of no run. */
+/* Only a heartbeat may name no run, and only the end of a stage no attempt. */
 static bool run_is_valid(enum message_type type, const char *run, int64_t attempt) {
         if (type == MESSAGE_HEARTBEAT && !*run)
                 return !attempt;
-        return uuid_is_valid(run) && attempt >= 1;
+        return uuid_is_valid(run) && attempt >= (type == MESSAGE_STAGE_TO_GATEWAY ? 0 : 1);
 }
 
 static int unpack_version_1(struct cursor *cursor, struct envelope *envelope, struct fault *fault) {

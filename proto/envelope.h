@@ -41,7 +41,7 @@ struct envelope {
         int64_t version; /* as read; envelope_pack() writes ENVELOPE_VERSION */
         enum message_type type;
         char run[UUID_TEXT_BYTES];                    /* "" in a heartbeat only */
-        int64_t attempt;                              /* from 1; 0 in a heartbeat only */
+        int64_t attempt;                              /* from 1; 0: none (heartbeat), or not known (stage_to_gateway) */
         int64_t sequence;                             /* rises with each message of a sender, from 0 */
         int64_t produced_at;                          /* milliseconds since 1970 */
         char traceparent[ENVELOPE_TRACEPARENT_BYTES]; /* "" when the run is not traced */

@@ -3,7 +3,7 @@
 /*
  * Overrides
  *
- * What one run's parameters say otherwise than the pipeline's, in the shape in which POST /training takes it:
+ * Where one run's parameters differ from the pipeline's, which may have been edited since, in the shape in which POST /training takes it:
  *
  *      {"train":{"seed":5,"max_depth":"3"},"evaluate":{"mode":"refresh"}}
  */

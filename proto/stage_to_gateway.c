@@ -92,6 +92,10 @@ int stage_to_gateway_unpack(const struct envelope *envelope, struct stage_to_gat
                 fault_in(fault, "state", -1);
                 return fault_set(fault, "FIELD_CHOICE", "%s is no end of a stage", run_state_name(message.state));
         }
+        if (!envelope->attempt && message.state != RUN_STATE_FAILED) {
+                fault_in(fault, "attempt", -1);
+                return fault_set(fault, "FIELD_FORM", "only a stage that FAILED may not know its attempt");
+        }
         *ret_message = message;
         return 0;
 }

@@ -72,7 +72,7 @@ static bool must_be_told_to_stages(const struct run_manifest *run) {
  * the stage itself has told its end: it may be that the gateway refused what came with it. */
 static int handle_stage_end(struct runs *runs, const struct spool_message *message, const struct envelope *envelope,
                             struct run_manifest *run, const struct stage_to_gateway *end) {
-        bool is_current = envelope->attempt == run->attempt, is_news, has_changed;
+        bool is_current = !envelope->attempt || envelope->attempt == run->attempt, is_news, has_changed;
         int r;
 
         r = ledger_get_view(runs->options.ledger, run->run_id, runs->change.view);

@@ -19,9 +19,9 @@ struct stage_loop {
         struct stage_job *ending;        /* back from the worker, not ended in the spool yet */
         const struct stage_job *working; /* at the worker; only its message and envelope may be read */
         struct spool_message message;
-        void *checked;             /* room for any message of the type that the stage receives */
-        struct envelope refusable; /* of the message that is being checked, when the run could be told; else run "" */
-        struct buffer frame;       /* of a lossy message */
+        void *checked;           /* room for any message of the type that the stage receives */
+        struct envelope refused; /* of the message that check has just refused; version 0 when it was not read */
+        struct buffer frame;     /* of a lossy message */
 
         int64_t started_at;
         int64_t n_handled;

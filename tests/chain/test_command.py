@@ -111,7 +111,7 @@ def test_runs_are_listed_and_shown(up, run):
     assert up.json("runs", run)["run_id"] == run
     words = up.convoy("runs", run)
     assert "accepted: version 1" in words
-    settings = words.split("other parameters than the pipeline's:\n")[1].split("run ")[0]
+    settings = words.split("parameters that differ from pipeline.yaml as it is now:\n")[1].split("run ")[0]
     assert sorted(line.strip() for line in settings.splitlines()) == sorted(word.removeprefix("--set=") for word in EASY)
 
 

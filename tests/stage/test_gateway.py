@@ -354,6 +354,16 @@ def test_a_refused_message_fails_the_run_it_is_about(gateway):
         assert line.receive("ingestor", "gateway_to_ingestor").attempt == 2
 
 
+def test_a_stage_that_could_not_read_the_attempt_fails_the_run(gateway):
+    """Its message was of another build: attempt 0 stands for the one that runs."""
+    with gateway.line() as line:
+        run = gateway.train()
+        line.end(run, 0, "validator", "FAILED", error="MESSAGE_REJECTED")
+        view = gateway.is_in(run, "FAILED")
+        assert view["error"]["stage"] == "validator" and view["error"]["code"] == "MESSAGE_REJECTED"
+        assert gateway.is_in(gateway.train(), "RUNNING")
+
+
 @pytest.mark.parametrize("point", ["stored", "committed"])
 def test_killed_around_a_refusal(gateway, point):
     """Refused and told is one commit: whatever comes between, the run ends, and is told to have ended once."""

@@ -130,13 +130,40 @@ static void what_is_no_message_is_refused(void **state) {
         struct fixture *fixture = *state;
 
         fixture_start(fixture);
-        fixture_post_bytes(fixture, RUN_A, "", 0);
-        fixture_post_bytes(fixture, RUN_A, "nonsense", 8);
-        fixture_post_bytes(fixture, RUN_A, hostile, sizeof(hostile));
+        fixture_post_bytes(fixture, "", "", 0);
+        fixture_post_bytes(fixture, "", "nonsense", 8);
+        fixture_post_bytes(fixture, "nonsense", hostile, sizeof(hostile));
         /* of no stage's business here */
         fixture_post(fixture, MESSAGE_STAGE_TO_GATEWAY, RUN_A, 1,
                      &(struct stage_to_gateway){ .started_at = 1, .finished_at = 1 });
         expect_alive(fixture, 1, 4);
+}
+
+static void what_cannot_be_read_fails_the_run_of_its_key(void **state) {
+        static const uint8_t hostile[] = { 0xdd, 0xff, 0, 0, 0 };
+        static const uint8_t of_version_9[] = { 0x98, 9, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0 };
+        static const struct {
+                const void *bytes;
+                size_t n_bytes;
+                const char *want_message;
+        } rows[] = {
+                { "", 0, "FRAME_" },
+                { hostile, sizeof(hostile), "FRAME_" },
+                { of_version_9, sizeof(of_version_9), "ENVELOPE_VERSION" },
+        };
+        struct fixture *fixture = *state;
+
+        fixture_start(fixture);
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                fixture_post_bytes(fixture, RUN_A, rows[i].bytes, rows[i].n_bytes);
+                fixture_await_notice(fixture, (int64_t)i + 1, &envelope, &notice);
+                assert_string_equal(envelope.run, RUN_A);
+                assert_int_equal(envelope.attempt, 0);
+                assert_int_equal(notice.state, RUN_STATE_FAILED);
+                assert_string_equal(notice.error.code, "MESSAGE_REJECTED");
+                assert_has(notice.error.message, rows[i].want_message);
+        }
+        expect_alive(fixture, N_ELEMENTS(rows) + 1, N_ELEMENTS(rows));
 }
 
 static void a_message_that_breaks_its_grammar_fails_its_run(void **state) {
@@ -174,6 +201,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_second_one_in_the_same_home_is_exit_2, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(what_is_no_message_is_refused, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(what_cannot_be_read_fails_the_run_of_its_key, fixture_setup,
+                                                fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_message_that_breaks_its_grammar_fails_its_run, fixture_setup,
                                                 fixture_teardown),
         };

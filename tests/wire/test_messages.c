@@ -401,6 +401,18 @@ static void an_end_that_is_none_is_refused(void **state) {
         assert_int_equal(envelope_unpack(frame.data, frame.n_bytes, &read, &fault), 0);
         assert_int_equal(stage_to_gateway_unpack(&read, &back, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.column, "state");
+
+        /* a stage that could not read the attempt has failed */
+        envelope.attempt = 0;
+        for (int i = 0; i < RUN_STATE_N; i++) {
+                end->state = (enum run_state)i;
+                if (!run_state_is_final(end->state))
+                        continue;
+                assert_int_equal(stage_to_gateway_pack(end, &envelope, &frame), 0);
+                assert_int_equal(envelope_unpack(frame.data, frame.n_bytes, &read, &fault), 0);
+                assert_int_equal(stage_to_gateway_unpack(&read, &back, &fault),
+                                 end->state == RUN_STATE_FAILED ? 0 : FAULT_E_INPUT);
+        }
 }
 
 /* A heartbeat at work names the run, an idle one has none. */
