@@ -3,7 +3,8 @@
 /*
  * Overrides
  *
- * Where one run's parameters differ from the pipeline's, which may have been edited since, in the shape in which POST /training takes it:
+ * Where one run's parameters differ from the pipeline's, which may have been edited since, in the shape in which
+ * POST /training takes them:
  *
  *      {"train":{"seed":5,"max_depth":"3"},"evaluate":{"mode":"refresh"}}
  */
