@@ -354,7 +354,8 @@ int progress_put_overrides(const struct json_value *run, struct buffer *text) {
 
                 while (!r && json_next_member(&iterator, &name, &n_name, &value)) {
                         if (!is_begun)
-                                r = buffer_append_text(text, "parameters that differ from pipeline.yaml as it is now:\n");
+                                r = buffer_append_text(text,
+                                                       "parameters that differ from pipeline.yaml as it is now:\n");
                         is_begun = true;
                         if (!r)
                                 r = put_setting(sections[i], name, n_name, value, text);

@@ -121,9 +121,10 @@ static void test_overrides_are_lines_for_set(void **state) {
 
         (void)state;
         assert_int_equal(progress_put_overrides(json_root(json), &text), 0);
-        assert_string_equal(buffer_text(&text), "parameters that differ from pipeline.yaml as it is now:\n  train.seed=5\n"
-                                                "  train.max_depth=3\n  evaluate.mode=refresh\n"
-                                                "  evaluate.min_score=0.25\n");
+        assert_string_equal(buffer_text(&text),
+                            "parameters that differ from pipeline.yaml as it is now:\n  train.seed=5\n"
+                            "  train.max_depth=3\n  evaluate.mode=refresh\n"
+                            "  evaluate.min_score=0.25\n");
         json_destroy(json);
         json = parse("{\"overrides\":{}}");
         buffer_clear(&text);
