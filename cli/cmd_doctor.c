@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/become.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/place.h"
@@ -390,22 +391,11 @@ static int conclude(const struct doctor *doctor) {
         return is_well ? COMMAND_DONE : COMMAND_FAILED;
 }
 
-/* Becomes the gateway, which alone knows its ledger. */
+/* The gateway alone knows its ledger. */
 static int rebuild(const struct options *options) {
-        char program[PLACE_BYTES], pipeline[PLACE_BYTES], home[PLACE_BYTES];
-        const char *const argv[] = { program, "--rebuild", "--home", home, "--pipeline", pipeline, NULL };
-        struct fault fault = FAULT_NULL;
-        int r;
+        static const char *const arguments[] = { "--rebuild", NULL };
 
-        r = place_daemon(STAGE_GATEWAY, program, &fault);
-        if (!r)
-                r = place_pipeline(options_text(options, "pipeline"), pipeline, &fault);
-        if (!r)
-                r = place_absolute(options_text(options, "home"), home);
-        if (r)
-                return command_end(r, &fault, COMMAND_MISCONFIGURED);
-        execv(program, (char *const *)(uintptr_t)argv);
-        return command_fail("%s cannot be started: %s", program, strerror(errno));
+        return become_daemon(STAGE_GATEWAY, arguments, options);
 }
 
 int cmd_doctor(int argc, char **argv) {

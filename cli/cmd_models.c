@@ -7,12 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/become.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/history.h"
 #include "cli/place.h"
 #include "cli/pull.h"
 #include "cli/reference.h"
+#include "cli/run_id.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/nearest.h"
@@ -43,7 +45,7 @@ static const char SECTIONS[] =
         "convoy models promote VERSION         make it the champion, which also releases a pin\n"
         "convoy models rollback [--to N]       back to an earlier champion, and pin it\n"
         "convoy models history                 list the moves of the aliases: who, what, when and why\n"
-        "convoy models pin | unpin             while pinned, accepted models become challengers\n";
+        "convoy models pin | unpin             while pinned, accepted models become challengers\n\n" RUN_ID_HELP;
 
 static const struct option_table TABLE = {
         .program = "convoy models",
@@ -294,31 +296,33 @@ static int pull(const struct options *options, const char *operand, struct fault
         return 0;
 }
 
-/* Becomes the pusher, which alone knows how a version is made. */
-static int register_run(const struct options *options, const char *run) {
-        char program[PLACE_BYTES], pipeline[PLACE_BYTES], home[PLACE_BYTES];
-        const char *const argv[] = { program, "--register", run,      "--home",
-                                     home,    "--pipeline", pipeline, options_flag(options, "json") ? "--json" : NULL,
-                                     NULL };
+static int find_run(const struct options *options, const char *text, char ret_run[UUID_TEXT_BYTES],
+                    struct fault *fault) {
+        _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
+        _cleanup_(store_close_pointer) struct store *store = NULL;
+        int r;
+
+        r = place_load_pipeline(options, &pipeline, fault);
+        if (!r)
+                r = place_open_store(options_text(options, "home"), pipeline->store_uri, &store, fault);
+        return r ? r : run_id_find_in_store(store, text, ret_run, fault);
+}
+
+/* The pusher alone knows how a version is made. */
+static int register_run(const struct options *options, const char *text) {
+        char run[UUID_TEXT_BYTES];
+        const char *const arguments[] = { "--register", run, options_flag(options, "json") ? "--json" : NULL, NULL };
         struct fault fault = FAULT_NULL;
         int r;
 
-        if (!run || !uuid_is_valid(run)) {
+        if (!text || !run_id_is_possible(text)) {
                 command_fail("say which run: convoy models register RUN; `convoy runs` lists them");
                 return COMMAND_MISCONFIGURED;
         }
-        if (!file_exists(options_text(options, "home")))
-                return command_fail("there is no home at %s; name it with --home or CONVOY_HOME",
-                                    options_text(options, "home"));
-        r = place_daemon(STAGE_PUSHER, program, &fault);
-        if (!r)
-                r = place_pipeline(options_text(options, "pipeline"), pipeline, &fault);
-        if (!r)
-                r = place_absolute(options_text(options, "home"), home);
+        r = find_run(options, text, run, &fault);
         if (r)
-                return command_end(r, &fault, COMMAND_MISCONFIGURED);
-        execv(program, (char *const *)(uintptr_t)argv);
-        return command_fail("%s cannot be started: %s", program, strerror(errno));
+                return command_end(r, &fault, COMMAND_FAILED);
+        return become_daemon(STAGE_PUSHER, arguments, options);
 }
 
 int cmd_models(int argc, char **argv) {

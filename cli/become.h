@@ -1,0 +1,16 @@
+#pragma once
+
+/*
+ * Become
+ *
+ * Hands this process over to the program of a daemon, for what that daemon alone knows how to do.
+ */
+
+#include "common/base/options.h"
+#include "proto/stages.h"
+
+#define BECOME_ARGUMENTS_MOST 8
+
+/* Executes the stage's program with the arguments (NULL ends them), and --home and --pipeline as the options say.
+ * Returns only when that fails, with the exit code; what went wrong is printed. */
+int become_daemon(enum stage stage, const char *const *arguments, const struct options *options);
