@@ -12,7 +12,6 @@
 
 enum {
         NAME_COLUMNS = 11,
-        CHARACTER_BYTES_MOST = 4,
 };
 
 static const char *text_of(const struct json_value *object, const char *name) {
