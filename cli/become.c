@@ -13,13 +13,13 @@
 
 int become_daemon(enum stage stage, const char *const *arguments, const struct options *options) {
         char program[PLACE_BYTES], pipeline[PLACE_BYTES], home[PLACE_BYTES];
-        const char *argv[BECOME_ARGUMENTS_MOST + 6] = { program, "--home", home, "--pipeline", pipeline };
+        const char *argv[BECOME_ARGUMENTS_MAX + 6] = { program, "--home", home, "--pipeline", pipeline };
         struct fault fault = FAULT_NULL;
         size_t n = 5;
         int r;
 
         for (; *arguments; arguments++) {
-                assert(n < BECOME_ARGUMENTS_MOST + 5);
+                assert(n < BECOME_ARGUMENTS_MAX + 5);
                 argv[n++] = *arguments;
         }
         r = place_daemon(stage, program, &fault);

@@ -9,7 +9,7 @@
 #include "common/base/options.h"
 #include "proto/stages.h"
 
-#define BECOME_ARGUMENTS_MOST 8
+#define BECOME_ARGUMENTS_MAX 8
 
 /* Executes the stage's program with the arguments (NULL ends them), and --home and --pipeline as the options say.
  * Returns only when that fails, with the exit code; what went wrong is printed. */

@@ -13,7 +13,7 @@
 enum {
         URL_BYTES = 1024,
         HEADER_BYTES = 4096,
-        HEADERS_MOST = 4,
+        HEADERS_MAX = 4,
 };
 
 struct client {
@@ -66,7 +66,7 @@ const char *client_url(const struct client *client) {
 
 int client_ask(struct client *client, const struct client_request *request, struct http_response *response) {
         char url[URL_BYTES + HEADER_BYTES], key[HEADER_BYTES], type[HEADER_BYTES];
-        const char *headers[HEADERS_MOST];
+        const char *headers[HEADERS_MAX];
         struct http_request http = { .method = request->method,
                                      .url = url,
                                      .headers = headers,

@@ -22,7 +22,7 @@
 #include "common/version/version.h"
 
 enum {
-        CHECKS_MOST = 32,
+        CHECKS_MAX = 32,
         SENTENCE_BYTES = 1024,
         FAULT_BYTES = 2048,
         ASK_MS = 3000,
@@ -66,7 +66,7 @@ struct check {
 struct doctor {
         const struct options *options;
         struct pipeline *pipeline; /* NULL when it cannot be read */
-        struct check checks[CHECKS_MOST];
+        struct check checks[CHECKS_MAX];
         size_t n_checks;
 };
 
@@ -80,7 +80,7 @@ static void note(struct doctor *doctor, const char *name, enum outcome outcome, 
         struct check *check;
         va_list arguments;
 
-        if (doctor->n_checks == CHECKS_MOST)
+        if (doctor->n_checks == CHECKS_MAX)
                 return;
         check = &doctor->checks[doctor->n_checks++];
         check->name = name;

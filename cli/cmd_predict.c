@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 
 enum {
-        BODY_BYTES_MOST = 256 * 1024 * 1024,
+        BODY_BYTES_MAX = 256 * 1024 * 1024,
         READ_BYTES = 65536,
 };
 
@@ -62,7 +62,7 @@ static int read_all(const char *path, struct buffer *content) {
                 if (!n)
                         return COMMAND_DONE;
                 r = buffer_append(content, chunk, (size_t)n);
-                if (r || content->n_bytes > BODY_BYTES_MOST)
+                if (r || content->n_bytes > BODY_BYTES_MAX)
                         return command_fail("%s: too large; `convoy score` takes files of any size", path);
         }
 }

@@ -18,7 +18,7 @@
 enum {
         TICK_MS = 50,
         ASK_MS = 300,
-        ARGUMENTS_MOST = 4,
+        ARGUMENTS_MAX = 4,
         PORT_BYTES = 16,
 };
 
@@ -49,7 +49,7 @@ struct up {
         struct pipeline *pipeline;
         struct http *http;
         char paths[STAGE_N][PLACE_BYTES];
-        const char *arguments[STAGE_N][ARGUMENTS_MOST];
+        const char *arguments[STAGE_N][ARGUMENTS_MAX];
         struct child children[STAGE_N];
         char home[PLACE_BYTES];
         char port[PORT_BYTES];

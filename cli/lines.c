@@ -25,7 +25,7 @@ int lines_feed(struct lines *lines, const char *bytes, size_t n_bytes, lines_fun
                 buffer_clear(&lines->rest);
         }
         r = buffer_append(&lines->rest, bytes + n_whole, n_bytes - n_whole);
-        if (!r && lines->rest.n_bytes >= LINES_BYTES_MOST)
+        if (!r && lines->rest.n_bytes >= LINES_BYTES_MAX)
                 r = lines_end(lines, each, context);
         return error_trace(r);
 }

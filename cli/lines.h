@@ -11,7 +11,7 @@
 #include "common/base/buffer.h"
 
 /* a longer line is handed out in pieces */
-#define LINES_BYTES_MOST 65536
+#define LINES_BYTES_MAX 65536
 
 /* n_bytes of one or more whole lines; the last byte is '\n'. */
 typedef void lines_function(void *context, const char *lines, size_t n_bytes);

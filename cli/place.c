@@ -17,7 +17,7 @@ static const char FILE_SCHEME[] = "file://";
 
 enum {
         N_SCHEME = sizeof(FILE_SCHEME) - 1,
-        PIPELINES_MOST = 8,
+        PIPELINES_MAX = 8,
 };
 
 /* 0, or -ENAMETOOLONG. */
@@ -75,7 +75,7 @@ static size_t look_below(const char *folder, char found[PLACE_BYTES], char *name
         char path[PLACE_BYTES];
         size_t n = 0;
 
-        while (list && n < PIPELINES_MOST && (entry = readdir(list))) {
+        while (list && n < PIPELINES_MAX && (entry = readdir(list))) {
                 if (entry->d_name[0] == '.' ||
                     (size_t)snprintf(path, sizeof(path), "%s/%s/%s", folder, entry->d_name, PIPELINE_FILE) >=
                             sizeof(path) ||

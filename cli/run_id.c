@@ -87,7 +87,7 @@ int run_id_find_in_store(struct store *store, const char *text, char ret_id[UUID
                 _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
                 int r;
 
-                r = store_list(store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MOST, &page);
+                r = store_list(store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
                 if (r)
                         return error_trace(r);
                 for (size_t i = 0; i < page.n_names; i++) {

@@ -14,7 +14,7 @@
 
 #define ENVELOPE_FIELDS 8
 /* elements that an envelope of any version may have */
-#define ENVELOPE_FIELDS_MOST 32
+#define ENVELOPE_FIELDS_MAX 32
 
 #define MESSAGE(NAME, name, how) extern const struct record name##_record;
 #include "proto/messages.def"
@@ -83,7 +83,7 @@ int envelope_unpack(const void *frame, size_t n_bytes, struct envelope *ret_enve
         int r;
 
         cursor_open(&cursor, frame, n_bytes, fault);
-        cursor_array(&cursor, "envelope", ENVELOPE_FIELDS_MOST, &n_fields);
+        cursor_array(&cursor, "envelope", ENVELOPE_FIELDS_MAX, &n_fields);
         r = cursor_int64(&cursor, "version", 0, INT32_MAX, &envelope.version);
         if (r)
                 return r;

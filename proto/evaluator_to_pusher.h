@@ -16,7 +16,7 @@ struct verdict {
         bool may_promote;         /* accepted, but false: only a person makes it champion (CHAMPION_INCOMPATIBLE) */
         int64_t compared_version; /* the champion it was measured against; 0: there was none to compare with */
         size_t n_reasons;         /* why it was not accepted, or may not be promoted */
-        struct reason reasons[REASONS_MOST];
+        struct reason reasons[REASONS_MAX];
         struct scores candidate;
         bool has_champion;
         struct scores champion; /* on the same rows */

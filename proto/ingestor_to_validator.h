@@ -12,7 +12,7 @@
 #include "proto/order.h"
 
 /* columns of each kind that are named, at most */
-#define INGESTION_COLUMNS_MOST 32
+#define INGESTION_COLUMNS_MAX 32
 
 struct column_name {
         char name[TABLE_NAME_BYTES];
@@ -28,10 +28,10 @@ struct ingestion {
 
         int64_t n_missing_columns; /* of the schema, that the source has not; the first of them: */
         size_t n_missing;
-        struct column_name missing[INGESTION_COLUMNS_MOST];
+        struct column_name missing[INGESTION_COLUMNS_MAX];
         int64_t n_new_columns; /* of the source, that the schema does not know; the first of them: */
         size_t n_new;
-        struct column_name new[INGESTION_COLUMNS_MOST];
+        struct column_name new[INGESTION_COLUMNS_MAX];
 };
 
 struct ingestor_to_validator {

@@ -142,9 +142,9 @@ static int load_transform(const struct config_node *map, struct transform_parame
                                       fault);
         if (!r && map)
                 r = config_get_map(map, "columns", false, fault, &columns);
-        if (!r && columns && config_count(columns) > PARAMETERS_COLUMNS_MOST)
+        if (!r && columns && config_count(columns) > PARAMETERS_COLUMNS_MAX)
                 r = config_fault(columns, fault, "CONFIG_OUT_OF_RANGE", "at most %d columns may be named",
-                                 PARAMETERS_COLUMNS_MOST);
+                                 PARAMETERS_COLUMNS_MAX);
         if (r)
                 return r;
         transform->n_columns = 0;
@@ -194,9 +194,9 @@ static int load_train(const struct config_node *map, struct train_parameters *tr
                         r = setting_load(node, ours, N_ELEMENTS(ours), &setting, fault);
                 if (r || field)
                         continue;
-                if (!setting_put(train->settings, &train->n_settings, PARAMETERS_SETTINGS_MOST, &setting))
+                if (!setting_put(train->settings, &train->n_settings, PARAMETERS_SETTINGS_MAX, &setting))
                         r = config_fault(node, fault, "CONFIG_OUT_OF_RANGE", "at most %d parameters may be set",
-                                         PARAMETERS_SETTINGS_MOST);
+                                         PARAMETERS_SETTINGS_MAX);
         }
         return r;
 }

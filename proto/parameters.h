@@ -20,8 +20,8 @@ struct config_node;
 /* a pipeline's name, which is its model's as well, and the end */
 #define PARAMETERS_NAME_BYTES 64
 #define PARAMETERS_COLUMN_BYTES 128
-#define PARAMETERS_COLUMNS_MOST 64
-#define PARAMETERS_SETTINGS_MOST 48
+#define PARAMETERS_COLUMNS_MAX 64
+#define PARAMETERS_SETTINGS_MAX 48
 
 /* A row belongs to test when xxh64(key bytes, salt) mod 10000 < test_ten_thousandths. */
 struct split {
@@ -45,7 +45,7 @@ struct column_scaling {
 struct transform_parameters {
         enum scaling numbers;
         size_t n_columns; /* those that differ */
-        struct column_scaling columns[PARAMETERS_COLUMNS_MOST];
+        struct column_scaling columns[PARAMETERS_COLUMNS_MAX];
 };
 
 struct train_parameters {
@@ -55,7 +55,7 @@ struct train_parameters {
         double stopping_fraction;      /* of the train rows, kept for early stopping and the threshold */
         double threshold;              /* NaN: expected_f1, chosen on those rows; else this probability */
         size_t n_settings;
-        struct setting settings[PARAMETERS_SETTINGS_MOST]; /* by name, each at most once; objective among them */
+        struct setting settings[PARAMETERS_SETTINGS_MAX]; /* by name, each at most once; objective among them */
 };
 
 enum evaluate_mode {

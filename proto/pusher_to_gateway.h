@@ -20,7 +20,7 @@ struct pusher_to_gateway {
         char manifest[DIGEST_SHA256_BYTES]; /* SHA-256 of the version's manifest.json; "" without a version */
         int64_t alias_sequence;             /* of aliases.json after this release; 0 when it was not touched */
         size_t n_reasons;                   /* why not accepted, or not promoted */
-        struct reason reasons[REASONS_MOST];
+        struct reason reasons[REASONS_MAX];
         struct scores candidate;
         bool has_champion;
         struct scores champion;

@@ -20,7 +20,7 @@ void reason_add(struct reason *reasons, size_t *n_reasons, const char *code, con
         size_t n_bytes;
         va_list arguments;
 
-        if (*n_reasons == REASONS_MOST)
+        if (*n_reasons == REASONS_MAX)
                 return;
         ++*n_reasons;
         snprintf(reason->code, sizeof(reason->code), "%s", code);

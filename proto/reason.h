@@ -11,7 +11,7 @@
 #include "common/base/cleanup.h"
 #include "proto/record.h"
 
-#define REASONS_MOST 16
+#define REASONS_MAX 16
 #define REASON_CODE_BYTES 64
 
 struct reason {
@@ -21,5 +21,5 @@ struct reason {
 
 extern const struct record reason_record;
 
-/* Adds one to a list of REASONS_MOST, or nothing when that is full. A sentence that is too long is cut. */
+/* Adds one to a list of REASONS_MAX, or nothing when that is full. A sentence that is too long is cut. */
 void reason_add(struct reason *reasons, size_t *n_reasons, const char *code, const char *format, ...) _printf_(4, 5);

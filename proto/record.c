@@ -10,7 +10,7 @@
 #include "common/base/uuid.h"
 
 /* 9999-12-31T23:59:59.999Z */
-#define TIME_MS_MOST INT64_C(253402300799999)
+#define TIME_MS_MAX INT64_C(253402300799999)
 
 const struct record_field *record_find_field(const struct record *record, const char *name) {
         for (size_t i = 0; i < record->n_fields; ++i)
@@ -130,7 +130,7 @@ static bool field_is_valid(const struct record_field *field, const void *value, 
                 return number >= field->low && number <= field->high;
         case RECORD_KIND_TIME:
                 number = *(const int64_t *)member;
-                return number >= 0 && number <= TIME_MS_MOST;
+                return number >= 0 && number <= TIME_MS_MAX;
         case RECORD_KIND_DOUBLE:
                 return double_is_valid(field, *(const double *)member);
         case RECORD_KIND_FLOAT:
@@ -278,7 +278,7 @@ static int unpack_field(const struct record_field *field, struct cursor *cursor,
         case RECORD_KIND_INT:
                 return cursor_int64(cursor, path->text, field->low, field->high, member);
         case RECORD_KIND_TIME:
-                return cursor_int64(cursor, path->text, 0, TIME_MS_MOST, member);
+                return cursor_int64(cursor, path->text, 0, TIME_MS_MAX, member);
         case RECORD_KIND_DOUBLE:
                 return unpack_double(field, cursor, path->text, member);
         case RECORD_KIND_FLOAT:

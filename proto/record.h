@@ -45,7 +45,7 @@ enum record_kind {
         RECORD_KIND_TEXT,   /* char[n_room], UTF-8; "" is absent when it may be absent */
         RECORD_KIND_CHOICE, /* an enum, written as one of words */
         RECORD_KIND_MAP,    /* a struct within; with a flag it may be absent */
-        RECORD_KIND_LIST,   /* an array of structs within, n_most long, and a size_t that counts those in use */
+        RECORD_KIND_LIST,   /* an array of structs within, n_max long, and a size_t that counts those in use */
 };
 
 /* what a text must look like beyond being UTF-8 */

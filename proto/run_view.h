@@ -23,9 +23,9 @@ struct run_view_stage {
         int64_t finished_at;
         int64_t booster_ms; /* 0 where there is none */
         size_t n_counts;    /* what the stage counted, once it has ended */
-        struct count counts[STAGE_TO_GATEWAY_COUNTS_MOST];
+        struct count counts[STAGE_TO_GATEWAY_COUNTS_MAX];
         size_t n_drifted;
-        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MOST];
+        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MAX];
         bool has_progress;
         struct progress progress;
 };

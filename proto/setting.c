@@ -161,13 +161,13 @@ int setting_load(const struct config_node *node, const char *const *others, size
         return r;
 }
 
-bool setting_put(struct setting *settings, size_t *n_settings, size_t n_most, const struct setting *setting) {
+bool setting_put(struct setting *settings, size_t *n_settings, size_t n_max, const struct setting *setting) {
         size_t i = 0;
 
         while (i < *n_settings && strcmp(settings[i].name, setting->name) < 0)
                 ++i;
         if (i == *n_settings || strcmp(settings[i].name, setting->name) != 0) {
-                if (*n_settings == n_most)
+                if (*n_settings == n_max)
                         return false;
                 memmove(settings + i + 1, settings + i, (*n_settings - i) * sizeof(*settings));
                 ++*n_settings;

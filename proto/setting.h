@@ -35,7 +35,7 @@ int setting_load(const struct config_node *node, const char *const *others, size
                  struct setting *ret_setting, struct fault *fault);
 
 /* Puts a setting into a list that is sorted by name: replaces the one of its name, or inserts it. False: full. */
-bool setting_put(struct setting *settings, size_t *n_settings, size_t n_most, const struct setting *setting);
+bool setting_put(struct setting *settings, size_t *n_settings, size_t n_max, const struct setting *setting);
 
 /* The value of that name, or NULL. Borrowed. */
 const char *setting_find(const struct setting *settings, size_t n_settings, const char *name);

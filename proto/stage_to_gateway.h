@@ -10,8 +10,8 @@
 #include "proto/envelope.h"
 #include "proto/run_state.h"
 
-#define STAGE_TO_GATEWAY_COUNTS_MOST 16
-#define STAGE_TO_GATEWAY_DRIFTED_MOST 16
+#define STAGE_TO_GATEWAY_COUNTS_MAX 16
+#define STAGE_TO_GATEWAY_DRIFTED_MAX 16
 #define STAGE_TO_GATEWAY_NAME_BYTES 48
 #define STAGE_TO_GATEWAY_CODE_BYTES 64
 
@@ -45,10 +45,10 @@ struct stage_to_gateway {
         int64_t finished_at;
         int64_t work_ms; /* measured with the monotonic clock */
         size_t n_counts;
-        struct count counts[STAGE_TO_GATEWAY_COUNTS_MOST];
+        struct count counts[STAGE_TO_GATEWAY_COUNTS_MAX];
         size_t n_drifted;
-        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MOST]; /* validator: the farthest ones, farthest first */
-        int64_t booster_ms;                                           /* trainer: inside libxgboost; 0 elsewhere */
+        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MAX]; /* validator: the farthest ones, farthest first */
+        int64_t booster_ms;                                          /* trainer: inside libxgboost; 0 elsewhere */
 
         /* The run ends here, SUCCEEDED and not accepted, though later stages never saw it: "INSUFFICIENT_DATA". "" when
          * the run goes on. */

@@ -11,7 +11,7 @@
 
 struct expansion {
         const char *at;
-        size_t n_most;
+        size_t n_max;
         unsigned depth;
         char *name;
 };
@@ -31,7 +31,7 @@ static size_t name_length(const char *at) {
 static int append(struct expansion *expansion, const char *bytes, size_t n_bytes, struct buffer *expanded) {
         if (!expanded)
                 return 0;
-        if (n_bytes > expansion->n_most - expanded->n_bytes)
+        if (n_bytes > expansion->n_max - expanded->n_bytes)
                 return EXPAND_E_TOO_LONG;
         return error_trace(buffer_append(expanded, bytes, n_bytes));
 }
@@ -115,9 +115,9 @@ static int expand(struct expansion *expansion, struct buffer *expanded) {
         return 0;
 }
 
-int expand_text(const char *text, size_t n_most, struct buffer *expanded, char ret_name[EXPAND_NAME_BYTES]) {
+int expand_text(const char *text, size_t n_max, struct buffer *expanded, char ret_name[EXPAND_NAME_BYTES]) {
         char name[EXPAND_NAME_BYTES] = "";
-        struct expansion expansion = { .at = text, .n_most = expanded->n_bytes + n_most, .name = name };
+        struct expansion expansion = { .at = text, .n_max = expanded->n_bytes + n_max, .name = name };
         int r = expand(&expansion, expanded);
 
         if (r > 0)

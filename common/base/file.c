@@ -43,7 +43,7 @@ void file_unmap(struct file_map *map) {
         *map = (struct file_map)FILE_MAP_NULL;
 }
 
-int file_read(const char *path, size_t n_most, struct buffer *ret_content) {
+int file_read(const char *path, size_t n_max, struct buffer *ret_content) {
         _cleanup_(buffer_finish) struct buffer content = BUFFER_NULL;
         _cleanup_(close_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC);
         ssize_t n;
@@ -61,8 +61,8 @@ int file_read(const char *path, size_t n_most, struct buffer *ret_content) {
                 if (n < 0)
                         return error_origin(-errno, "reading %s", path);
                 content.n_bytes += (size_t)n;
-                if (content.n_bytes > n_most)
-                        return error_origin(-EFBIG, "%s has more than %zu bytes", path, n_most);
+                if (content.n_bytes > n_max)
+                        return error_origin(-EFBIG, "%s has more than %zu bytes", path, n_max);
         } while (n);
         content.data[content.n_bytes] = 0;
         *ret_content = content;

@@ -27,8 +27,8 @@ struct file_map {
 int file_map(const char *path, struct file_map *ret_map);
 void file_unmap(struct file_map *map);
 
-/* Reads a whole file of at most n_most bytes; -EFBIG when it is longer, -ENOENT silently. */
-int file_read(const char *path, size_t n_most, struct buffer *ret_content);
+/* Reads a whole file of at most n_max bytes; -EFBIG when it is longer, -ENOENT silently. */
+int file_read(const char *path, size_t n_max, struct buffer *ret_content);
 
 /* Replaces path by the bytes, mode 0600. 0 or a negative errno (-ENOSPC, -EROFS …); on failure the old file stands. */
 int file_replace(const char *path, const void *bytes, size_t n_bytes);

@@ -40,7 +40,7 @@ void sync_set_finish(struct sync_set *set) {
 }
 
 int sync_set_flush(struct sync_set *set) {
-        struct task tasks[SYNC_SET_MOST] = { 0 };
+        struct task tasks[SYNC_SET_MAX] = { 0 };
         int error = 0;
 
         for (size_t i = 0; i < set->n_fds; i++) {
@@ -61,7 +61,7 @@ int sync_set_flush(struct sync_set *set) {
 }
 
 void sync_set_add(struct sync_set *set, int fd) {
-        assert(set->n_fds < SYNC_SET_MOST);
+        assert(set->n_fds < SYNC_SET_MAX);
         set->fds[set->n_fds++] = fd;
 }
 
@@ -69,7 +69,7 @@ int sync_set_add_folder_of(struct sync_set *set, const char *path) {
         int fd, r = 0;
 
         assert(set->n_fds == set->n_owned);
-        if (set->n_fds == SYNC_SET_MOST)
+        if (set->n_fds == SYNC_SET_MAX)
                 r = sync_set_flush(set);
         if (!r)
                 r = file_open_folder_of(path, &fd);

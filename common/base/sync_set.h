@@ -10,11 +10,11 @@
 #include <stddef.h>
 
 /* descriptors of one set */
-#define SYNC_SET_MOST 16
+#define SYNC_SET_MAX 16
 
 /* Descriptors to be synced. */
 struct sync_set {
-        int fds[SYNC_SET_MOST];
+        int fds[SYNC_SET_MAX];
         size_t n_fds;
         size_t n_owned; /* the first ones, which are folders that this set opened */
 };

@@ -36,7 +36,7 @@
 #define COURIER_WINDOW 64
 /* the pause before a letter is sent again: doubles from the first to the most, with up to a quarter of it by chance */
 #define COURIER_RESEND_FIRST_MS 100
-#define COURIER_RESEND_MOST_MS 2000
+#define COURIER_RESEND_MS_MAX 2000
 
 struct courier;
 

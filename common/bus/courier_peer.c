@@ -71,8 +71,8 @@ static int send_letter(struct courier_peer *peer, const struct courier_shared *s
         pending->was_sent = true;
         pending->due_ms = now_ms + pending->pause_ms +
                           (int64_t)random_below(shared->chance, (uint64_t)(pending->pause_ms / 4 + 1));
-        pending->pause_ms = pending->pause_ms * 2 < COURIER_RESEND_MOST_MS ? pending->pause_ms * 2
-                                                                           : COURIER_RESEND_MOST_MS;
+        pending->pause_ms = pending->pause_ms * 2 < COURIER_RESEND_MS_MAX ? pending->pause_ms * 2
+                                                                          : COURIER_RESEND_MS_MAX;
         return 0;
 }
 

@@ -201,20 +201,20 @@ static void take(struct cursor *cursor, const struct token *token) {
         cursor->at += token->n_head + n_body(token);
 }
 
-static int fail_size(struct cursor *cursor, const char *field, uint64_t n, size_t n_most, const char *unit) {
+static int fail_size(struct cursor *cursor, const char *field, uint64_t n, size_t n_max, const char *unit) {
         fault_in(cursor->fault, field, -1);
         cursor->error = fault_set(cursor->fault, "FIELD_SIZE", "holds %" PRIu64 " %s, at most %zu are allowed", n, unit,
-                                  n_most);
+                                  n_max);
         return cursor->error;
 }
 
-static int take_count(struct cursor *cursor, const char *field, enum token_type type, size_t n_most, size_t *ret_n) {
+static int take_count(struct cursor *cursor, const char *field, enum token_type type, size_t n_max, size_t *ret_n) {
         struct token token;
 
         if (expect(cursor, field, type, type, &token))
                 return cursor->error;
-        if (token.value > n_most)
-                return fail_size(cursor, field, token.value, n_most, "elements");
+        if (token.value > n_max)
+                return fail_size(cursor, field, token.value, n_max, "elements");
         take(cursor, &token);
         *ret_n = (size_t)token.value;
         return 0;
@@ -231,8 +231,8 @@ static int take_count_of(struct cursor *cursor, const char *field, enum token_ty
         return cursor->error;
 }
 
-int cursor_array(struct cursor *cursor, const char *field, size_t n_most, size_t *ret_n_elements) {
-        return take_count(cursor, field, TOKEN_ARRAY, n_most, ret_n_elements);
+int cursor_array(struct cursor *cursor, const char *field, size_t n_max, size_t *ret_n_elements) {
+        return take_count(cursor, field, TOKEN_ARRAY, n_max, ret_n_elements);
 }
 
 int cursor_map_of(struct cursor *cursor, const char *field, size_t n_pairs) {
@@ -240,15 +240,15 @@ int cursor_map_of(struct cursor *cursor, const char *field, size_t n_pairs) {
 }
 
 /* Bytes of text or bin, borrowed from the frame. */
-static int take_bytes(struct cursor *cursor, const char *field, enum token_type type, size_t n_most,
+static int take_bytes(struct cursor *cursor, const char *field, enum token_type type, size_t n_max,
                       const uint8_t **ret_bytes, size_t *ret_n_bytes) {
         const uint8_t *bytes;
         struct token token;
 
         if (expect(cursor, field, type, type, &token))
                 return cursor->error;
-        if (token.value > n_most)
-                return fail_size(cursor, field, token.value, n_most, "bytes");
+        if (token.value > n_max)
+                return fail_size(cursor, field, token.value, n_max, "bytes");
         bytes = cursor->at + token.n_head;
         if (type == TOKEN_TEXT && memchr(bytes, 0, token.value))
                 return cursor_fail(cursor, field, "FIELD_TEXT", "holds a NUL");
@@ -285,11 +285,11 @@ int cursor_text(struct cursor *cursor, const char *field, size_t n_room, char *r
         return 0;
 }
 
-int cursor_text_view(struct cursor *cursor, const char *field, size_t n_most, const char **ret_text,
+int cursor_text_view(struct cursor *cursor, const char *field, size_t n_max, const char **ret_text,
                      size_t *ret_n_bytes) {
         const uint8_t *bytes;
 
-        if (take_bytes(cursor, field, TOKEN_TEXT, n_most, &bytes, ret_n_bytes))
+        if (take_bytes(cursor, field, TOKEN_TEXT, n_max, &bytes, ret_n_bytes))
                 return cursor->error;
         *ret_text = (const char *)bytes;
         return 0;

@@ -46,7 +46,7 @@ int cursor_end(struct cursor *cursor);
 int cursor_fail(struct cursor *cursor, const char *field, const char *code, const char *reason);
 
 /* The number of elements that follow. */
-int cursor_array(struct cursor *cursor, const char *field, size_t n_most, size_t *ret_n_elements);
+int cursor_array(struct cursor *cursor, const char *field, size_t n_max, size_t *ret_n_elements);
 
 /* Takes a map of so many pairs, whose number is part of the format. */
 int cursor_map_of(struct cursor *cursor, const char *field, size_t n_pairs);
@@ -57,8 +57,8 @@ int cursor_key(struct cursor *cursor, const char *key);
 /* Copies valid UTF-8 without NUL, shorter than n_room bytes, and ends it with NUL. */
 int cursor_text(struct cursor *cursor, const char *field, size_t n_room, char *ret_text);
 
-/* The same of at most n_most bytes, borrowed from the frame and not ended by NUL. */
-int cursor_text_view(struct cursor *cursor, const char *field, size_t n_most, const char **ret_text,
+/* The same of at most n_max bytes, borrowed from the frame and not ended by NUL. */
+int cursor_text_view(struct cursor *cursor, const char *field, size_t n_max, const char **ret_text,
                      size_t *ret_n_bytes);
 
 /* An integer in whatever form it was written, from least to most. */

@@ -14,7 +14,7 @@
 /* A queue per peer holds few messages: what waits, waits in the spool. */
 #define QUEUE_MESSAGES 64
 #define RECONNECT_FIRST_MS 20
-#define RECONNECT_MOST_MS 250
+#define RECONNECT_MS_MAX 250
 /* over tcp a vanished host is noticed after the timeout */
 #define HEARTBEAT_MS 5000
 #define HEARTBEAT_TIMEOUT_MS 15000
@@ -134,7 +134,7 @@ static int set_options(struct socket *socket, bool is_tcp) {
                 { ZMQ_RCVHWM, QUEUE_MESSAGES, false },
                 { ZMQ_IMMEDIATE, 1, false },
                 { ZMQ_RECONNECT_IVL, RECONNECT_FIRST_MS, false },
-                { ZMQ_RECONNECT_IVL_MAX, RECONNECT_MOST_MS, false },
+                { ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX, false },
                 { ZMQ_IPV6, 1, true },
                 { ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS, true },
                 { ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS, true },

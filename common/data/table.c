@@ -93,7 +93,7 @@ static uint8_t *put_canonical(uint8_t *at, const struct column *column, size_t i
 
 /* The most bytes that a row of the table takes. */
 static size_t measure_canonical(const struct table *table) {
-        size_t n_most = 0;
+        size_t n_max = 0;
 
         for (size_t k = 0; k < table->n_columns; k++) {
                 const struct column *column = &table->columns[k];
@@ -102,9 +102,9 @@ static size_t measure_canonical(const struct table *table) {
                 for (size_t i = 0; column->type == COLUMN_UTF8 && i < table->n_rows; i++)
                         if (column->offsets[i + 1] - column->offsets[i] > longest)
                                 longest = column->offsets[i + 1] - column->offsets[i];
-                n_most += 5 + (size_t)longest;
+                n_max += 5 + (size_t)longest;
         }
-        return n_most;
+        return n_max;
 }
 
 /* Adds the i-th row to sums[i], or every row to the one sum there is. */

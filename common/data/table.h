@@ -25,7 +25,7 @@
 /* rows of one record batch, at most */
 #define TABLE_BATCH_ROWS 65536
 /* columns of one table, at most */
-#define TABLE_COLUMNS_MOST 1024
+#define TABLE_COLUMNS_MAX 1024
 /* a column's name in bytes, its end included */
 #define TABLE_NAME_BYTES 128
 
@@ -106,7 +106,7 @@ int table_builder_create(struct table_builder **ret_builder);
 struct table_builder *table_builder_destroy(struct table_builder *builder);
 void table_builder_destroy_pointer(struct table_builder **builder);
 
-/* Declares a column while there are no rows; name is copied. Returns 0, -ENOMEM, or -E2BIG beyond TABLE_COLUMNS_MOST.
+/* Declares a column while there are no rows; name is copied. Returns 0, -ENOMEM, or -E2BIG beyond TABLE_COLUMNS_MAX.
  */
 int table_builder_add_column(struct table_builder *builder, const char *name, enum column_type type);
 void table_builder_clear(struct table_builder *builder);

@@ -79,9 +79,9 @@ int table_builder_add_column(struct table_builder *builder, const char *name, en
         struct column *columns;
 
         assert(strlen(name) < TABLE_NAME_BYTES && !table_builder_n_rows(builder));
-        if (n > TABLE_COLUMNS_MOST)
+        if (n > TABLE_COLUMNS_MAX)
                 return error_origin(-E2BIG, "adding column %s: a table has at most %d columns", name,
-                                    TABLE_COLUMNS_MOST);
+                                    TABLE_COLUMNS_MAX);
         builders = realloc(builder->builders, n * sizeof(*builders));
         if (!builders)
                 return error_origin(-ENOMEM, "adding column %s", name);

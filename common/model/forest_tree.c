@@ -113,7 +113,7 @@ static bool place_node(struct ubjson *cursor, const struct raw_tree *raw, struct
         return true;
 }
 
-bool forest_tree_read(struct ubjson *cursor, size_t n_nodes_most, struct forest_tree *ret_tree) {
+bool forest_tree_read(struct ubjson *cursor, size_t n_nodes_max, struct forest_tree *ret_tree) {
         _cleanup_(raw_tree_finish) struct raw_tree raw = { 0 };
         _cleanup_(free_pointer) int32_t *order = NULL;
         struct forest_tree tree = { .n_nodes = 1 };
@@ -121,7 +121,7 @@ bool forest_tree_read(struct ubjson *cursor, size_t n_nodes_most, struct forest_
 
         if (!read_raw_tree(cursor, &raw) || !raw_tree_is_sound(cursor, &raw))
                 return false;
-        if (raw.left.n > n_nodes_most)
+        if (raw.left.n > n_nodes_max)
                 return ubjson_fail(cursor, "it has too many nodes");
         if (raw.left.n > FOREST_TREE_NODES_MAX)
                 return ubjson_fail_unsupported(cursor, "one of its trees has too many nodes");

@@ -29,5 +29,5 @@ struct forest_tree {
 };
 
 /* Reads the object that comes next. On failure the cursor's error says why. */
-bool forest_tree_read(struct ubjson *cursor, size_t n_nodes_most, struct forest_tree *ret_tree);
+bool forest_tree_read(struct ubjson *cursor, size_t n_nodes_max, struct forest_tree *ret_tree);
 void forest_tree_finish(struct forest_tree *tree);

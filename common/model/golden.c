@@ -15,7 +15,7 @@
  */
 
 struct choice {
-        uint64_t rows[GOLDEN_ROWS_MOST]; /* ascending */
+        uint64_t rows[GOLDEN_ROWS_MAX]; /* ascending */
         size_t n_rows;
 };
 
@@ -58,7 +58,7 @@ static void search_table(const struct schema_column *column, const struct table 
         /* nothing but missing values is wanted of numbers */
         if (!cells || (!column->n_values && !cells->validity))
                 return;
-        for (size_t i = 0; i < table->n_rows && choice->n_rows < GOLDEN_ROWS_MOST; i++) {
+        for (size_t i = 0; i < table->n_rows && choice->n_rows < GOLDEN_ROWS_MAX; i++) {
                 if (!wanted->n_left || (wanted->n_left == 1 && !wanted->is_met[column->n_values] && !cells->validity))
                         return;
                 if (value_from_column(column->type, cells, i, scratch, &value) != ANOMALY_NONE)
@@ -88,7 +88,7 @@ static int search_column(const struct schema_column *column, const struct table 
 }
 
 int golden_choose(const struct schema *schema, const struct table *tables, size_t n_tables,
-                  uint64_t ret_rows[GOLDEN_ROWS_MOST], size_t *ret_n_rows) {
+                  uint64_t ret_rows[GOLDEN_ROWS_MAX], size_t *ret_n_rows) {
         struct random random = random_stream(GOLDEN_SEED, RANDOM_SALT_GOLDEN_ROWS, 0);
         struct choice choice = { .n_rows = 0 };
         uint64_t n_rows = 0;
@@ -96,16 +96,16 @@ int golden_choose(const struct schema *schema, const struct table *tables, size_
 
         for (size_t t = 0; t < n_tables; t++)
                 n_rows += tables[t].n_rows;
-        for (size_t i = 0; i < schema->n_columns && n_rows > GOLDEN_ROWS_MOST; i++) {
+        for (size_t i = 0; i < schema->n_columns && n_rows > GOLDEN_ROWS_MAX; i++) {
                 if (schema->columns[i].role != SCHEMA_ROLE_FEATURE)
                         continue;
                 r = search_column(&schema->columns[i], tables, n_tables, &choice);
                 if (r)
                         return error_trace(r);
         }
-        for (uint64_t row = 0; row < n_rows && n_rows <= GOLDEN_ROWS_MOST; row++)
+        for (uint64_t row = 0; row < n_rows && n_rows <= GOLDEN_ROWS_MAX; row++)
                 choose(&choice, row);
-        while (choice.n_rows < GOLDEN_ROWS_MOST && n_rows > GOLDEN_ROWS_MOST)
+        while (choice.n_rows < GOLDEN_ROWS_MAX && n_rows > GOLDEN_ROWS_MAX)
                 choose(&choice, random_below(&random, n_rows));
         memcpy(ret_rows, choice.rows, choice.n_rows * sizeof(*ret_rows));
         *ret_n_rows = choice.n_rows;
@@ -142,7 +142,7 @@ static int project(const struct schema *schema, const struct table *table, const
 /* Copies the chosen rows of one table, first_row being the number of its first; ret_n_taken of them lie in it. */
 static int take_rows(const struct table *table, uint64_t first_row, const struct choice *choice, size_t n_before,
                      struct table_builder *builder, size_t *ret_n_taken) {
-        uint32_t rows[GOLDEN_ROWS_MOST];
+        uint32_t rows[GOLDEN_ROWS_MAX];
         size_t n = 0;
 
         while (n_before + n < choice->n_rows && choice->rows[n_before + n] < first_row + table->n_rows) {
@@ -197,7 +197,7 @@ static int write_rows(const struct table *rows, const float *margins, int fd, st
 int golden_write(const struct bundle *bundle, const struct table *tables, size_t n_tables, int fd,
                  struct arrow_summary *ret_summary, struct fault *fault) {
         _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = NULL;
-        float margins[GOLDEN_ROWS_MOST];
+        float margins[GOLDEN_ROWS_MAX];
         struct table rows;
         int r;
 
@@ -254,7 +254,7 @@ static int score_row(const struct bundle *bundle, const struct table *table, siz
 
 static int replay(const struct bundle *bundle, const struct table *rows, const float *want, struct fault *fault) {
         _cleanup_(free_pointer) float *features = calloc(features_n_outputs(bundle->features), sizeof(*features));
-        float margins[GOLDEN_ROWS_MOST], margin = 0;
+        float margins[GOLDEN_ROWS_MAX], margin = 0;
         int r;
 
         if (!features)
@@ -279,7 +279,7 @@ static int verify(const struct bundle *bundle, const char *path, struct fault *f
         r = arrow_file_open(path, &file, fault);
         if (r)
                 return error_trace(r);
-        if (arrow_file_n_batches(file) != 1 || arrow_file_n_rows(file) > GOLDEN_ROWS_MOST)
+        if (arrow_file_n_batches(file) != 1 || arrow_file_n_rows(file) > GOLDEN_ROWS_MAX)
                 return fault_set(fault, "GOLDEN_MALFORMED", "the file holds %lld rows in %zu batches",
                                  (long long)arrow_file_n_rows(file), arrow_file_n_batches(file));
         r = arrow_file_batch(file, 0, &table, fault);

@@ -17,15 +17,15 @@
 
 #define GOLDEN_FILE "golden.arrow"
 #define GOLDEN_MARGIN "margin"
-#define GOLDEN_ROWS_MOST 256
+#define GOLDEN_ROWS_MAX 256
 
 /*
- * Chooses at most GOLDEN_ROWS_MOST of the tables' rows, counted through all tables, ascending: for every value of every
+ * Chooses at most GOLDEN_ROWS_MAX of the tables' rows, counted through all tables, ascending: for every value of every
  * closed list, and for "missing", the first row that has it, as far as there is room; the others by chance, with a
  * fixed seed. So the same rows give the same choice. 0 or -ENOMEM.
  */
 int golden_choose(const struct schema *schema, const struct table *tables, size_t n_tables,
-                  uint64_t ret_rows[GOLDEN_ROWS_MOST], size_t *ret_n_rows);
+                  uint64_t ret_rows[GOLDEN_ROWS_MAX], size_t *ret_n_rows);
 
 /* Chooses rows, scores them and writes the file to fd, which is empty and stays the caller's. 0, FAULT_E_INPUT when a
  * row cannot be transformed, or a negative errno. */

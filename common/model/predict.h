@@ -21,7 +21,7 @@
 #include "common/model/bundle.h"
 
 /* 64-bit words with a bit for every name that a schema can have */
-#define PREDICT_NAME_WORDS ((SCHEMA_COLUMNS_MAX + TABLE_COLUMNS_MOST + 63) / 64)
+#define PREDICT_NAME_WORDS ((SCHEMA_COLUMNS_MAX + TABLE_COLUMNS_MAX + 63) / 64)
 
 /* One row being read; large, for the stack of one call. */
 struct predict_row {

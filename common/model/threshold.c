@@ -12,7 +12,7 @@
 #include "common/model/metrics.h"
 
 /* how far mean probability and rate may differ */
-#define STANDARD_ERRORS_MOST 3.0
+#define STANDARD_ERRORS_MAX 3.0
 
 struct row {
         float margin;
@@ -67,7 +67,7 @@ static struct totals sum_rows(const struct row *rows, size_t n) {
 
 /* Were the probabilities true, the positives would have mean Σp and variance Σp(1-p). */
 static bool is_calibrated(const struct totals *totals) {
-        return fabs(totals->probability - totals->positives) <= STANDARD_ERRORS_MOST * sqrt(totals->variance);
+        return fabs(totals->probability - totals->positives) <= STANDARD_ERRORS_MAX * sqrt(totals->variance);
 }
 
 /* The k that maximises 2 · hits(k) / (k + all), where hits are expected or counted positives. Rows of equal margin

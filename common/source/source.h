@@ -22,7 +22,7 @@
 #include "common/data/table.h"
 
 /* unknown columns that are counted and remembered by name, at most: no table has more */
-#define SOURCE_UNKNOWN_MOST TABLE_COLUMNS_MOST
+#define SOURCE_UNKNOWN_MAX TABLE_COLUMNS_MAX
 
 struct source;
 

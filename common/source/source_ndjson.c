@@ -38,7 +38,7 @@ struct source_ndjson {
         bool is_end;
         int64_t line;
         struct buffer memory;  /* for the document of one line */
-        struct guess *guesses; /* TABLE_COLUMNS_MOST */
+        struct guess *guesses; /* TABLE_COLUMNS_MAX */
         struct cell *cells;    /* of each schema column */
 };
 
@@ -113,7 +113,7 @@ static int next_line(struct source_ndjson *source, const char **ret_text, size_t
 
 /* The schema column of the member at place i, or SCHEMA_NO_VALUE. */
 static size_t find_column(struct source_ndjson *source, size_t i, const char *name, size_t n_name) {
-        struct guess *guess = &source->guesses[i < TABLE_COLUMNS_MOST ? i : TABLE_COLUMNS_MOST - 1];
+        struct guess *guess = &source->guesses[i < TABLE_COLUMNS_MAX ? i : TABLE_COLUMNS_MAX - 1];
         const struct schema_column *column;
         size_t place;
 
@@ -265,7 +265,7 @@ int source_ndjson_open(const struct source_options *options, const char *path, i
                 r = buffer_reserve(&source->data, READ_BYTES);
         if (r)
                 return error_trace(r);
-        source->guesses = calloc(TABLE_COLUMNS_MOST, sizeof(*source->guesses));
+        source->guesses = calloc(TABLE_COLUMNS_MAX, sizeof(*source->guesses));
         source->cells = calloc(n_columns + 1, sizeof(*source->cells));
         if (!source->guesses || !source->cells)
                 return error_origin(-ENOMEM, "opening %s", path);

@@ -31,7 +31,7 @@ int source_rows_init(struct source_rows *rows, struct source *super, const struc
                 .path = strdup(path),
                 .fd = fd,
                 .has = calloc(options->schema->n_columns, sizeof(*rows->has)),
-                .unknown = calloc(SOURCE_UNKNOWN_MOST, sizeof(*rows->unknown)),
+                .unknown = calloc(SOURCE_UNKNOWN_MAX, sizeof(*rows->unknown)),
         };
         if (!rows->path || !rows->has || !rows->unknown)
                 return error_origin(-ENOMEM, "opening %s", path);
@@ -82,7 +82,7 @@ void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t 
         for (size_t i = 0; i < super->n_unknown; i++)
                 if (strlen(rows->unknown[i]) == n_name && !memcmp(rows->unknown[i], name, n_name))
                         return;
-        if (super->n_unknown == SOURCE_UNKNOWN_MOST)
+        if (super->n_unknown == SOURCE_UNKNOWN_MAX)
                 return;
         memcpy(rows->unknown[super->n_unknown++], name, n_name);
         if (super->n_unknown <= UNKNOWN_LOGGED)

@@ -33,7 +33,7 @@ struct source_rows {
         size_t n_batch;                    /* rows of the batch in hand */
         int64_t n_read;                    /* rows met so far, the rejected ones too */
         bool *has;                         /* of each schema column: the input has it */
-        char (*unknown)[TABLE_NAME_BYTES]; /* SOURCE_UNKNOWN_MOST */
+        char (*unknown)[TABLE_NAME_BYTES]; /* SOURCE_UNKNOWN_MAX */
 };
 
 /* Takes what it needs from options, and fd (-1: none), also on failure; finish undoes half of it too. */

@@ -50,7 +50,7 @@ static void change(struct aliases *aliases, const char *name, int64_t version) {
 
         if (from == version)
                 return;
-        assert(move->n_changes < ALIASES_CHANGES_MOST);
+        assert(move->n_changes < ALIASES_CHANGES_MAX);
         move->changes[move->n_changes] = (struct alias_change){ .from = from, .to = version };
         snprintf(move->changes[move->n_changes++].name, ALIASES_NAME_BYTES, "%s", name);
         if (is_there && version == ALIASES_NONE) {
@@ -60,7 +60,7 @@ static void change(struct aliases *aliases, const char *name, int64_t version) {
                 return;
         }
         if (!is_there) {
-                assert(aliases->n_aliases < ALIASES_MOST);
+                assert(aliases->n_aliases < ALIASES_MAX);
                 memmove(&aliases->aliases[i + 1], &aliases->aliases[i],
                         (aliases->n_aliases - i) * sizeof(struct alias));
                 aliases->n_aliases++;
@@ -126,7 +126,7 @@ int aliases_set(const struct aliases *present, const struct alias_request *reque
                 return ALIASES_E_CONFLICT;
         for (size_t i = 0; i < present->n_aliases; i++)
                 n_others += !is_of_the_house(present->aliases[i].name);
-        if (from == ALIASES_NONE && !is_of_the_house(name) && n_others >= ALIASES_MOST - HOUSE_ALIASES)
+        if (from == ALIASES_NONE && !is_of_the_house(name) && n_others >= ALIASES_MAX - HOUSE_ALIASES)
                 return ALIASES_E_FULL;
         if (!strcmp(name, ALIASES_CHAMPION)) {
                 crown(&next, version);

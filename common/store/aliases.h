@@ -29,9 +29,9 @@
 /* an alias, its end included */
 #define ALIASES_NAME_BYTES 256
 /* aliases of one model, the three of the house included */
-#define ALIASES_MOST 32
+#define ALIASES_MAX 32
 /* aliases that one move can change: itself, previous, challenger */
-#define ALIASES_CHANGES_MOST 3
+#define ALIASES_CHANGES_MAX 3
 #define ALIASES_RUN_BYTES 64
 #define ALIASES_ACTOR_BYTES 128
 #define ALIASES_REASON_BYTES 1024
@@ -80,7 +80,7 @@ struct alias_move {
         char actor[ALIASES_ACTOR_BYTES];   /* who: the pusher, a person's name, … */
         char reason[ALIASES_REASON_BYTES]; /* why, "" when not said */
         int64_t at_ms;                     /* when, since 1970 */
-        struct alias_change changes[ALIASES_CHANGES_MOST];
+        struct alias_change changes[ALIASES_CHANGES_MAX];
         size_t n_changes;
 };
 
@@ -92,7 +92,7 @@ struct alias {
 struct aliases {
         int64_t sequence; /* of the last move; 0: there was none yet */
         bool is_pinned;
-        struct alias aliases[ALIASES_MOST]; /* in the order of their names */
+        struct alias aliases[ALIASES_MAX]; /* in the order of their names */
         size_t n_aliases;
         struct alias_move last; /* meaningless when sequence is 0 */
 };

@@ -137,9 +137,9 @@ static int parse_changes(const struct json_value *object, struct fault *fault, s
         while (json_next_element(&iterator, &element)) {
                 struct alias_change *change = &move->changes[move->n_changes];
 
-                if (move->n_changes++ == ALIASES_CHANGES_MOST)
+                if (move->n_changes++ == ALIASES_CHANGES_MAX)
                         return fault_set(fault, "ALIASES_MALFORMED", "a move changes at most %d aliases",
-                                         ALIASES_CHANGES_MOST);
+                                         ALIASES_CHANGES_MAX);
                 r = parse_text(element, "alias", fault, change->name, sizeof(change->name));
                 if (!r && !alias_is_valid(change->name))
                         r = fault_set(fault, "ALIASES_MALFORMED", "'%.64s' is no alias", change->name);
@@ -198,8 +198,8 @@ static int parse_alias(const char *name, size_t n_name, const struct json_value 
                        struct aliases *aliases) {
         struct alias *alias = &aliases->aliases[aliases->n_aliases];
 
-        if (aliases->n_aliases == ALIASES_MOST)
-                return fault_set(fault, "ALIASES_MALFORMED", "there are more than %d aliases", ALIASES_MOST);
+        if (aliases->n_aliases == ALIASES_MAX)
+                return fault_set(fault, "ALIASES_MALFORMED", "there are more than %d aliases", ALIASES_MAX);
         if (n_name >= sizeof(alias->name) || strlen(name) != n_name || !alias_is_valid(name))
                 return fault_set(fault, "ALIASES_MALFORMED", "'%.64s' is no alias", name);
         if (aliases->n_aliases && strcmp(alias[-1].name, name) >= 0)

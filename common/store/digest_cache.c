@@ -56,8 +56,8 @@ static void remember(struct digest_cache *cache, const struct stat *status, cons
         entry = &cache->entries[cache->next];
         entry->status = *status;
         memcpy(entry->digest, digest, DIGEST_SHA256_BYTES);
-        cache->next = (cache->next + 1) % DIGEST_CACHE_MOST;
-        if (cache->n_entries < DIGEST_CACHE_MOST)
+        cache->next = (cache->next + 1) % DIGEST_CACHE_MAX;
+        if (cache->n_entries < DIGEST_CACHE_MAX)
                 cache->n_entries++;
         pthread_mutex_unlock(&cache->mutex);
 }

@@ -16,7 +16,7 @@
 #include "common/base/digest.h"
 
 /* files remembered; the oldest gives way */
-#define DIGEST_CACHE_MOST 128
+#define DIGEST_CACHE_MAX 128
 
 struct digest_cache_entry {
         struct stat status;
@@ -25,7 +25,7 @@ struct digest_cache_entry {
 
 struct digest_cache {
         pthread_mutex_t mutex;
-        struct digest_cache_entry entries[DIGEST_CACHE_MOST];
+        struct digest_cache_entry entries[DIGEST_CACHE_MAX];
         size_t n_entries;
         size_t next; /* where the next one goes */
 };

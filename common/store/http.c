@@ -17,7 +17,7 @@
 
 enum {
         CONNECT_MS = 10000,
-        HEADER_BYTES_MOST = 256 * 1024,
+        HEADER_BYTES_MAX = 256 * 1024,
         AGENT_BYTES = 64,
 };
 
@@ -32,7 +32,7 @@ struct call {
         struct http *http;
         const struct http_request *request;
         struct http_response *response;
-        size_t n_body, n_most;
+        size_t n_body, n_max;
         bool is_head_whole;
         int condition; /* why we ended it ourselves */
         int failure;
@@ -91,7 +91,7 @@ static size_t on_body(char *bytes, size_t one, size_t n_bytes, void *context) {
                 return 0;
         }
         call->n_body += n_bytes;
-        if (call->n_body > call->n_most) {
+        if (call->n_body > call->n_max) {
                 call->condition = HTTP_E_TOO_LARGE;
                 return 0;
         }
@@ -121,7 +121,7 @@ static size_t on_header(char *line, size_t one, size_t n_bytes, void *context) {
                 n--;
         for (size_t i = 0; i < n_name; i++)
                 line[i] = (char)tolower((unsigned char)line[i]);
-        if (headers->n_bytes + n > HEADER_BYTES_MOST)
+        if (headers->n_bytes + n > HEADER_BYTES_MAX)
                 call->condition = HTTP_E_TOO_LARGE;
         else
                 call->failure = buffer_append(headers, line, n);
@@ -286,7 +286,7 @@ int http_call(struct http *http, const struct http_request *request, struct http
         long status = 0;
         int r;
 
-        call.n_most = request->n_bytes_most ? request->n_bytes_most : HTTP_BODY_BYTES_MOST;
+        call.n_max = request->n_bytes_max ? request->n_bytes_max : HTTP_BODY_BYTES_MAX;
         buffer_clear(&response->body);
         buffer_clear(&response->headers);
         response->status = 0;

@@ -26,7 +26,7 @@ enum {
 };
 
 /* the body of an answer, unless the request says otherwise */
-#define HTTP_BODY_BYTES_MOST ((size_t)256 << 20)
+#define HTTP_BODY_BYTES_MAX ((size_t)256 << 20)
 #define HTTP_SENTENCE_BYTES 256
 
 struct http;
@@ -44,7 +44,7 @@ struct http_request {
         size_t n_bytes;
         int timeout_ms;        /* of the whole call; 0: none */
         int silence_ms;        /* without a byte from the other side; 0: as long as it takes */
-        size_t n_bytes_most;   /* of the answer's body; 0: HTTP_BODY_BYTES_MOST */
+        size_t n_bytes_max;    /* of the answer's body; 0: HTTP_BODY_BYTES_MAX */
         http_on_data *on_data; /* takes the body of an answer below 300; NULL: it goes to the response */
         void *context;
 };

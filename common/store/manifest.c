@@ -65,8 +65,8 @@ static int parse_file(const char *name, size_t n_name, const struct json_value *
 
         if (strlen(name) != n_name || !is_file_name(name) || manifest_find_file(manifest, name))
                 return fault_set(fault, "MANIFEST_MALFORMED", "'%.64s' names no file, or names it twice", name);
-        if (manifest->n_files == MANIFEST_FILES_MOST)
-                return fault_set(fault, "MANIFEST_MALFORMED", "there are more than %d files", MANIFEST_FILES_MOST);
+        if (manifest->n_files == MANIFEST_FILES_MAX)
+                return fault_set(fault, "MANIFEST_MALFORMED", "there are more than %d files", MANIFEST_FILES_MAX);
         r = json_need_text(value, "sha256", fault, &digest);
         if (!r && !digest_sha256_is_valid(digest))
                 r = fault_set(fault, "MANIFEST_MALFORMED", "file '%s' has no SHA-256", name);
@@ -148,7 +148,7 @@ int manifest_add_file(struct manifest *manifest, const char *name, const void *b
         struct manifest_file *file = &manifest->files[manifest->n_files];
         int r;
 
-        assert(is_file_name(name) && manifest->n_files < MANIFEST_FILES_MOST && !manifest_find_file(manifest, name));
+        assert(is_file_name(name) && manifest->n_files < MANIFEST_FILES_MAX && !manifest_find_file(manifest, name));
         r = digest_sha256(bytes, n_bytes, file->digest);
         if (r)
                 return error_trace(r);

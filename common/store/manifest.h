@@ -24,7 +24,7 @@
 
 /* a file's name, its end included */
 #define MANIFEST_FILE_BYTES 128
-#define MANIFEST_FILES_MOST 64
+#define MANIFEST_FILES_MAX 64
 #define MANIFEST_RUN_BYTES 64
 #define MANIFEST_MODEL_BYTES 128
 
@@ -39,7 +39,7 @@ struct manifest {
         int64_t version;
         char run[MANIFEST_RUN_BYTES];
         int64_t created_at_ms;
-        struct manifest_file files[MANIFEST_FILES_MOST];
+        struct manifest_file files[MANIFEST_FILES_MAX];
         size_t n_files;
         struct buffer text; /* the whole document; owned */
 };

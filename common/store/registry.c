@@ -142,7 +142,7 @@ int registry_versions_init(struct registry *registry, struct registry_versions *
         for (bool is_last = false; !is_last;) {
                 _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
 
-                r = store_list(registry->store, folder, *after ? after : NULL, STORE_PAGE_NAMES_MOST, &page);
+                r = store_list(registry->store, folder, *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
                 if (r)
                         return error_trace(r);
                 if (!page.n_names)
@@ -309,10 +309,10 @@ int registry_put_files(struct registry *registry, const struct registry_claim *c
                        size_t n_files) {
         _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
         _cleanup_(free_pointer) char(*names)[STORE_NAME_BYTES] = NULL;
-        struct store_item objects[REGISTRY_FILES_MOST];
+        struct store_item objects[REGISTRY_FILES_MAX];
         int r;
 
-        assert(n_files <= REGISTRY_FILES_MOST);
+        assert(n_files <= REGISTRY_FILES_MAX);
         r = registry_read_manifest(registry, claim->version, &manifest);
         if (r != REGISTRY_E_MISSING)
                 return r ? error_trace(r) : compare_files(&manifest, files, n_files);

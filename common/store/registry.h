@@ -67,7 +67,7 @@ int registry_claim(struct registry *registry, const char *run, struct registry_c
 int registry_has_published(struct registry *registry, const char *run, bool *ret_has_published);
 
 /* files of one call, at most */
-#define REGISTRY_FILES_MOST MANIFEST_FILES_MOST
+#define REGISTRY_FILES_MAX MANIFEST_FILES_MAX
 
 /* Writes files of a claimed version, in hardly more time than one; their names are those within the version. Once there
  * is a manifest, only equal bytes are accepted (REGISTRY_E_CONFLICT). */

@@ -10,7 +10,7 @@
 #include "common/store/registry.h"
 
 /* Each lost race is another's move, so this many are lost only when something is wrong. */
-#define TRIES_MOST 10000
+#define TRIES_MAX 10000
 
 /* the state as it was read, and what names it in a swap */
 struct snapshot {
@@ -175,7 +175,7 @@ static int try_move(struct registry *registry, decision *decide, void *context, 
 static int move(struct registry *registry, decision *decide, void *context, struct aliases *ret_aliases) {
         struct aliases aliases;
 
-        for (int n = 0; n < TRIES_MOST; n++) {
+        for (int n = 0; n < TRIES_MAX; n++) {
                 int r = try_move(registry, decide, context, &aliases);
 
                 if (r == MOVE_E_LOST)

@@ -65,7 +65,7 @@ bool store_name_is_valid(const char *name) {
         for (;;) {
                 size_t n = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
-                if (!n || n > STORE_SEGMENT_MOST || *at == '.')
+                if (!n || n > STORE_SEGMENT_MAX || *at == '.')
                         return false;
                 at += n;
                 if (!*at)
@@ -167,13 +167,13 @@ int store_fetch(struct store *store, const char *name, const char *digest, char 
         return error_trace(store->kind->fetch(store, name, digest, ret_path));
 }
 
-int store_list(struct store *store, const char *folder, const char *after, size_t n_most, struct store_page *ret_page) {
+int store_list(struct store *store, const char *folder, const char *after, size_t n_max, struct store_page *ret_page) {
         int r = *folder ? check_name(folder) : 0;
 
-        assert(n_most > 0);
-        if (n_most > STORE_PAGE_NAMES_MOST)
-                n_most = STORE_PAGE_NAMES_MOST;
-        return r ? r : error_trace(store->kind->list(store, folder, after, n_most, ret_page));
+        assert(n_max > 0);
+        if (n_max > STORE_PAGE_NAMES_MAX)
+                n_max = STORE_PAGE_NAMES_MAX;
+        return r ? r : error_trace(store->kind->list(store, folder, after, n_max, ret_page));
 }
 
 void store_page_finish(struct store_page *page) {

@@ -27,15 +27,15 @@
 /* a name, its end included */
 #define STORE_NAME_BYTES 512
 /* one segment of a name */
-#define STORE_SEGMENT_MOST 200
+#define STORE_SEGMENT_MAX 200
 /* what names one state of an object, its end included */
 #define STORE_ETAG_BYTES 128
 /* the name of a local file that holds an object, its end included */
 #define STORE_PATH_BYTES 4096
 /* the largest object that store_get() takes into memory; larger ones are for store_fetch() */
-#define STORE_GET_BYTES_MOST ((size_t)64 << 20)
+#define STORE_GET_BYTES_MAX ((size_t)64 << 20)
 /* names in one page of a listing, at most */
-#define STORE_PAGE_NAMES_MOST 1000
+#define STORE_PAGE_NAMES_MAX 1000
 
 enum {
         _STORE_E_SUCCESS,
@@ -62,7 +62,7 @@ void store_blob_name(const char *digest, char ret_name[STORE_NAME_BYTES]);
  * taken for an earlier state of itself carries a sequence number. ret_etag may be NULL.
  */
 
-/* 0, STORE_E_MISSING, or a negative errno (-EFBIG beyond STORE_GET_BYTES_MOST). ret_content is empty before (asserted)
+/* 0, STORE_E_MISSING, or a negative errno (-EFBIG beyond STORE_GET_BYTES_MAX). ret_content is empty before (asserted)
  * and the caller's to finish. */
 int store_get(struct store *store, const char *name, struct buffer *ret_content, char ret_etag[STORE_ETAG_BYTES]);
 
@@ -111,7 +111,7 @@ int store_fetch(struct store *store, const char *name, const char *digest, char 
 /* Names directly in a folder. */
 struct store_page {
         char **names;   /* in byte order, without the folder's own name; a folder in it ends in a slash */
-        size_t n_names; /* at most STORE_PAGE_NAMES_MOST */
+        size_t n_names; /* at most STORE_PAGE_NAMES_MAX */
         bool is_last;   /* nothing follows; else ask again with after = the last name here */
 };
 
@@ -119,11 +119,11 @@ struct store_page {
         { 0 }
 
 /*
- * Lists what lies in a folder after the name `after` (NULL: from the start), at most n_most names. folder has no slash
+ * Lists what lies in a folder after the name `after` (NULL: from the start), at most n_max names. folder has no slash
  * at its end; "" is the whole store. A folder that does not exist is an empty one, and a folder that is listed may turn
  * out to be empty.
  */
-int store_list(struct store *store, const char *folder, const char *after, size_t n_most, struct store_page *ret_page);
+int store_list(struct store *store, const char *folder, const char *after, size_t n_max, struct store_page *ret_page);
 void store_page_finish(struct store_page *page);
 
 /*
@@ -170,7 +170,7 @@ struct store_kind {
         int (*put_many)(struct store *store, const struct store_item *items, size_t n_items);
         int (*remove)(struct store *store, const char *name);
         int (*fetch)(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
-        int (*list)(struct store *store, const char *folder, const char *after, size_t n_most,
+        int (*list)(struct store *store, const char *folder, const char *after, size_t n_max,
                     struct store_page *ret_page);
         int (*writer_create)(struct store *store, struct store_writer **ret_writer);
         int (*writer_publish)(struct store_writer *writer, const char *digest);

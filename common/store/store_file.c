@@ -22,7 +22,7 @@
 #define LOCK_FILE ".lock"
 
 /* objects that are written and synced together */
-#define BATCH_MOST SYNC_SET_MOST
+#define BATCH_MAX SYNC_SET_MAX
 
 static_assert(STORE_PATH_BYTES == PATH_MAX, "an object's path is one that open(2) takes");
 
@@ -61,7 +61,7 @@ static int store_file_get(struct store *super, const char *name, struct buffer *
         int r;
 
         path_of(store, name, path);
-        r = file_read(path, STORE_GET_BYTES_MOST, &content);
+        r = file_read(path, STORE_GET_BYTES_MAX, &content);
         if (r == -ENOENT)
                 return STORE_E_MISSING;
         if (!r && ret_etag)
@@ -202,11 +202,11 @@ static int place_batch(struct store *super, const struct store_item *items, size
 
 static int store_file_put_many(struct store *super, const struct store_item *items, size_t n_items) {
         while (n_items) {
-                struct temporary_file temporaries[BATCH_MOST];
-                size_t n = n_items < BATCH_MOST ? n_items : BATCH_MOST;
+                struct temporary_file temporaries[BATCH_MAX];
+                size_t n = n_items < BATCH_MAX ? n_items : BATCH_MAX;
                 int r;
 
-                for (size_t i = 0; i < BATCH_MOST; i++)
+                for (size_t i = 0; i < BATCH_MAX; i++)
                         temporaries[i] = (struct temporary_file)TEMPORARY_FILE_NULL;
                 r = write_batch((struct store_file *)super, items, n, temporaries);
                 if (!r)
@@ -259,12 +259,12 @@ static int store_file_fetch(struct store *super, const char *name, const char *d
         return 0;
 }
 
-static int store_file_list(struct store *super, const char *folder, const char *after, size_t n_most,
+static int store_file_list(struct store *super, const char *folder, const char *after, size_t n_max,
                            struct store_page *ret_page) {
         char path[STORE_PATH_BYTES];
 
         path_of((struct store_file *)super, folder, path);
-        return error_trace(store_file_page_read(path, after, n_most, ret_page));
+        return error_trace(store_file_page_read(path, after, n_max, ret_page));
 }
 
 static int store_file_writer_create(struct store *super, struct store_writer **ret_writer) {

@@ -16,12 +16,12 @@ static int compare_names(const void *a, const void *b) {
 }
 
 /* The entry's name as a listing shows it, or "" for what is no object. */
-static int describe_entry(int folder_fd, const struct dirent *entry, char ret_name[STORE_SEGMENT_MOST + 2]) {
+static int describe_entry(int folder_fd, const struct dirent *entry, char ret_name[STORE_SEGMENT_MAX + 2]) {
         unsigned char type = entry->d_type;
         struct stat status;
 
         ret_name[0] = 0;
-        if (strlen(entry->d_name) > STORE_SEGMENT_MOST || !store_name_is_valid(entry->d_name))
+        if (strlen(entry->d_name) > STORE_SEGMENT_MAX || !store_name_is_valid(entry->d_name))
                 return 0;
         if (type == DT_UNKNOWN) {
                 if (fstatat(folder_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
@@ -29,7 +29,7 @@ static int describe_entry(int folder_fd, const struct dirent *entry, char ret_na
                 type = S_ISDIR(status.st_mode) ? DT_DIR : S_ISREG(status.st_mode) ? DT_REG : DT_UNKNOWN;
         }
         if (type == DT_DIR || type == DT_REG)
-                snprintf(ret_name, STORE_SEGMENT_MOST + 2, "%.*s%s", STORE_SEGMENT_MOST, entry->d_name,
+                snprintf(ret_name, STORE_SEGMENT_MAX + 2, "%.*s%s", STORE_SEGMENT_MAX, entry->d_name,
                          type == DT_DIR ? "/" : "");
         return 0;
 }
@@ -52,7 +52,7 @@ static int page_append(struct store_page *page, size_t *capacity, const char *na
 }
 
 static int read_folder(DIR *listing, const char *after, struct store_page *page) {
-        char name[STORE_SEGMENT_MOST + 2];
+        char name[STORE_SEGMENT_MAX + 2];
         size_t capacity = 0;
         struct dirent *entry;
         int r;
@@ -75,7 +75,7 @@ static void close_listing(DIR **listing) {
                 closedir(*listing);
 }
 
-int store_file_page_read(const char *path, const char *after, size_t n_most, struct store_page *ret_page) {
+int store_file_page_read(const char *path, const char *after, size_t n_max, struct store_page *ret_page) {
         _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
         _cleanup_(close_listing) DIR *listing = NULL;
         int r;
@@ -88,8 +88,8 @@ int store_file_page_read(const char *path, const char *after, size_t n_most, str
                 return error_trace(r);
         if (page.n_names)
                 qsort(page.names, page.n_names, sizeof(*page.names), compare_names);
-        page.is_last = page.n_names <= n_most;
-        while (page.n_names > n_most)
+        page.is_last = page.n_names <= n_max;
+        while (page.n_names > n_max)
                 free(page.names[--page.n_names]);
         *ret_page = page;
         page = (struct store_page)STORE_PAGE_NULL;

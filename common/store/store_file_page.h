@@ -7,4 +7,4 @@
 #include "common/store/store.h"
 
 /* As store_list(), for the folder at path. */
-int store_file_page_read(const char *path, const char *after, size_t n_most, struct store_page *ret_page);
+int store_file_page_read(const char *path, const char *after, size_t n_max, struct store_page *ret_page);

@@ -11,7 +11,7 @@
 
 enum {
         N_PARTS = 4,
-        MANIFEST_BYTES_MOST = 16 * 1024 * 1024,
+        MANIFEST_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 static const char *const PART_NAMES[N_PARTS] = { BUNDLE_SCHEMA, BUNDLE_TRANSFORM, BUNDLE_MODEL, BUNDLE_THRESHOLD };
@@ -110,7 +110,7 @@ int version_load_folder(const char *folder, struct version *ret_version, struct 
         int r;
 
         snprintf(path, sizeof(path), "%s/" VERSION_MANIFEST, folder);
-        r = file_read(path, MANIFEST_BYTES_MOST, &text);
+        r = file_read(path, MANIFEST_BYTES_MAX, &text);
         if (r == -ENOENT)
                 return refuse_file(folder, VERSION_MANIFEST, fault,
                                    "is not there; `convoy models pull` fills a folder with a version");

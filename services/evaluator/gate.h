@@ -60,7 +60,7 @@ struct gate_result {
         bool has_interval;
         struct bootstrap_interval interval; /* of candidate's F1 - champion's */
         size_t n_reasons;
-        struct reason reasons[REASONS_MOST]; /* why not, all that apply */
+        struct reason reasons[REASONS_MAX]; /* why not, all that apply */
 };
 
 /* 0, GATE_E_CANCELED or -ENOMEM. */

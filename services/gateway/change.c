@@ -29,7 +29,7 @@ int change_init(struct change *change, struct fault *fault) {
 }
 
 void change_finish(struct change *change) {
-        for (size_t i = 0; i < CHANGE_EVENTS_MOST; i++)
+        for (size_t i = 0; i < CHANGE_EVENTS_MAX; i++)
                 buffer_finish(&change->events[i].data);
         free(change->view);
         change->view = NULL;
@@ -64,7 +64,7 @@ int change_end(struct change *change, const char *run, int r) {
 static struct change_event *open_event(struct change *change, const char *kind) {
         struct change_event *event = &change->events[change->n_events];
 
-        assert(change->n_events < CHANGE_EVENTS_MOST);
+        assert(change->n_events < CHANGE_EVENTS_MAX);
         event->is_last = false;
         buffer_clear(&event->data);
         snprintf(event->kind, sizeof(event->kind), "%s", kind);

@@ -16,7 +16,7 @@
 #include "services/gateway/ledger.h"
 
 /* events of one change, at most: a stage, the next one, the run */
-enum { CHANGE_EVENTS_MOST = 4 };
+enum { CHANGE_EVENTS_MAX = 4 };
 
 struct change_event {
         char kind[LEDGER_EVENT_KIND_BYTES];
@@ -37,7 +37,7 @@ struct change {
         int64_t sequence;      /* of the envelopes sent */
         struct run_view *view; /* room for a view while one is written; owned */
         size_t n_events;
-        struct change_event events[CHANGE_EVENTS_MOST];
+        struct change_event events[CHANGE_EVENTS_MAX];
 };
 
 /* Fills the rest of a change whose pointers are set; connects to the stages. */

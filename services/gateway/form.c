@@ -71,11 +71,11 @@ int form_read(struct request *request, struct predict_row *row, struct fault *fa
         size_t at = 0;
         int n = 0, r;
 
-        if (request->h2o->entity.len > FORM_BYTES_MOST)
-                return fault_set(fault, "FORM_TOO_LARGE", "a form has at most %d bytes", FORM_BYTES_MOST);
+        if (request->h2o->entity.len > FORM_BYTES_MAX)
+                return fault_set(fault, "FORM_TOO_LARGE", "a form has at most %d bytes", FORM_BYTES_MAX);
         while (next_field(request, &at, &field)) {
-                if (++n > FORM_FIELDS_MOST)
-                        return fault_set(fault, "FORM_TOO_LARGE", "a form has at most %d fields", FORM_FIELDS_MOST);
+                if (++n > FORM_FIELDS_MAX)
+                        return fault_set(fault, "FORM_TOO_LARGE", "a form has at most %d fields", FORM_FIELDS_MAX);
                 r = predict_row_add_text(row, field.name.base, field.name.len, field.value.base, field.value.len,
                                          fault);
                 if (r)
@@ -88,9 +88,9 @@ h2o_iovec_t form_find(struct request *request, const char *name) {
         struct field field;
         size_t at = 0;
 
-        if (request->h2o->entity.len > FORM_BYTES_MOST)
+        if (request->h2o->entity.len > FORM_BYTES_MAX)
                 return (h2o_iovec_t){ NULL, 0 };
-        for (int n = 0; n < FORM_FIELDS_MOST && next_field(request, &at, &field); n++)
+        for (int n = 0; n < FORM_FIELDS_MAX && next_field(request, &at, &field); n++)
                 if (field.name.len == strlen(name) && !memcmp(field.name.base, name, field.name.len))
                         return field.value;
         return (h2o_iovec_t){ NULL, 0 };

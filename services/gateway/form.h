@@ -12,8 +12,8 @@
 #include "services/gateway/request.h"
 
 /* a form is one row: bodies and fields beyond these are refused */
-#define FORM_BYTES_MOST (1024 * 1024)
-#define FORM_FIELDS_MOST 4096
+#define FORM_BYTES_MAX (1024 * 1024)
+#define FORM_FIELDS_MAX 4096
 
 /* Adds every field of the request's body to the row; decoded texts live in the request's memory. FAULT_E_INPUT for a
  * form that is too large (FORM_TOO_LARGE), or a field that the row refuses. */

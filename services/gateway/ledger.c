@@ -256,7 +256,7 @@ int ledger_get_view(struct ledger *ledger, const char *run, struct run_view *ret
         return error_trace(read_stages(ledger, ret_view));
 }
 
-int ledger_list(struct ledger *ledger, int64_t before, int64_t n_most,
+int ledger_list(struct ledger *ledger, int64_t before, int64_t n_max,
                 int (*each)(void *context, int64_t number, const char *run), void *context) {
         _cleanup_(db_release) struct db_statement *find = NULL;
         int r, s;
@@ -266,7 +266,7 @@ int ledger_list(struct ledger *ledger, int64_t before, int64_t n_most,
         if (r)
                 return error_trace(r);
         db_bind_int64(find, 1, before);
-        db_bind_int64(find, 2, n_most);
+        db_bind_int64(find, 2, n_max);
         while ((r = db_step(find)) == DB_E_ROW) {
                 s = each(context, db_column_int64(find, 0), db_column_text(find, 1));
                 if (s)
@@ -353,7 +353,7 @@ int ledger_add_event(struct ledger *ledger, const char *run, const char *kind, c
         r = db_prepare(ledger->db, "DELETE FROM event WHERE number <= ?", &forget);
         if (r)
                 return error_trace(r);
-        db_bind_int64(forget, 1, number - LEDGER_EVENTS_MOST);
+        db_bind_int64(forget, 1, number - LEDGER_EVENTS_MAX);
         r = db_step(forget);
         if (r)
                 return error_trace(r);

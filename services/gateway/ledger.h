@@ -19,7 +19,7 @@
 /* how long an Idempotency-Key is remembered */
 #define LEDGER_KEY_MS (INT64_C(24) * 60 * 60 * 1000)
 /* the newest events that are kept, over all runs */
-#define LEDGER_EVENTS_MOST 20000
+#define LEDGER_EVENTS_MAX 20000
 #define LEDGER_EVENT_KIND_BYTES 8
 
 enum {
@@ -67,8 +67,8 @@ int ledger_forget_stages(struct ledger *ledger, const char *run);
 /* The run with its stages. */
 int ledger_get_view(struct ledger *ledger, const char *run, struct run_view *ret_view);
 
-/* Calls each with the runs below the number `before` (0: all), newest first, at most n_most. */
-int ledger_list(struct ledger *ledger, int64_t before, int64_t n_most,
+/* Calls each with the runs below the number `before` (0: all), newest first, at most n_max. */
+int ledger_list(struct ledger *ledger, int64_t before, int64_t n_max,
                 int (*each)(void *context, int64_t number, const char *run), void *context);
 
 /* Counts runs by state. */

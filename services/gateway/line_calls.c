@@ -9,7 +9,7 @@
 #include "common/base/log.h"
 #include "services/gateway/line_internal.h"
 
-enum { RUNS_LISTED_MOST = 100 };
+enum { RUNS_LISTED_MAX = 100 };
 
 static int put_view(struct runs *runs, const char *run, struct run_view *view, struct json_builder *json) {
         int r;
@@ -129,7 +129,7 @@ struct listing {
 static int list_one(void *context, int64_t number, const char *run) {
         struct listing *listing = context;
 
-        if (listing->n_shown == RUNS_LISTED_MOST) {
+        if (listing->n_shown == RUNS_LISTED_MAX) {
                 listing->is_more = true;
                 return 0;
         }
@@ -150,7 +150,7 @@ void line_call_list(struct job *job, void *context) {
         json_key(&json, "runs");
         json_begin_array(&json);
         if (!r)
-                r = ledger_list(line_ledger(context), handoff->number, RUNS_LISTED_MOST + 1, list_one, &listing);
+                r = ledger_list(line_ledger(context), handoff->number, RUNS_LISTED_MAX + 1, list_one, &listing);
         if (r) {
                 handoff_return_failure(handoff, r < 0 ? r : -EIO);
                 return;

@@ -10,7 +10,7 @@
 
 #include "common/base/error.h"
 
-enum { MAILBOX_JOBS_MOST = 1024 };
+enum { MAILBOX_JOBS_MAX = 1024 };
 
 int mailbox_init(struct mailbox *mailbox) {
         int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -68,7 +68,7 @@ static bool put(struct mailbox *mailbox, struct job *job, bool is_sure) {
         bool has_room;
 
         pthread_mutex_lock(&mailbox->lock);
-        has_room = is_sure || (mailbox->n_waiting < MAILBOX_JOBS_MOST && !mailbox->is_closed);
+        has_room = is_sure || (mailbox->n_waiting < MAILBOX_JOBS_MAX && !mailbox->is_closed);
         if (has_room) {
                 job->next = NULL;
                 if (mailbox->last)

@@ -160,8 +160,8 @@ static int create_parts(struct process *process, struct fault *fault) {
         register_routes(&gateway->router);
         r = server_create(&(struct server_options){ .address = serve->listen,
                                                     .port = (int)serve->port,
-                                                    .body_bytes_most = (size_t)serve->max_body_bytes,
-                                                    .connections_most = (size_t)serve->max_connections,
+                                                    .body_bytes_max = (size_t)serve->max_body_bytes,
+                                                    .connections_max = (size_t)serve->max_connections,
                                                     .router = &gateway->router,
                                                     .context = gateway },
                           &gateway->server, fault);

@@ -18,7 +18,7 @@
 enum {
         LOOK_MS = 1000,
         FAILED_MS = 10000, /* before a version that could not be loaded is tried again */
-        MAPPED_MOST = 64,
+        MAPPED_MAX = 64,
 };
 
 struct models {
@@ -34,7 +34,7 @@ struct models {
         bool has_champion;
         struct champion champion;
 
-        struct model *mapped[MAPPED_MOST]; /* the newest first; each a reference */
+        struct model *mapped[MAPPED_MAX]; /* the newest first; each a reference */
         size_t n_mapped;
         _Atomic int64_t answering; /* the version that the loops were given; 0: none */
         int64_t failed;            /* a version that could not be loaded, and when that was */
@@ -128,7 +128,7 @@ static void note_unusable(struct models *models, int64_t version) {
 
 /* Moves a model to the front of those kept mapped, and lets the oldest go. Takes the reference of a new one. */
 static void keep_mapped(struct models *models, struct model *model) {
-        size_t n_most = (size_t)models->options.pipeline->serve.versions_mapped, at = 0;
+        size_t n_max = (size_t)models->options.pipeline->serve.versions_mapped, at = 0;
 
         while (at < models->n_mapped && models->mapped[at] != model)
                 at++;
@@ -136,7 +136,7 @@ static void keep_mapped(struct models *models, struct model *model) {
                 models->n_mapped++;
         memmove(models->mapped + 1, models->mapped, at * sizeof(struct model *));
         models->mapped[0] = model;
-        while (models->n_mapped > n_most || models->n_mapped >= MAPPED_MOST)
+        while (models->n_mapped > n_max || models->n_mapped >= MAPPED_MAX)
                 server_shared_unref(&models->mapped[--models->n_mapped]->super);
 }
 

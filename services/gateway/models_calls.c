@@ -13,8 +13,8 @@
 #include "services/gateway/models_internal.h"
 
 enum {
-        VERSIONS_LISTED_MOST = 1000,
-        MOVES_LISTED_MOST = 100,
+        VERSIONS_LISTED_MAX = 1000,
+        MOVES_LISTED_MAX = 100,
         ACTOR_BYTES = 16,
 };
 
@@ -134,7 +134,7 @@ static int put_versions(struct registry_versions *versions, struct json_builder 
 
         json_key(json, "versions");
         json_begin_array(json);
-        while (n_put < VERSIONS_LISTED_MOST && r >= 0 && r != REGISTRY_E_MISSING) {
+        while (n_put < VERSIONS_LISTED_MAX && r >= 0 && r != REGISTRY_E_MISSING) {
                 _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
 
                 r = registry_versions_next(versions, &manifest);
@@ -213,7 +213,7 @@ static int write_history(const struct models_options *options, int64_t before, s
         json_key_text(&json, "name", options->pipeline->parameters.name);
         json_key(&json, "moves");
         json_begin_array(&json);
-        for (int n = 0; n < MOVES_LISTED_MOST && sequence > 0; n++, sequence--) {
+        for (int n = 0; n < MOVES_LISTED_MAX && sequence > 0; n++, sequence--) {
                 r = registry_read_move(options->registry, sequence, &move);
                 if (r && r != REGISTRY_E_MISSING)
                         return error_trace(r);

@@ -178,7 +178,7 @@ static int rebuild_all(struct rebuild *rebuild) {
         int r = 0;
 
         while (!r && !is_last) {
-                r = store_list(rebuild->store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MOST, &page);
+                r = store_list(rebuild->store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
                 if (r)
                         break;
                 for (size_t i = 0; !r && i < page.n_names; i++)

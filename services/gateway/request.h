@@ -17,7 +17,7 @@
 #include "common/base/fault.h"
 
 enum {
-        REQUEST_PARAMETERS_MOST = 4,
+        REQUEST_PARAMETERS_MAX = 4,
         REQUEST_PARAMETER_BYTES = 256,
         REQUEST_STATUS_CLASSES = 6, /* [2] is 2xx */
 };
@@ -32,11 +32,11 @@ struct request_tally {
 
 struct request {
         h2o_req_t *h2o;
-        void *context;                        /* of server_options */
-        struct server_shared *shared;         /* what the loop has been given (server.h); NULL: nothing yet */
-        h2o_multithread_receiver_t *receiver; /* of this loop, for answers from other threads (handoff.h) */
-        struct request_tally *tally;          /* of this loop */
-        h2o_iovec_t parameters[REQUEST_PARAMETERS_MOST]; /* what the pattern's {…} matched, in order */
+        void *context;                                  /* of server_options */
+        struct server_shared *shared;                   /* what the loop has been given (server.h); NULL: nothing yet */
+        h2o_multithread_receiver_t *receiver;           /* of this loop, for answers from other threads (handoff.h) */
+        struct request_tally *tally;                    /* of this loop */
+        h2o_iovec_t parameters[REQUEST_PARAMETERS_MAX]; /* what the pattern's {…} matched, in order */
         size_t n_parameters;
 };
 

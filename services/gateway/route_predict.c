@@ -8,7 +8,7 @@
 #include "services/gateway/model.h"
 
 /* rows of one array, at most */
-enum { ROWS_MOST = 100000 };
+enum { ROWS_MAX = 100000 };
 
 static int predict_object(const struct model *model, const struct json_value *object, struct json_builder *answer,
                           struct fault *fault) {
@@ -33,9 +33,9 @@ static int predict_array(const struct model *model, const struct json_value *arr
         const struct json_value *object;
         int r;
 
-        if (json_count(array) > ROWS_MOST)
+        if (json_count(array) > ROWS_MAX)
                 return fault_set(fault, "ROWS_TOO_MANY", "the array holds %zu rows, at most %d are predicted at once",
-                                 json_count(array), ROWS_MOST);
+                                 json_count(array), ROWS_MAX);
         json_begin_array(answer);
         for (int64_t i = 0; json_next_element(&iterator, &object); i++) {
                 r = predict_object(model, object, answer, fault);

@@ -23,7 +23,7 @@ void router_finish(struct router *router) {
 
 void router_add(struct router *router, const char *method, const char *pattern, enum route_access access,
                 route_function *function) {
-        assert(router->n_routes < ROUTER_ROUTES_MOST);
+        assert(router->n_routes < ROUTER_ROUTES_MAX);
         router->routes[router->n_routes++] = (struct route){ method, pattern, access, function };
 }
 
@@ -37,7 +37,7 @@ int router_set_token(struct router *router, const char *token) {
         return 0;
 }
 
-bool router_match(const char *pattern, h2o_iovec_t path, h2o_iovec_t ret_parameters[REQUEST_PARAMETERS_MOST],
+bool router_match(const char *pattern, h2o_iovec_t path, h2o_iovec_t ret_parameters[REQUEST_PARAMETERS_MAX],
                   size_t *ret_n_parameters) {
         const char *at = path.base, *end = path.base + path.len, *from;
         size_t n = 0;
@@ -48,7 +48,7 @@ bool router_match(const char *pattern, h2o_iovec_t path, h2o_iovec_t ret_paramet
                                 return false;
                         continue;
                 }
-                assert(n < REQUEST_PARAMETERS_MOST);
+                assert(n < REQUEST_PARAMETERS_MAX);
                 pattern = strchr(pattern, '}');
                 assert(pattern);
                 for (from = at; at < end && *at != '/' && *at != ':';)

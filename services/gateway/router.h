@@ -15,7 +15,7 @@
 
 #include "services/gateway/request.h"
 
-enum { ROUTER_ROUTES_MOST = 64 };
+enum { ROUTER_ROUTES_MAX = 64 };
 
 enum route_access {
         ROUTE_OPEN,      /* anyone */
@@ -33,7 +33,7 @@ struct route {
 };
 
 struct router {
-        struct route routes[ROUTER_ROUTES_MOST];
+        struct route routes[ROUTER_ROUTES_MAX];
         size_t n_routes;
         char *token; /* NULL: no token is asked; taken by router_finish() */
 };
@@ -51,7 +51,7 @@ void router_add(struct router *router, const char *method, const char *pattern, 
 int router_set_token(struct router *router, const char *token);
 
 /* True, and the {…} parts stored, when path fits pattern. */
-bool router_match(const char *pattern, h2o_iovec_t path, h2o_iovec_t ret_parameters[REQUEST_PARAMETERS_MOST],
+bool router_match(const char *pattern, h2o_iovec_t path, h2o_iovec_t ret_parameters[REQUEST_PARAMETERS_MAX],
                   size_t *ret_n_parameters);
 
 /* Finds the route and calls it, or answers 401, 404 or 405. */

@@ -19,7 +19,7 @@
 enum {
         HEAD_AND_BODY_MS = 10000,
         LOOP_WAIT_MS = 1000,
-        REFUSALS_MOST = 256, /* connections above the limit that are told so, at one time */
+        REFUSALS_MAX = 256, /* connections above the limit that are told so, at one time */
 };
 
 /* libh2o finds the handler by its address, so it stands first */
@@ -44,7 +44,7 @@ static void on_refused_closed(void *data) {
 }
 
 static bool is_refused(const struct server *server, h2o_req_t *h2o) {
-        return atomic_load_explicit(&server->n_connections, memory_order_relaxed) > server->connections_most &&
+        return atomic_load_explicit(&server->n_connections, memory_order_relaxed) > server->connections_max &&
                h2o->conn->callbacks->get_socket(h2o->conn)->on_close.cb == on_refused_closed;
 }
 
@@ -60,7 +60,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *h2o) {
         if (is_refused(server, h2o)) {
                 h2o->http1_is_persistent = 0;
                 request_answer_error(&request, 503, "%zu connections are open already, try again",
-                                     server->connections_most);
+                                     server->connections_max);
         } else if (router_dispatch(server->router, &request)) {
                 request_answer_error(&request, 404, "there is nothing at %.*s",
                                      (int)(h2o->path.len < 256 ? h2o->path.len : 256), h2o->path.base);
@@ -118,7 +118,7 @@ static void on_shared(struct loop_message *message) {
 }
 
 int server_share(struct server *server, struct server_shared *shared, void (*on_taken)(void *context), void *context) {
-        struct sharing_message *messages[SERVER_LOOPS_MOST] = { 0 };
+        struct sharing_message *messages[SERVER_LOOPS_MAX] = { 0 };
         struct sharing *sharing = calloc(1, sizeof(*sharing));
         int n = server->n_loops, n_made = 0;
 
@@ -169,22 +169,22 @@ static void on_accept(h2o_socket_t *listener, const char *error) {
         if (!socket)
                 return;
         n = atomic_fetch_add(&server->n_connections, 1);
-        socket->on_close.cb = n < server->connections_most ? on_closed : on_refused_closed;
+        socket->on_close.cb = n < server->connections_max ? on_closed : on_refused_closed;
         socket->on_close.data = server;
-        if (n < server->connections_most + REFUSALS_MOST)
+        if (n < server->connections_max + REFUSALS_MAX)
                 h2o_accept(&loop->accept, socket);
         else
                 h2o_socket_close(socket);
 }
 
-static void configure(struct server *server, size_t body_bytes_most) {
+static void configure(struct server *server, size_t body_bytes_max) {
         h2o_hostconf_t *host;
         h2o_pathconf_t *path;
         struct server_handler *handler;
 
         h2o_config_init(&server->config);
         server->config.server_name = h2o_iovec_init(H2O_STRLIT("convoy"));
-        server->config.max_request_entity_size = body_bytes_most;
+        server->config.max_request_entity_size = body_bytes_max;
         server->config.http1.req_timeout = HEAD_AND_BODY_MS;
         server->config.http1.upgrade_to_http2 = 0;
         host = h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
@@ -255,20 +255,20 @@ static int start_loops(struct server *server) {
 
 int server_create(const struct server_options *options, struct server **ret_server, struct fault *fault) {
         _cleanup_(server_destroy_pointer) struct server *server = calloc(1, sizeof(*server));
-        int fds[SERVER_LOOPS_MOST], r;
+        int fds[SERVER_LOOPS_MAX], r;
 
         if (!server)
                 return error_origin(-ENOMEM, "creating the server");
         server->router = options->router;
         server->context = options->context;
-        server->connections_most = options->connections_most;
+        server->connections_max = options->connections_max;
         server->port = options->port;
         server->n_loops = options->n_loops ? options->n_loops : parallel_n_threads();
-        if (server->n_loops > SERVER_LOOPS_MOST)
-                server->n_loops = SERVER_LOOPS_MOST;
-        for (int i = 0; i < SERVER_LOOPS_MOST; i++)
+        if (server->n_loops > SERVER_LOOPS_MAX)
+                server->n_loops = SERVER_LOOPS_MAX;
+        for (int i = 0; i < SERVER_LOOPS_MAX; i++)
                 fds[i] = -1;
-        configure(server, options->body_bytes_most);
+        configure(server, options->body_bytes_max);
         r = listen_open(options->address, &server->port, server->n_loops, fds, fault);
         for (int i = 0; i < server->n_loops; i++) {
                 server->loops[i].server = server;

@@ -26,8 +26,8 @@ struct server_options {
         const char *address;         /* IPv4 or IPv6 address to listen on, borrowed for the call */
         int port;                    /* 0: any that is free */
         int n_loops;                 /* 0: one per CPU */
-        size_t body_bytes_most;      /* 413 above */
-        size_t connections_most;     /* 503 above, over all loops */
+        size_t body_bytes_max;       /* 413 above */
+        size_t connections_max;      /* 503 above, over all loops */
         const struct router *router; /* borrowed for the life of the server */
         void *context;               /* handed to every route, borrowed likewise */
 };
@@ -66,7 +66,7 @@ void server_count_requests(const struct server *server, uint64_t ret_by_class[RE
 size_t server_n_connections(const struct server *server);
 
 /* Stops accepting, and waits for the requests that other threads are to answer, at most that long. The loops go on. */
-void server_drain(struct server *server, int most_ms);
+void server_drain(struct server *server, int ms_max);
 
 /* Closes all connections, with a short grace for what is on its way; the loops go on to take messages. No other thread
  * may hold a request by then: those that answer have been stopped, and have answered or discarded what they had. */

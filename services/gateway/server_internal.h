@@ -11,7 +11,7 @@
 #include "services/gateway/router.h"
 #include "services/gateway/server.h"
 
-enum { SERVER_LOOPS_MOST = 64 };
+enum { SERVER_LOOPS_MAX = 64 };
 
 /*
  * A loop's libh2o things are made, used and undone in its own thread: libh2o keeps the buffers of a socket in memory of
@@ -36,11 +36,11 @@ struct server {
         h2o_globalconf_t config;
         const struct router *router;
         void *context;
-        size_t connections_most;
+        size_t connections_max;
         _Atomic size_t n_connections;
         _Atomic bool is_serving, is_draining, is_stopping, is_finished;
         int n_loops, port;
-        struct server_loop loops[SERVER_LOOPS_MOST];
+        struct server_loop loops[SERVER_LOOPS_MAX];
 };
 
 /* All in the loop's thread: accepts no more; lets go of every connection, with a grace for what is on its way; delivers

@@ -13,7 +13,7 @@ enum {
         DRAIN_LOOK_MS = 2,
         CLOSING_WAIT_MS = 10,   /* a turn of a loop that closes its connections */
         CLOSING_GRACE_MS = 300, /* for bytes on their way to clients */
-        CLOSING_MOST_MS = 500,  /* then what is left is cut, and soon given up */
+        CLOSING_MS_MAX = 500,   /* then what is left is cut, and soon given up */
 };
 
 void server_loop_close_listener(struct server_loop *loop) {
@@ -47,7 +47,7 @@ void server_loop_close(struct server_loop *loop) {
         lingers_finish(&loop->lingers);
         h2o_context_request_shutdown(&loop->context);
         shut_connections(loop, SHUT_RD);
-        while (has_connections(loop) && clock_monotonic_ms() - began_ms < CLOSING_MOST_MS) {
+        while (has_connections(loop) && clock_monotonic_ms() - began_ms < CLOSING_MS_MAX) {
                 h2o_evloop_run(loop->context.loop, CLOSING_WAIT_MS);
                 if (!is_cut && clock_monotonic_ms() - began_ms >= CLOSING_GRACE_MS) {
                         is_cut = true;
@@ -70,8 +70,8 @@ void server_wake_loops(struct server *server) {
                         h2o_multithread_send_message(&server->loops[i].receiver, NULL);
 }
 
-void server_drain(struct server *server, int most_ms) {
-        int64_t until_ms = clock_monotonic_ms() + most_ms;
+void server_drain(struct server *server, int ms_max) {
+        int64_t until_ms = clock_monotonic_ms() + ms_max;
 
         atomic_store(&server->is_draining, true);
         server_wake_loops(server);

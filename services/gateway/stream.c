@@ -106,7 +106,7 @@ static void deliver(struct loop_message *super) {
         } else if (generator && !generator->is_last) {
                 if (!generator->is_started)
                         start(generator);
-                if (generator->waiting.n_bytes + message->text.n_bytes > STREAM_WAITING_BYTES_MOST ||
+                if (generator->waiting.n_bytes + message->text.n_bytes > STREAM_WAITING_BYTES_MAX ||
                     buffer_append(&generator->waiting, message->text.data, message->text.n_bytes))
                         generator->is_last = true;
                 generator->is_last |= message->is_last;

@@ -8,7 +8,7 @@
  * loop, and when the client has gone the loop asks it to forget. A stream is freed when nobody holds it any more:
  * neither the client, whose hold ends with being forgotten, nor the list of watchers, nor a message on its way.
  *
- * A stream ends with the run, or when the client is so slow that STREAM_WAITING_BYTES_MOST wait for it; a client that
+ * A stream ends with the run, or when the client is so slow that STREAM_WAITING_BYTES_MAX wait for it; a client that
  * comes again with Last-Event-ID misses nothing. A comment is sent now and then, which finds out who has gone.
  */
 
@@ -19,7 +19,7 @@
 #include "services/gateway/handoff.h"
 #include "services/gateway/ledger.h"
 
-#define STREAM_WAITING_BYTES_MOST (1024 * 1024)
+#define STREAM_WAITING_BYTES_MAX (1024 * 1024)
 #define STREAM_COMMENT_MS 15000
 
 struct stream {

@@ -195,15 +195,15 @@ static int hand_over(struct dataset_writer *writer) {
 /* How many of the rows still belong to the batch in hand, which then has *ret_n_text bytes of text. At least one. */
 static size_t count_fitting(const struct table_builder *builder, size_t n_text, const struct table *table,
                             const uint32_t *rows, size_t n_rows, size_t *ret_n_text) {
-        size_t n_most = TABLE_BATCH_ROWS - table_builder_n_rows(builder), n = 0;
+        size_t n_max = TABLE_BATCH_ROWS - table_builder_n_rows(builder), n = 0;
 
-        if (n_most > n_rows)
-                n_most = n_rows;
+        if (n_max > n_rows)
+                n_max = n_rows;
         if (n_text + text_bytes(table) < DATASET_WRITER_TEXT_BYTES) {
                 *ret_n_text = 0;
-                return n_most;
+                return n_max;
         }
-        while (n < n_most && n_text < DATASET_WRITER_TEXT_BYTES)
+        while (n < n_max && n_text < DATASET_WRITER_TEXT_BYTES)
                 n_text += row_text_bytes(table, rows[n++]);
         *ret_n_text = n_text;
         return n;

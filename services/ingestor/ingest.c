@@ -318,13 +318,13 @@ static void note_columns(const struct job *job, struct ingestion *ingestion) {
         for (size_t k = 0; k < schema->n_columns; k++) {
                 if (source_has_column(job->source, k))
                         continue;
-                if (ingestion->n_missing < INGESTION_COLUMNS_MOST)
+                if (ingestion->n_missing < INGESTION_COLUMNS_MAX)
                         (void)snprintf(ingestion->missing[ingestion->n_missing++].name, TABLE_NAME_BYTES, "%s",
                                        schema->columns[k].name);
                 ingestion->n_missing_columns++;
         }
         ingestion->n_new_columns = (int64_t)n_unknown;
-        for (; ingestion->n_new < n_unknown && ingestion->n_new < INGESTION_COLUMNS_MOST; ingestion->n_new++)
+        for (; ingestion->n_new < n_unknown && ingestion->n_new < INGESTION_COLUMNS_MAX; ingestion->n_new++)
                 (void)snprintf(ingestion->new[ingestion->n_new].name, TABLE_NAME_BYTES, "%s",
                                source_unknown(job->source, ingestion->n_new));
 }

@@ -14,7 +14,7 @@
 #include "services/ingestor/dataset_writer.h"
 
 enum {
-        TEXT_BYTES_MOST = 4096,
+        TEXT_BYTES_MAX = 4096,
         /* rows gathered before they are handed to the writer */
         BATCH_ROWS = 1024,
 };
@@ -129,7 +129,7 @@ int rejects_add(struct rejects *rejects, const struct fault *fault, const char *
         if (!r)
                 r = add_text(rejects, MESSAGE, fault->message, strlen(fault->message));
         if (!r)
-                r = add_text(rejects, TEXT, text, n_bytes < TEXT_BYTES_MOST ? n_bytes : TEXT_BYTES_MOST);
+                r = add_text(rejects, TEXT, text, n_bytes < TEXT_BYTES_MAX ? n_bytes : TEXT_BYTES_MAX);
         if (!r)
                 r = buffer_append(&rejects->rows, &fault->row, sizeof(fault->row));
         if (!r && table_builder_n_rows(rejects->builder) == BATCH_ROWS)

@@ -105,7 +105,7 @@ static int pass_return(const struct push_input *input, bool is_passed) {
 
 static int publish(const struct push_input *input, const struct registry_claim *claim, const struct bundle *bundle,
                    struct push_files *files, struct buffer *ret_manifest, struct fault *fault) {
-        struct store_item items[PUSH_FILES_MOST];
+        struct store_item items[PUSH_FILES_MAX];
         int r;
 
         r = make_mlmodel(input, claim, bundle, files);

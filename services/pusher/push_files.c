@@ -22,7 +22,7 @@ void push_files_finish(struct push_files *files) {
 struct buffer *push_files_make(struct push_files *files, const char *name) {
         struct push_file *file = &files->files[files->n_files++];
 
-        assert(files->n_files <= PUSH_FILES_MOST);
+        assert(files->n_files <= PUSH_FILES_MAX);
         *file = (struct push_file){ .name = name };
         return &file->made;
 }

@@ -14,7 +14,7 @@
 #include "common/store/store.h"
 #include "proto/evaluator_to_pusher.h"
 
-#define PUSH_FILES_MOST 16
+#define PUSH_FILES_MAX 16
 
 struct push_file {
         const char *name; /* borrowed forever */
@@ -24,7 +24,7 @@ struct push_file {
 
 struct push_files {
         size_t n_files;
-        struct push_file files[PUSH_FILES_MOST];
+        struct push_file files[PUSH_FILES_MAX];
 };
 
 #define PUSH_FILES_NULL \

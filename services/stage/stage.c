@@ -19,12 +19,12 @@
 #define SPOOL_FOLDER "spool"
 
 enum {
-        OPTIONS_MOST = 16,
+        OPTIONS_MAX = 16,
         PROGRAM_BYTES = 32,
         PATH_BYTES = 64,
         FAULT_TEXT_BYTES = 2048,
         /* io and worker; threads that a stage starts in between share theirs */
-        ARENAS_MOST = 2,
+        ARENAS_MAX = 2,
 };
 
 static const struct option_row COMMON[] = {
@@ -40,7 +40,7 @@ static const struct option_row COMMON[] = {
 struct process {
         const struct stage_service *service;
         char program[PROGRAM_BYTES];
-        struct option_row rows[OPTIONS_MOST];
+        struct option_row rows[OPTIONS_MAX];
         struct option_table table;
         struct options *options;
         struct pipeline pipeline;
@@ -56,7 +56,7 @@ static void make_table(struct process *process) {
         const struct stage_service *service = process->service;
         size_t n = N_ELEMENTS(COMMON);
 
-        assert(n + service->n_options <= OPTIONS_MOST);
+        assert(n + service->n_options <= OPTIONS_MAX);
         memcpy(process->rows, COMMON, sizeof(COMMON));
         for (size_t i = 0; i < service->n_options; i++)
                 process->rows[n++] = service->options[i];
@@ -193,7 +193,7 @@ int stage_main(const struct stage_service *service, int argc, char **argv) {
 
         if (service->before)
                 service->before(argv);
-        mallopt(M_ARENA_MAX, ARENAS_MOST);
+        mallopt(M_ARENA_MAX, ARENAS_MAX);
         process.service = service;
         make_table(&process);
         log_open(process.program, level);

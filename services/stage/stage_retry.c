@@ -38,10 +38,10 @@ int64_t stage_retry_pause_ms(int64_t n_failed) {
         struct random chance = random_stream((uint64_t)clock_monotonic_ns(), RANDOM_SALT_COURIER, (uint64_t)n_failed);
         int64_t pause = STAGE_RETRY_FIRST_MS;
 
-        for (int64_t i = 0; i < n_failed && pause < STAGE_RETRY_MOST_MS; i++)
+        for (int64_t i = 0; i < n_failed && pause < STAGE_RETRY_MS_MAX; i++)
                 pause *= 2;
-        if (pause > STAGE_RETRY_MOST_MS)
-                pause = STAGE_RETRY_MOST_MS;
+        if (pause > STAGE_RETRY_MS_MAX)
+                pause = STAGE_RETRY_MS_MAX;
         return pause + (int64_t)random_below(&chance, (uint64_t)pause / 4 + 1);
 }
 

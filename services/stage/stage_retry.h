@@ -11,7 +11,7 @@
 
 /* the pause doubles from the first to the most, with up to a quarter more by chance */
 #define STAGE_RETRY_FIRST_MS 250
-#define STAGE_RETRY_MOST_MS 60000
+#define STAGE_RETRY_MS_MAX 60000
 /* a message that was put off first so long ago is given up */
 #define STAGE_RETRY_LIMIT_MS (INT64_C(24) * 60 * 60 * 1000)
 /* and one that this machine is too small for after so many times, some four seconds */

@@ -54,7 +54,7 @@ void stage_count(struct stage_work *work, const char *name, int64_t value) {
 
         for (i = 0; i < work->n_counts && strcmp(work->counts[i].name, name) != 0; i++)
                 continue;
-        if (i == STAGE_TO_GATEWAY_COUNTS_MOST)
+        if (i == STAGE_TO_GATEWAY_COUNTS_MAX)
                 return;
         if (i == work->n_counts)
                 work->n_counts++;

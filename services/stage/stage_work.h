@@ -47,9 +47,9 @@ struct stage_work {
          * common with the input by name and kind (order, ingestion, …) is copied into it already. */
         void *output;
         size_t n_counts;
-        struct count counts[STAGE_TO_GATEWAY_COUNTS_MOST]; /* by stage_count() */
+        struct count counts[STAGE_TO_GATEWAY_COUNTS_MAX]; /* by stage_count() */
         size_t n_drifted;
-        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MOST]; /* the first that matter most */
+        struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MAX]; /* the first that matter most */
         int64_t booster_ms;
         char ends_run[STAGE_TO_GATEWAY_CODE_BYTES]; /* set: the run ends here, SUCCEEDED; no output is sent or kept */
         struct fault fault;                         /* read when `work` returns FAULT_E_INPUT */

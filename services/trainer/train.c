@@ -110,7 +110,7 @@ static int on_round(void *context, size_t n_done, size_t n_rounds, double loglos
 
 static int boost(const struct train_input *input, const struct parts *parts, struct booster_result *ret_result,
                  struct fault *fault) {
-        struct booster_parameter parameters[PARAMETERS_SETTINGS_MOST + PARAMETERS_OWN];
+        struct booster_parameter parameters[PARAMETERS_SETTINGS_MAX + PARAMETERS_OWN];
         const struct train_parameters *given = input->parameters;
         char n_rounds[24], n_stopping[24], seed[24];
         struct booster_input booster = { .train = parts->batches,

@@ -60,7 +60,7 @@ void transform_result_finish(struct transform_result *result) {
 /* Every number as `numbers` says, and then the columns that are named, which must be such numbers. */
 static int fit(const struct transform_input *input, struct features **ret_features, struct fault *fault) {
         const struct transform_parameters *parameters = &input->parameters->transform;
-        struct features_choice choices[SCHEMA_COLUMNS_MAX + PARAMETERS_COLUMNS_MOST];
+        struct features_choice choices[SCHEMA_COLUMNS_MAX + PARAMETERS_COLUMNS_MAX];
         size_t n = 0;
 
         for (size_t i = 0; i < input->schema->n_columns; i++) {
@@ -296,9 +296,9 @@ int transform(const struct transform_input *input, struct transform_result *ret_
                                                  .failed = input->n_tables };
         int r;
 
-        if (input->schema->n_outputs >= TABLE_COLUMNS_MOST)
+        if (input->schema->n_outputs >= TABLE_COLUMNS_MAX)
                 return fault_set(fault, "TRANSFORM_TOO_WIDE", "the features make %zu matrix columns, at most %d fit",
-                                 input->schema->n_outputs, TABLE_COLUMNS_MOST - 1);
+                                 input->schema->n_outputs, TABLE_COLUMNS_MAX - 1);
         r = fit(input, &features, fault);
         if (r)
                 return error_trace(r);

@@ -56,7 +56,7 @@ struct examination {
         int64_t n_warnings;
         int64_t n_drifted; /* features that moved away from the baseline */
         size_t n_farthest; /* … that are named here, the farthest first */
-        struct drifted_column farthest[STAGE_TO_GATEWAY_DRIFTED_MOST];
+        struct drifted_column farthest[STAGE_TO_GATEWAY_DRIFTED_MAX];
         struct buffer report;    /* JSON */
         struct buffer anomalies; /* all findings of it in short, JSON on one line:
                                     [{"dataset","column","code","severity","rows","message"}] */

@@ -66,7 +66,7 @@ struct job {
         char baseline_digest[DIGEST_SHA256_BYTES];
         struct examination examination;
         bool missing[SCHEMA_COLUMNS_MAX]; /* of each schema column: the source has it not */
-        const char *new_columns[INGESTION_COLUMNS_MOST];
+        const char *new_columns[INGESTION_COLUMNS_MAX];
 };
 
 static void job_destroy(struct job **job) {

@@ -92,7 +92,7 @@ void fixture_environment(struct fixture *fixture, ...) {
         fixture->n_variables = 0;
         va_start(pairs, fixture);
         while ((name = va_arg(pairs, const char *))) {
-                assert_true(fixture->n_variables < FIXTURE_VARIABLES_MOST);
+                assert_true(fixture->n_variables < FIXTURE_VARIABLES_MAX);
                 fixture->variables[fixture->n_variables][0] = name;
                 fixture->variables[fixture->n_variables++][1] = va_arg(pairs, const char *);
         }

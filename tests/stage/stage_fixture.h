@@ -16,7 +16,7 @@
 #include "proto/stage_to_gateway.h"
 #include "tests/support/station.h"
 
-#define FIXTURE_VARIABLES_MOST 8
+#define FIXTURE_VARIABLES_MAX 8
 
 struct fixture {
         struct scratch *scratch;
@@ -25,7 +25,7 @@ struct fixture {
         struct station gateway, next;
         char endpoint[SOCKET_ENDPOINT_BYTES]; /* the stage's */
         char home[600], log[600];
-        const char *variables[FIXTURE_VARIABLES_MOST][2]; /* more environment for the next start */
+        const char *variables[FIXTURE_VARIABLES_MAX][2]; /* more environment for the next start */
         size_t n_variables;
         pid_t pid;
 

@@ -240,7 +240,7 @@ static void test_a_stream_is_handed_out_as_it_comes(void **state) {
 
 static void test_more_than_asked_for_is_refused(void **state) {
         struct world *world = *state;
-        struct http_request request = { .method = "GET", .url = url_of(world, "/metrics"), .n_bytes_most = 10 };
+        struct http_request request = { .method = "GET", .url = url_of(world, "/metrics"), .n_bytes_max = 10 };
 
         assert_int_equal(http_call(world->http, &request, &world->response), HTTP_E_TOO_LARGE);
         assert_int_equal(get(world, "/healthz"), 0);

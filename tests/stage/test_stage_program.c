@@ -8,7 +8,7 @@
 #include "common/base/version.h"
 #include "tests/stage/stage_samples.h"
 
-enum { ARGUMENTS_MOST = 8 };
+enum { ARGUMENTS_MAX = 8 };
 
 static struct stage_to_gateway notice;
 static struct ingestor_to_validator input;
@@ -16,7 +16,7 @@ static struct envelope envelope;
 
 /* Runs the program to its end: its exit code, and what it printed on either output. */
 static int run(struct fixture *fixture, char *text, size_t n_text, ...) {
-        char *arguments[ARGUMENTS_MOST] = { (char *)(uintptr_t)fixture->binary };
+        char *arguments[ARGUMENTS_MAX] = { (char *)(uintptr_t)fixture->binary };
         size_t n_arguments = 1, n = 0;
         int ends[2], status;
         va_list list;
@@ -25,7 +25,7 @@ static int run(struct fixture *fixture, char *text, size_t n_text, ...) {
 
         va_start(list, n_text);
         do {
-                assert_true(n_arguments < ARGUMENTS_MOST);
+                assert_true(n_arguments < ARGUMENTS_MAX);
                 arguments[n_arguments] = va_arg(list, char *);
         } while (arguments[n_arguments++]);
         va_end(list);

@@ -76,7 +76,7 @@ static void pauses_double_up_to_a_minute(void **state) {
                         pause = stage_retry_pause_ms(n);
                         assert_true(pause >= least && pause <= least + least / 4);
                 }
-                least = least * 2 < STAGE_RETRY_MOST_MS ? least * 2 : STAGE_RETRY_MOST_MS;
+                least = least * 2 < STAGE_RETRY_MS_MAX ? least * 2 : STAGE_RETRY_MS_MAX;
         }
         assert_int_equal(least, 60000);
         assert_true(stage_retry_pause_ms(INT64_MAX) <= 75000);

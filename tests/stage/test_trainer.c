@@ -172,7 +172,7 @@ static void test_a_kill_while_training_changes_nothing(void **state) {
         input.order.parameters.train.early_stopping_rounds = 0;
         input.order.parameters.train.n_settings = 0;
         setting_put(input.order.parameters.train.settings, &input.order.parameters.train.n_settings,
-                    PARAMETERS_SETTINGS_MOST, &(struct setting){ "max_depth", "2" });
+                    PARAMETERS_SETTINGS_MAX, &(struct setting){ "max_depth", "2" });
         fixture_start(fixture);
         post(fixture, RUN_A);
         FIXTURE_AWAIT(fixture, fixture->n_progress > 0 && fixture->progress.done > 0);
@@ -189,7 +189,7 @@ static void test_a_wrong_parameter_fails_the_run_and_is_named(void **state) {
         struct fixture *fixture = *state;
 
         setting_put(input.order.parameters.train.settings, &input.order.parameters.train.n_settings,
-                    PARAMETERS_SETTINGS_MOST, &(struct setting){ "subsample", "7" });
+                    PARAMETERS_SETTINGS_MAX, &(struct setting){ "subsample", "7" });
         fixture_start(fixture);
         post(fixture, RUN_A);
         await_end(fixture, RUN_A, 1, RUN_STATE_FAILED);

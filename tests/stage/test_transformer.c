@@ -71,7 +71,7 @@ static void test_the_same_again_comes_from_the_cache(void **state) {
         read_output(fixture, 0);
         first = output.transformation;
         setting_put(input.order.parameters.train.settings, &input.order.parameters.train.n_settings,
-                    PARAMETERS_SETTINGS_MOST, &depth);
+                    PARAMETERS_SETTINGS_MAX, &depth);
         work(fixture, RUN_B, 2, RUN_STATE_SKIPPED);
         read_output(fixture, 1);
         assert_memory_equal(&output.transformation, &first, sizeof(first));

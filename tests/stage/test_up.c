@@ -30,8 +30,8 @@
 
 enum {
         PATIENCE_MS = 60000,
-        LOG_BYTES_MOST = 16 << 20,
-        CHILDREN_MOST = 32,
+        LOG_BYTES_MAX = 16 << 20,
+        CHILDREN_MAX = 32,
 };
 
 struct line {
@@ -129,7 +129,7 @@ static int await_exit(struct line *line) {
 /* The log so far; the caller finishes it. */
 static struct buffer log_of(const struct line *line) {
         struct buffer text = BUFFER_NULL;
-        int r = file_read(line->log, LOG_BYTES_MOST, &text);
+        int r = file_read(line->log, LOG_BYTES_MAX, &text);
 
         assert_true(!r || r == -ENOENT);
         return text;
@@ -150,7 +150,7 @@ static void await_started(const struct line *line, int n) {
 }
 
 /* The process ids of the children of a process. */
-static size_t children_of(pid_t pid, pid_t ret_children[CHILDREN_MOST]) {
+static size_t children_of(pid_t pid, pid_t ret_children[CHILDREN_MAX]) {
         char path[64], text[1024] = "", *at = text, *end;
         size_t n = 0;
         FILE *file;
@@ -161,7 +161,7 @@ static size_t children_of(pid_t pid, pid_t ret_children[CHILDREN_MOST]) {
         if (!fgets(text, sizeof(text), file))
                 text[0] = 0;
         fclose(file);
-        for (long child; n < CHILDREN_MOST && (child = strtol(at, &end, 10), end != at); at = end)
+        for (long child; n < CHILDREN_MAX && (child = strtol(at, &end, 10), end != at); at = end)
                 ret_children[n++] = (pid_t)child;
         return n;
 }
@@ -182,7 +182,7 @@ static bool is_gone(pid_t pid) {
 }
 
 static pid_t child_called(const struct line *line, const char *name) {
-        pid_t children[CHILDREN_MOST];
+        pid_t children[CHILDREN_MAX];
         size_t n = children_of(line->up, children);
         char path[64], command[4096];
         FILE *file;
@@ -202,7 +202,7 @@ static pid_t child_called(const struct line *line, const char *name) {
 
 static void test_all_are_started_apart(void **state) {
         struct line *line = *state;
-        pid_t children[CHILDREN_MOST];
+        pid_t children[CHILDREN_MAX];
         char want[1200];
 
         start(line);
@@ -247,7 +247,7 @@ static void test_pauses_grow_for_what_dies_at_once(void **state) {
 }
 
 static void expect_end(struct line *line, int signal, int want_exit) {
-        pid_t children[CHILDREN_MOST];
+        pid_t children[CHILDREN_MAX];
         size_t n = children_of(line->up, children);
 
         assert_int_equal(n, STAGE_N);
@@ -274,7 +274,7 @@ static void test_asked_to_stop_it_stops_all(void **state) {
 
 static void test_what_does_not_stop_is_killed_at_the_second_asking(void **state) {
         struct line *line = *state;
-        pid_t children[CHILDREN_MOST];
+        pid_t children[CHILDREN_MAX];
         int status = -1;
         size_t n;
 
@@ -305,7 +305,7 @@ static void test_killed_it_leaves_no_orphan(void **state) {
 
 static void test_misconfigured_stops_all(void **state) {
         struct line *line = *state;
-        pid_t children[CHILDREN_MOST];
+        pid_t children[CHILDREN_MAX];
         size_t n;
 
         start(line);

@@ -13,10 +13,10 @@
 #include "proto/envelope.h"
 #include "tests/wire/grammar.h"
 
-#define RECORDS_MOST 64
+#define RECORDS_MAX 64
 
 struct met {
-        const struct record *records[RECORDS_MOST];
+        const struct record *records[RECORDS_MAX];
         size_t n_records;
 };
 
@@ -24,7 +24,7 @@ static void meet(struct met *met, const struct record *record) {
         for (size_t i = 0; i < met->n_records; ++i)
                 if (met->records[i] == record)
                         return;
-        assert_true(met->n_records < RECORDS_MOST);
+        assert_true(met->n_records < RECORDS_MAX);
         met->records[met->n_records++] = record;
         for (size_t i = 0; i < record->n_fields; ++i)
                 if (record->fields[i].record)

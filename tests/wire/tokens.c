@@ -13,7 +13,7 @@ static size_t read_number(const uint8_t *at, size_t n_bytes) {
 }
 
 static void add(struct tokens *tokens, enum token_kind kind, bool is_key, size_t begin, size_t end) {
-        if (tokens->n_places == TOKENS_MOST)
+        if (tokens->n_places == TOKENS_MAX)
                 abort();
         tokens->places[tokens->n_places++] = (struct token_place){ kind, is_key, begin, end };
 }

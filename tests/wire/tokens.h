@@ -29,10 +29,10 @@ struct token_place {
         size_t begin, end; /* with all that is within */
 };
 
-#define TOKENS_MOST 4096
+#define TOKENS_MAX 4096
 
 struct tokens {
-        struct token_place places[TOKENS_MOST];
+        struct token_place places[TOKENS_MAX];
         size_t n_places;
 };
 

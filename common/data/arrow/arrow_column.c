@@ -16,7 +16,7 @@ enum {
         VIEW_BYTES = 16,
         VIEW_INLINE_BYTES = 12,
         /* of a decimal: no double needs more */
-        SCALE_MOST = 400,
+        SCALE_MAX = 400,
 };
 
 enum arrow_kind arrow_field_kind(const struct arrow_field *field) {
@@ -30,8 +30,8 @@ enum arrow_kind arrow_field_kind(const struct arrow_field *field) {
         case ARROW_TYPE_FLOATING_POINT:
                 return ARROW_KIND_FLOAT;
         case ARROW_TYPE_DECIMAL:
-                return field->layout.n_bits <= 128 && field->layout.scale >= -SCALE_MOST &&
-                                       field->layout.scale <= SCALE_MOST
+                return field->layout.n_bits <= 128 && field->layout.scale >= -SCALE_MAX &&
+                                       field->layout.scale <= SCALE_MAX
                                ? ARROW_KIND_FLOAT
                                : ARROW_KIND_OTHER;
         case ARROW_TYPE_UTF8:
@@ -73,7 +73,7 @@ static int take_room(size_t *room, size_t n_bytes, struct fault *fault) {
         if (n_bytes > *room)
                 return fault_set(fault, "ARROW_UNSUPPORTED",
                                  "one batch or its dictionaries have more than %d MiB of text; write smaller batches",
-                                 ARROW_TEXT_BYTES_MOST >> 20);
+                                 ARROW_TEXT_BYTES_MAX >> 20);
         *room -= n_bytes;
         return 0;
 }

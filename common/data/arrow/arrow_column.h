@@ -12,7 +12,7 @@
 #include "common/data/table.h"
 
 /* text of all columns that are read together, at most: of 65,536 rows, and of all dictionaries */
-#define ARROW_TEXT_BYTES_MOST (256 * 1024 * 1024)
+#define ARROW_TEXT_BYTES_MAX (256 * 1024 * 1024)
 
 /* How many bytes columns that are read together may still take. */
 struct arrow_room {
@@ -21,7 +21,7 @@ struct arrow_room {
 };
 
 #define ARROW_ROOM_FULL \
-        { ARROW_TEXT_BYTES_MOST, ARROW_TEXT_BYTES_MOST }
+        { ARROW_TEXT_BYTES_MAX, ARROW_TEXT_BYTES_MAX }
 
 struct arrow_view {
         struct arrow_bytes bytes;

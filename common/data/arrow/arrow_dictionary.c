@@ -12,7 +12,7 @@
 #include "common/data/arrow/arrow_column.h"
 
 /* values of all dictionaries together, at most */
-enum { ROWS_MOST = 16 * 1024 * 1024 };
+enum { ROWS_MAX = 16 * 1024 * 1024 };
 
 /* Fields with the same id share it. */
 struct arrow_dictionary {
@@ -127,8 +127,8 @@ int arrow_dictionaries_read(struct arrow_dictionaries *dictionaries, struct arro
         if (!flat_get_uint(&message->header, 2, 1, 0))
                 table_builder_clear(dictionary->values);
         measure(dictionaries, &n_rows, &n_text);
-        if (batch.n_rows > ROWS_MOST - n_rows)
-                return fault_set(fault, "ARROW_UNSUPPORTED", "its dictionaries have more than %d values", ROWS_MOST);
+        if (batch.n_rows > ROWS_MAX - n_rows)
+                return fault_set(fault, "ARROW_UNSUPPORTED", "its dictionaries have more than %d values", ROWS_MAX);
         room.n_text -= n_text;
         arrow_column_init(&column, &dictionary->field, &room);
         r = arrow_column_start(&column, &batch, &place, fault);

@@ -34,7 +34,7 @@ void arrow_dictionaries_choose(struct arrow_dictionaries *dictionaries, const st
 void arrow_dictionaries_choose_none(struct arrow_dictionaries *dictionaries);
 
 /* Takes in a message that is a DictionaryBatch. FAULT_E_INPUT also when all together have too many values or more than
- * ARROW_TEXT_BYTES_MOST of text; or -ENOMEM. */
+ * ARROW_TEXT_BYTES_MAX of text; or -ENOMEM. */
 int arrow_dictionaries_read(struct arrow_dictionaries *dictionaries, struct arrow_message *message,
                             struct fault *fault);
 

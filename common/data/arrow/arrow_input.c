@@ -329,7 +329,7 @@ static int read_rows(struct arrow_input *input, struct table *ret_table, struct 
                 return error_trace(r);
         n_rows = input->n_left < TABLE_BATCH_ROWS ? (size_t)input->n_left : TABLE_BATCH_ROWS;
         table_builder_clear(input->builder);
-        input->room.n_text = ARROW_TEXT_BYTES_MOST;
+        input->room.n_text = ARROW_TEXT_BYTES_MAX;
         r = read_columns(input, n_rows, fault);
         if (r)
                 return error_trace(r);

@@ -12,7 +12,7 @@
 #include "common/base/utf8.h"
 
 /* nested fields, at most: depth, and those of all columns together */
-enum { DEPTH_MOST = 64, NODES_MOST = 65536, NAME_BYTES_SHOWN = 64 };
+enum { DEPTH_MAX = 64, NODES_MAX = 65536, NAME_BYTES_SHOWN = 64 };
 
 /* what a field of each type has in a batch: its name, and buffers besides those of its children */
 static const struct {
@@ -150,7 +150,7 @@ static int count_field(const struct flat_table *field, int depth, struct count *
         if (kind == ARROW_TYPE_NONE || kind >= N_ARROW_TYPES)
                 return fault_set(fault, "ARROW_UNSUPPORTED",
                                  "a column has type %u, which Arrow had not when this was made", (unsigned)kind);
-        if (depth > DEPTH_MOST || count->n_before + count->n_nodes > NODES_MOST)
+        if (depth > DEPTH_MAX || count->n_before + count->n_nodes > NODES_MAX)
                 return arrow_damaged(fault, "columns nest without end");
         count->n_nodes++;
         if (dictionary.reader) {
@@ -232,9 +232,9 @@ int arrow_schema_read(const struct flat_table *table, int version, struct arrow_
                 return arrow_damaged(fault, "its schema cannot be read");
         if (flat_get_uint(table, 0, 2, 0))
                 return fault_set(fault, "ARROW_UNSUPPORTED", "its numbers are big-endian");
-        if (fields.n > TABLE_COLUMNS_MOST)
+        if (fields.n > TABLE_COLUMNS_MAX)
                 return fault_set(fault, "ARROW_UNSUPPORTED", "it has %zu columns, more than %d", fields.n,
-                                 TABLE_COLUMNS_MOST);
+                                 TABLE_COLUMNS_MAX);
         schema.fields = calloc(fields.n ? fields.n : 1, sizeof(*schema.fields));
         if (!schema.fields)
                 return error_origin(-ENOMEM, "reading an Arrow schema");

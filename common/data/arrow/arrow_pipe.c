@@ -17,7 +17,7 @@ enum {
         /* so much is worth a call */
         FORGET_BYTES = 256 * 1024,
         /* 8 MiB, which RFC 8878 (3.1.1.1.2) asks of decoders; only the levels from 20 on go beyond it */
-        ZSTD_WINDOW_LOG_MOST = 23,
+        ZSTD_WINDOW_LOG_MAX = 23,
 };
 
 static void drop_decoder(struct arrow_pipe *pipe) {
@@ -50,7 +50,7 @@ static int start_decoder(struct arrow_pipe *pipe) {
         if (!pipe->decoder)
                 pipe->decoder = ZSTD_createDStream();
         if (!pipe->decoder || ZSTD_isError(ZSTD_initDStream(pipe->decoder)) ||
-            ZSTD_isError(ZSTD_DCtx_setParameter(pipe->decoder, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MOST)))
+            ZSTD_isError(ZSTD_DCtx_setParameter(pipe->decoder, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX)))
                 return error_origin(-ENOMEM, "starting to unpack ZSTD");
         return 0;
 }
@@ -111,7 +111,7 @@ static int unpack(struct arrow_pipe *pipe, size_t n_bytes, struct fault *fault) 
                                 return fault_set(fault, "ARROW_UNSUPPORTED",
                                                  "its ZSTD needs more than %d MiB at once; write it with a level "
                                                  "below 20",
-                                                 1 << (ZSTD_WINDOW_LOG_MOST - 20));
+                                                 1 << (ZSTD_WINDOW_LOG_MAX - 20));
                         if (ZSTD_isError(code))
                                 return fault_set(fault, "ARROW_MALFORMED", "the Arrow file is damaged: ZSTD says %s",
                                                  ZSTD_getErrorName(code));

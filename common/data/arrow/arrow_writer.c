@@ -27,7 +27,7 @@ enum {
         /* buffers of one column: validity, offsets or values, text */
         COLUMN_BUFFERS = 3,
         /* pieces of one writev(2): fewer than IOV_MAX */
-        PIECES_MOST = 256,
+        PIECES_MAX = 256,
         /* so much is worth the start of a thread */
         SIDE_BY_SIDE_BYTES = 512 * 1024,
 };
@@ -43,7 +43,7 @@ struct arrow_writer {
         struct buffer blocks; /* 3 words for each batch, as File.fbs has them */
         struct buffer tails;  /* rewritten validity and offsets of the batch in hand */
         size_t n_pieces, n_pending;
-        struct iovec pieces[PIECES_MOST];
+        struct iovec pieces[PIECES_MAX];
 };
 
 struct arrow_writer *arrow_writer_destroy(struct arrow_writer *writer) {
@@ -69,7 +69,7 @@ void arrow_writer_destroy_pointer(struct arrow_writer **writer) {
 }
 
 static int write_pieces(struct arrow_writer *writer) {
-        struct iovec pieces[PIECES_MOST], *piece = pieces;
+        struct iovec pieces[PIECES_MAX], *piece = pieces;
         size_t n = writer->n_pieces;
 
         memcpy(pieces, writer->pieces, n * sizeof(*pieces));
@@ -125,7 +125,7 @@ static int put(struct arrow_writer *writer, const void *bytes, size_t n_bytes) {
 
         if (!n_bytes)
                 return 0;
-        if (writer->n_pieces == PIECES_MOST) {
+        if (writer->n_pieces == PIECES_MAX) {
                 r = flush(writer);
                 if (r)
                         return error_trace(r);
@@ -167,7 +167,7 @@ static int put_metadata(struct arrow_writer *writer, uint32_t prefix[2], int32_t
 
 static int take_shape(struct arrow_writer *writer, const struct table *shape, const struct arrow_note *notes,
                       size_t n_notes) {
-        assert(shape->n_columns <= TABLE_COLUMNS_MOST);
+        assert(shape->n_columns <= TABLE_COLUMNS_MAX);
         writer->shape.names = calloc(shape->n_columns + 1, sizeof(*writer->shape.names));
         writer->shape.types = calloc(shape->n_columns + 1, sizeof(*writer->shape.types));
         writer->shape.notes = calloc(n_notes + 1, sizeof(*writer->shape.notes));

@@ -158,13 +158,13 @@ void flat_writer_clear(struct flat_writer *writer) {
 }
 
 struct flat_place flat_write_table(struct flat_writer *writer, const struct flat_value *values, size_t n_values) {
-        uint16_t vtable[2 + FLAT_FIELDS_MOST] = { (uint16_t)(4 + 2 * n_values) };
-        uint8_t table[8 + 8 * FLAT_FIELDS_MOST] = { 0 };
+        uint16_t vtable[2 + FLAT_FIELDS_MAX] = { (uint16_t)(4 + 2 * n_values) };
+        uint8_t table[8 + 8 * FLAT_FIELDS_MAX] = { 0 };
         struct flat_place place = { 0 };
         size_t vtable_at, size = 4;
         int32_t back;
 
-        assert(n_values <= FLAT_FIELDS_MOST);
+        assert(n_values <= FLAT_FIELDS_MAX);
         /* widest first, so that only the first of them can need padding */
         for (size_t width = 8; width; width /= 2) {
                 for (size_t i = 0; i < n_values; i++) {

@@ -65,12 +65,12 @@ struct flat_value {
         uint64_t value;
 };
 
-#define FLAT_FIELDS_MOST 8
+#define FLAT_FIELDS_MAX 8
 
 /* Where a table's fields ended up, for flat_link(). */
 struct flat_place {
         size_t at;
-        size_t fields[FLAT_FIELDS_MOST];
+        size_t fields[FLAT_FIELDS_MAX];
 };
 
 void flat_writer_finish(struct flat_writer *writer);

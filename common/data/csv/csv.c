@@ -27,7 +27,7 @@ struct csv_reader {
         int64_t line, n_records;
         size_t n_columns;
         char (*names)[TABLE_NAME_BYTES];
-        struct csv_field *fields; /* TABLE_COLUMNS_MOST */
+        struct csv_field *fields; /* TABLE_COLUMNS_MAX */
         struct buffer folded;     /* quoted fields with doubled quotes made single */
 };
 
@@ -208,7 +208,7 @@ static int split(struct csv_reader *reader, size_t *ret_n_fields, size_t *ret_en
                         return error_trace(r);
                 if (field.n_bytes > CSV_FIELD_BYTES)
                         return refuse_length(reader, n, at, fault);
-                if (n < TABLE_COLUMNS_MOST)
+                if (n < TABLE_COLUMNS_MAX)
                         reader->fields[n] = field;
                 n++;
                 if (end == reader->scanner.n_data || reader->scanner.data[end] != ',')
@@ -347,9 +347,9 @@ static int refuse_long_name(const struct csv_record *header, size_t i, struct fa
 static int read_names(struct csv_reader *reader, const struct csv_record *header, struct fault *fault) {
         if (!header->n_fields)
                 return fault_set(fault, "EMPTY_SOURCE", "the file is empty; its first line should name the columns");
-        if (header->n_fields > TABLE_COLUMNS_MOST)
+        if (header->n_fields > TABLE_COLUMNS_MAX)
                 return fault_set(fault, "CSV_BAD_HEADER", "the header has %zu columns, more than %d", header->n_fields,
-                                 TABLE_COLUMNS_MOST);
+                                 TABLE_COLUMNS_MAX);
         reader->names = calloc(header->n_fields, sizeof(*reader->names));
         if (!reader->names)
                 return error_origin(-ENOMEM, "reading %s", reader->scanner.name);
@@ -402,7 +402,7 @@ int csv_reader_create(int fd, const char *name, struct csv_reader **ret_reader, 
         if (!reader)
                 return error_origin(-ENOMEM, "opening %s", name);
         reader->line = 1;
-        reader->fields = calloc(TABLE_COLUMNS_MOST, sizeof(*reader->fields));
+        reader->fields = calloc(TABLE_COLUMNS_MAX, sizeof(*reader->fields));
         if (!reader->fields)
                 return error_origin(-ENOMEM, "opening %s", name);
         r = csv_scanner_init(&reader->scanner, fd, name);

@@ -18,21 +18,21 @@ struct slot {
 };
 
 struct schema_index {
-        size_t n_texts, n_most;
+        size_t n_texts, n_max;
         size_t mask;
         struct slot slots[];
 };
 
-int schema_index_create(size_t n_most, struct schema_index **ret_index) {
+int schema_index_create(size_t n_max, struct schema_index **ret_index) {
         struct schema_index *index;
         size_t n_slots = 8;
 
-        while (n_slots < n_most * 2)
+        while (n_slots < n_max * 2)
                 n_slots *= 2;
         index = calloc(1, sizeof(*index) + n_slots * sizeof(index->slots[0]));
         if (!index)
-                return error_origin(-ENOMEM, "n_texts=%zu making an index", n_most);
-        index->n_most = n_most;
+                return error_origin(-ENOMEM, "n_texts=%zu making an index", n_max);
+        index->n_max = n_max;
         index->mask = n_slots - 1;
         *ret_index = index;
         return 0;
@@ -58,7 +58,7 @@ bool schema_index_add(struct schema_index *index, const char *text, size_t n_byt
 
         if (index->slots[at].text)
                 return false;
-        assert(index->n_texts < index->n_most);
+        assert(index->n_texts < index->n_max);
         index->slots[at] = (struct slot){ text, n_bytes, place };
         index->n_texts++;
         return true;

@@ -12,8 +12,8 @@
 
 struct schema_index;
 
-/* For n_most texts. 0 or -ENOMEM. */
-int schema_index_create(size_t n_most, struct schema_index **ret_index);
+/* For n_max texts. 0 or -ENOMEM. */
+int schema_index_create(size_t n_max, struct schema_index **ret_index);
 struct schema_index *schema_index_destroy(struct schema_index *index);
 
 /* False, and nothing changed, when the text is there already. */

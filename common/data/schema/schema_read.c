@@ -133,10 +133,10 @@ static int assign_roles(struct schema *schema, const struct config_node *list, s
                 return config_fault(list, fault, SCHEMA_BROKEN_RULE, "no column has role: label, and one must");
         if (!schema->n_features)
                 return config_fault(list, fault, SCHEMA_BROKEN_RULE, "no column is a feature, and one must be");
-        if (schema->n_outputs > TABLE_COLUMNS_MOST)
+        if (schema->n_outputs > TABLE_COLUMNS_MAX)
                 return config_fault(list, fault, SCHEMA_BROKEN_RULE,
                                     "the features make %zu matrix columns, at most %d are allowed", schema->n_outputs,
-                                    TABLE_COLUMNS_MOST);
+                                    TABLE_COLUMNS_MAX);
         return 0;
 }
 
@@ -157,13 +157,13 @@ static int add_name(struct schema *schema, const struct config_node *node, const
 /* Gathers what a row may be written with; every name means one thing. */
 static int gather_names(struct schema *schema, const struct config_node *list, struct fault *fault) {
         const struct config_node *node = config_first(list);
-        size_t n_most = schema->n_columns + schema->n_outputs;
+        size_t n_max = schema->n_columns + schema->n_outputs;
         int r;
 
-        schema->names = calloc(n_most, sizeof(*schema->names));
+        schema->names = calloc(n_max, sizeof(*schema->names));
         if (!schema->names)
                 return error_origin(-ENOMEM, "gathering the names of the schema");
-        r = schema_index_create(n_most, &schema->name_index);
+        r = schema_index_create(n_max, &schema->name_index);
         if (r)
                 return error_trace(r);
         for (size_t i = 0; i < schema->n_columns; i++, node = config_next(node)) {

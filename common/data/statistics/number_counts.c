@@ -17,14 +17,14 @@ void number_counts_finish(struct number_counts *numbers) {
 }
 
 int number_counts_add(struct number_counts *numbers, const struct number_run *runs, size_t n_runs) {
-        size_t n_most = numbers->n_runs + n_runs, i = 0, j = 0, n = 0;
+        size_t n_max = numbers->n_runs + n_runs, i = 0, j = 0, n = 0;
         struct number_run *merged;
 
         if (!n_runs)
                 return 0;
-        merged = malloc(n_most * sizeof(*merged));
+        merged = malloc(n_max * sizeof(*merged));
         if (!merged)
-                return error_origin(-ENOMEM, "n_values=%zu counting values", n_most);
+                return error_origin(-ENOMEM, "n_values=%zu counting values", n_max);
         while (i < numbers->n_runs || j < n_runs) {
                 if (j == n_runs || (i < numbers->n_runs && numbers->runs[i].value < runs[j].value)) {
                         merged[n++] = numbers->runs[i++];

@@ -240,11 +240,11 @@ static int join_column(void *context, size_t place, int worker _unused_) {
 
 int validate_gather(const struct validate_options *options, const struct table *tables, size_t n_tables,
                     struct sketch *sketches, struct validate_deviations *deviations) {
-        size_t n_columns = options->schema->n_columns, n_most = n_tables < ROUND_BATCHES ? n_tables : ROUND_BATCHES;
+        size_t n_columns = options->schema->n_columns, n_max = n_tables < ROUND_BATCHES ? n_tables : ROUND_BATCHES;
         _cleanup_(round_finish) struct round round = {
                 .job = { .options = options, .tables = tables, .n_columns = n_columns },
                 .n_threads = (size_t)parallel_n_threads(),
-                .n_units = n_columns * n_most,
+                .n_units = n_columns * n_max,
                 .sketches = sketches,
                 .deviations = deviations,
         };
@@ -257,7 +257,7 @@ int validate_gather(const struct validate_options *options, const struct table *
         if (!job->scratch || !job->units)
                 return error_origin(-ENOMEM, "validating");
         for (; job->first_table < n_tables; job->first_table += round.n_batches) {
-                round.n_batches = n_tables - job->first_table < n_most ? n_tables - job->first_table : n_most;
+                round.n_batches = n_tables - job->first_table < n_max ? n_tables - job->first_table : n_max;
                 for (size_t i = 0; i < round.n_batches; i++) {
                         job->starts[i] = start;
                         start += tables[job->first_table + i].n_rows;

@@ -69,7 +69,7 @@ static void test_whole_lines_go_out_in_one_call(void **state) {
 }
 
 static void test_a_line_without_end_is_bounded(void **state) {
-        static char much[LINES_BYTES_MOST / 4];
+        static char much[LINES_BYTES_MAX / 4];
         struct lines lines = LINES_NULL;
         struct seen seen = { 0 };
 
@@ -78,8 +78,8 @@ static void test_a_line_without_end_is_bounded(void **state) {
         for (int i = 0; i < 9; i++)
                 assert_int_equal(lines_feed(&lines, much, sizeof(much), each, &seen), 0);
         assert_int_equal(seen.n_calls, 2);
-        assert_int_equal(seen.text.n_bytes, 2 * (LINES_BYTES_MOST + 1));
-        assert_true(lines.rest.n_bytes <= LINES_BYTES_MOST);
+        assert_int_equal(seen.text.n_bytes, 2 * (LINES_BYTES_MAX + 1));
+        assert_true(lines.rest.n_bytes <= LINES_BYTES_MAX);
         buffer_finish(&seen.text);
         lines_finish(&lines);
 }

@@ -11,7 +11,7 @@
 
 #include "cli/settings.h"
 
-enum { ARGUMENTS_MOST = 12 };
+enum { ARGUMENTS_MAX = 12 };
 
 static int count(const char *const *argv) {
         int n = 0;
@@ -22,8 +22,8 @@ static int count(const char *const *argv) {
 }
 
 static void test_taken_out_of_the_arguments(void **state) {
-        const char *argv[ARGUMENTS_MOST] = { "train", "--set", "a=1",   "--json", "--set=b=x=y",
-                                             "RUN",   "--",    "--set", "c=3" };
+        const char *argv[ARGUMENTS_MAX] = { "train", "--set", "a=1",   "--json", "--set=b=x=y",
+                                            "RUN",   "--",    "--set", "c=3" };
         struct settings settings = SETTINGS_NULL;
         struct fault fault = FAULT_NULL;
         int argc = count(argv);
@@ -49,7 +49,7 @@ static void test_refused_without_name_or_value(void **state) {
         (void)state;
         for (size_t i = 0; i <= N_ELEMENTS(wrong); i++) {
                 char text[16] = "";
-                const char *argv[ARGUMENTS_MOST] = { "train", "--set", i < N_ELEMENTS(wrong) ? text : NULL };
+                const char *argv[ARGUMENTS_MAX] = { "train", "--set", i < N_ELEMENTS(wrong) ? text : NULL };
                 struct fault fault = FAULT_NULL;
                 int argc = count(argv);
 
@@ -76,7 +76,7 @@ static int to_json(const char **argv, struct buffer *text, struct fault *fault) 
 
 static void test_paths_become_a_tree(void **state) {
         static const struct {
-                const char *argv[ARGUMENTS_MOST];
+                const char *argv[ARGUMENTS_MAX];
                 const char *want;
         } rows[] = {
                 { { "train" }, "{}" },
@@ -91,7 +91,7 @@ static void test_paths_become_a_tree(void **state) {
 
         (void)state;
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-                const char *argv[ARGUMENTS_MOST];
+                const char *argv[ARGUMENTS_MAX];
                 struct buffer text = BUFFER_NULL;
                 struct fault fault = FAULT_NULL;
 
@@ -103,7 +103,7 @@ static void test_paths_become_a_tree(void **state) {
 }
 
 static void test_contradictions_are_refused(void **state) {
-        static const char *const rows[][ARGUMENTS_MOST] = {
+        static const char *const rows[][ARGUMENTS_MAX] = {
                 { "train", "--set", "a=1", "--set", "a=2" },
                 { "train", "--set", "a=1", "--set", "a.b=2" },
                 { "train", "--set", "a.b=1", "--set", "a=2" },
@@ -115,7 +115,7 @@ static void test_contradictions_are_refused(void **state) {
 
         (void)state;
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-                const char *argv[ARGUMENTS_MOST];
+                const char *argv[ARGUMENTS_MAX];
                 struct buffer text = BUFFER_NULL;
                 struct fault fault = FAULT_NULL;
 
@@ -127,7 +127,7 @@ static void test_contradictions_are_refused(void **state) {
 }
 
 static void test_a_form_takes_names_whole(void **state) {
-        const char *argv[ARGUMENTS_MOST] = { "predict", "--set", "Vehicle.Age=> 2 Years", "--set", "b=1&\xc3\xa9=~" };
+        const char *argv[ARGUMENTS_MAX] = { "predict", "--set", "Vehicle.Age=> 2 Years", "--set", "b=1&\xc3\xa9=~" };
         struct settings settings = SETTINGS_NULL;
         struct buffer form = BUFFER_NULL;
         struct fault fault = FAULT_NULL;

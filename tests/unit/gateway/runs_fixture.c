@@ -23,7 +23,7 @@ static void on_event(void *context, const char *run, const struct ledger_event *
         struct fixture *fixture = context;
         struct fixture_event *kept = &fixture->events[fixture->n_events++];
 
-        assert_true(fixture->n_events <= EVENTS_MOST);
+        assert_true(fixture->n_events <= EVENTS_MAX);
         snprintf(kept->run, sizeof(kept->run), "%s", run);
         snprintf(kept->kind, sizeof(kept->kind), "%s", event->kind);
         kept->number = event->number;

@@ -12,7 +12,7 @@
 #include "services/gateway/runs.h"
 #include "tests/support/station.h"
 
-#define EVENTS_MOST 64
+#define EVENTS_MAX 64
 
 struct fixture_event {
         char run[UUID_TEXT_BYTES];
@@ -35,7 +35,7 @@ struct fixture {
         /* what runs ask of their owner, and tell it */
         bool is_champion_known, has_champion;
         struct champion champion;
-        struct fixture_event events[EVENTS_MOST];
+        struct fixture_event events[EVENTS_MAX];
         size_t n_events;
         char released[UUID_TEXT_BYTES];
         int n_released;

@@ -86,17 +86,17 @@ static void a_row_is_read(void **state) {
 static void a_form_is_bounded(void **state) {
         static struct predict_row row;
         struct fault fault = FAULT_NULL;
-        char *body = malloc(FORM_BYTES_MOST + 2);
+        char *body = malloc(FORM_BYTES_MAX + 2);
 
         (void)state;
         assert_non_null(body);
-        memset(body, 'x', FORM_BYTES_MOST + 1);
-        body[FORM_BYTES_MOST + 1] = 0;
+        memset(body, 'x', FORM_BYTES_MAX + 1);
+        body[FORM_BYTES_MAX + 1] = 0;
         assert_int_equal(read_row(body, &row, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "FORM_TOO_LARGE");
-        for (int i = 0; i <= FORM_FIELDS_MOST; i++)
+        for (int i = 0; i <= FORM_FIELDS_MAX; i++)
                 memcpy(body + (size_t)i * 4, "id=&", 4);
-        body[(FORM_FIELDS_MOST + 1) * 4] = 0;
+        body[(FORM_FIELDS_MAX + 1) * 4] = 0;
         fault = (struct fault)FAULT_NULL;
         assert_int_equal(read_row(body, &row, &fault), FAULT_E_INPUT);
         free(body);

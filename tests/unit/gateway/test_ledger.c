@@ -74,13 +74,13 @@ static void the_oldest_events_are_forgotten(void **state) {
         assert_int_equal(newest, 0);
         assert_int_equal(buffer_append(&data, "x", 1), 0);
         assert_int_equal(spool_begin(fixture->spool), 0);
-        for (int i = 0; i < LEDGER_EVENTS_MOST + 10; i++)
+        for (int i = 0; i < LEDGER_EVENTS_MAX + 10; i++)
                 assert_int_equal(ledger_add_event(fixture->ledger, i % 2 ? "odd" : "even", "run", &data, &number), 0);
         assert_int_equal(spool_commit(fixture->spool), 0);
         assert_int_equal(ledger_newest_event(fixture->ledger, &newest), 0);
         assert_int_equal(newest, number);
         assert_int_equal(ledger_events(fixture->ledger, "odd", 0, count, &n), 0);
-        assert_int_equal(n, LEDGER_EVENTS_MOST / 2);
+        assert_int_equal(n, LEDGER_EVENTS_MAX / 2);
         n = 0;
         assert_int_equal(ledger_events(fixture->ledger, "even", number - 4, count, &n), 0);
         assert_int_equal(n, 2);

@@ -12,10 +12,10 @@
 
 #include "services/gateway/mailbox.h"
 
-#define JOBS_MOST 2000
+#define JOBS_MAX 2000
 
 struct tally {
-        int order[JOBS_MOST];
+        int order[JOBS_MAX];
         int n_run, n_discarded;
 };
 
@@ -89,7 +89,7 @@ static void too_many_are_refused_but_not_those_that_must_be_done(void **state) {
         int n = 0;
 
         while (mailbox_put(mailbox, job)) {
-                assert_true(++n < JOBS_MOST);
+                assert_true(++n < JOBS_MAX);
                 job = make(n);
         }
         assert_true(n >= 100);

@@ -8,7 +8,7 @@
 #include "proto/stage_manifest.h"
 #include "tests/unit/store/registry_support.h"
 
-enum { VIEWS_MOST = 16 };
+enum { VIEWS_MAX = 16 };
 
 /* What a stage leaves in the store before it tells its end. output NULL: none. */
 static void leave_manifest(struct fixture *fixture, const char *run, int64_t attempt, enum stage stage,
@@ -72,7 +72,7 @@ static int put_one(void *context, int64_t number _unused_, const char *run) {
 static struct buffer list(struct fixture *fixture) {
         struct listing listing = { .fixture = fixture };
 
-        assert_int_equal(ledger_list(fixture->ledger, 0, VIEWS_MOST, put_one, &listing), 0);
+        assert_int_equal(ledger_list(fixture->ledger, 0, VIEWS_MAX, put_one, &listing), 0);
         return listing.text;
 }
 

@@ -31,7 +31,7 @@ static void patterns(void **state) {
         (void)state;
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 h2o_iovec_t path = h2o_iovec_init(rows[i].path, strlen(rows[i].path));
-                h2o_iovec_t parameters[REQUEST_PARAMETERS_MOST];
+                h2o_iovec_t parameters[REQUEST_PARAMETERS_MAX];
                 size_t n = 9, want_n = (rows[i].first ? 1 : 0) + (rows[i].second ? 1 : 0);
 
                 assert_int_equal(router_match(rows[i].pattern, path, parameters, &n), rows[i].want);

@@ -25,7 +25,7 @@
 
 enum {
         LOOPS = 3,
-        SEEN_MOST = 64,
+        SEEN_MAX = 64,
         CONNECTIONS = 24,
 };
 
@@ -36,7 +36,7 @@ struct sight {
 };
 
 struct sights {
-        struct sight seen[SEEN_MOST];
+        struct sight seen[SEEN_MAX];
         size_t n, n_all;
 };
 
@@ -51,7 +51,7 @@ static void see(struct sights *sights, const h2o_loop_t *loop) {
         while (i < sights->n &&
                (sights->seen[i].loop != loop || !pthread_equal(sights->seen[i].thread, pthread_self())))
                 i++;
-        if (i == sights->n && sights->n < SEEN_MOST)
+        if (i == sights->n && sights->n < SEEN_MAX)
                 sights->seen[sights->n++] = (struct sight){ loop, pthread_self() };
         pthread_mutex_unlock(&lock);
 }
@@ -64,12 +64,12 @@ h2o_socket_t *h2o_evloop_socket_create(h2o_evloop_t *loop, int fd, int flags) {
         return make(loop, fd, flags);
 }
 
-int h2o_evloop_run(h2o_evloop_t *loop, int32_t most_ms) {
+int h2o_evloop_run(h2o_evloop_t *loop, int32_t ms_max) {
         int (*run)(h2o_evloop_t *, int32_t);
 
         *(void **)&run = dlsym(RTLD_NEXT, "h2o_evloop_run");
         see(&turns, loop);
-        return run(loop, most_ms);
+        return run(loop, ms_max);
 }
 
 static int answer(struct request *request) {
@@ -136,8 +136,8 @@ static void a_loop_belongs_to_one_thread(void **state _unused_) {
         _cleanup_(router_finish) struct router router = ROUTER_NULL;
         const struct server_options options = { .address = "127.0.0.1",
                                                 .n_loops = LOOPS,
-                                                .body_bytes_most = 1024,
-                                                .connections_most = CONNECTIONS,
+                                                .body_bytes_max = 1024,
+                                                .connections_max = CONNECTIONS,
                                                 .router = &router };
         struct fault fault = FAULT_NULL;
         struct server *server = NULL;

@@ -53,14 +53,14 @@ static const char *write_golden(struct fixture *fixture, const struct table *tab
 
 static void test_few_rows_are_all_taken(void **state) {
         const struct fixture *fixture = *state;
-        uint64_t rows[GOLDEN_ROWS_MOST];
+        uint64_t rows[GOLDEN_ROWS_MAX];
         struct column columns[2][32];
         struct table tables[2] = { table_slice(&fixture->world->table, 0, 100, columns[0]),
                                    table_slice(&fixture->world->table, 104, 156, columns[1]) };
         size_t n = 0;
 
         assert_int_equal(golden_choose(fixture->world->schema, tables, 2, rows, &n), 0);
-        assert_int_equal(n, GOLDEN_ROWS_MOST);
+        assert_int_equal(n, GOLDEN_ROWS_MAX);
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(rows[i], i);
         assert_int_equal(golden_choose(fixture->world->schema, tables, 1, rows, &n), 0);
@@ -76,7 +76,7 @@ static void test_every_value_is_among_them(void **state) {
                                                                                             N_ROWS);
         struct table table = table_builder_view(builder);
         struct column *colors = &table.columns[7], *incomes = &table.columns[2];
-        uint64_t rows[GOLDEN_ROWS_MOST];
+        uint64_t rows[GOLDEN_ROWS_MAX];
         uint8_t validity[(N_ROWS + 7) / 8];
         bool is_there[3] = { false };
         char *text = NULL;
@@ -93,7 +93,7 @@ static void test_every_value_is_among_them(void **state) {
         validity[4567 / 8] = (uint8_t) ~(1U << 4567 % 8);
         incomes->validity = validity;
         assert_int_equal(golden_choose(fixture->world->schema, &table, 1, rows, &n), 0);
-        assert_int_equal(n, GOLDEN_ROWS_MOST);
+        assert_int_equal(n, GOLDEN_ROWS_MAX);
         for (size_t i = 0; i < n; i++) {
                 assert_true(!i || rows[i - 1] < rows[i]);
                 assert_true(rows[i] < N_ROWS);
@@ -109,7 +109,7 @@ static void test_every_value_is_among_them(void **state) {
 
 static void test_the_choice_is_repeatable_and_spread(void **state) {
         const struct fixture *fixture = *state;
-        uint64_t rows[GOLDEN_ROWS_MOST], again[GOLDEN_ROWS_MOST];
+        uint64_t rows[GOLDEN_ROWS_MAX], again[GOLDEN_ROWS_MAX];
         struct column columns[3][32];
         struct table tables[3] = { table_slice(&fixture->world->table, 0, 1000, columns[0]),
                                    table_slice(&fixture->world->table, 1000, 0, columns[1]),
@@ -136,7 +136,7 @@ static void test_written_rows_replay(void **state) {
         const char *path;
 
         path = write_golden(fixture, tables, 2, "golden.arrow", &summary);
-        assert_int_equal(summary.n_rows, GOLDEN_ROWS_MOST);
+        assert_int_equal(summary.n_rows, GOLDEN_ROWS_MAX);
         fault_at(&fault, "as it was", 1, 1);
         fault_in(&fault, "as it was", 3);
         assert_int_equal(golden_verify(&fixture->world->bundle, path, &fault), 0);

@@ -15,7 +15,7 @@
 #include "common/base/json_builder.h"
 #include "common/base/random.h"
 
-enum { N_MOST = 1000 };
+enum { N_MAX = 1000 };
 
 static void draw(unsigned seed, size_t n, double grid, float *ret_margins, uint8_t *ret_labels) {
         for (size_t i = 0; i < n; i++) {
@@ -71,8 +71,8 @@ static double brute_pr_auc(const float *margins, const uint8_t *labels, size_t n
 static void check(unsigned seed, size_t n, double grid, float threshold) {
         double log_loss = 0, brier = 0, tp = 0, fp = 0, fn = 0, tn = 0;
         struct metrics metrics;
-        float margins[N_MOST];
-        uint8_t labels[N_MOST];
+        float margins[N_MAX];
+        uint8_t labels[N_MAX];
 
         draw(seed, n, grid, margins, labels);
         assert_int_equal(metrics_compute(margins, labels, n, threshold, &metrics), 0);
@@ -105,26 +105,26 @@ static void check(unsigned seed, size_t n, double grid, float threshold) {
 static void test_figures_against_their_definitions(void **state) {
         (void)state;
         for (unsigned seed = 0; seed < 5; seed++) {
-                check(seed, N_MOST, 0, 0);
-                check(seed, N_MOST, 0, -1.25F);
+                check(seed, N_MAX, 0, 0);
+                check(seed, N_MAX, 0, -1.25F);
                 check(seed, 301, 0.25, 0.25F); /* many ties, one of them at the threshold */
                 check(seed, 100, 1, -2);
         }
 }
 
 static void test_order_does_not_matter(void **state) {
-        float margins[N_MOST], turned[N_MOST];
-        uint8_t labels[N_MOST], turned_labels[N_MOST];
+        float margins[N_MAX], turned[N_MAX];
+        uint8_t labels[N_MAX], turned_labels[N_MAX];
         struct metrics a, b;
 
         (void)state;
-        draw(3, N_MOST, 0.5, margins, labels);
-        for (size_t i = 0; i < N_MOST; i++) {
-                turned[i] = margins[(i * 7 + 3) % N_MOST];
-                turned_labels[i] = labels[(i * 7 + 3) % N_MOST];
+        draw(3, N_MAX, 0.5, margins, labels);
+        for (size_t i = 0; i < N_MAX; i++) {
+                turned[i] = margins[(i * 7 + 3) % N_MAX];
+                turned_labels[i] = labels[(i * 7 + 3) % N_MAX];
         }
-        assert_int_equal(metrics_compute(margins, labels, N_MOST, 0, &a), 0);
-        assert_int_equal(metrics_compute(turned, turned_labels, N_MOST, 0, &b), 0);
+        assert_int_equal(metrics_compute(margins, labels, N_MAX, 0, &a), 0);
+        assert_int_equal(metrics_compute(turned, turned_labels, N_MAX, 0, &b), 0);
         assert_near(a.roc_auc, b.roc_auc);
         assert_near(a.pr_auc, b.pr_auc);
         assert_near(a.log_loss, b.log_loss);
@@ -184,19 +184,19 @@ static void test_one_class_and_no_rows(void **state) {
 }
 
 static void test_calibration_bins(void **state) {
-        float margins[N_MOST];
-        uint8_t labels[N_MOST];
+        float margins[N_MAX];
+        uint8_t labels[N_MAX];
         struct metrics metrics;
         int64_t n_rows = 0;
 
         (void)state;
-        draw(5, N_MOST, 0, margins, labels);
-        assert_int_equal(metrics_compute(margins, labels, N_MOST, 0, &metrics), 0);
+        draw(5, N_MAX, 0, margins, labels);
+        assert_int_equal(metrics_compute(margins, labels, N_MAX, 0, &metrics), 0);
         for (int bin = 0; bin < METRICS_CALIBRATION_BINS; bin++) {
                 const struct calibration_bin *got = &metrics.calibration[bin];
                 double sum = 0, positives = 0, n = 0;
 
-                for (size_t i = 0; i < N_MOST; i++) {
+                for (size_t i = 0; i < N_MAX; i++) {
                         double p = metrics_probability(margins[i]);
 
                         if (p <= bin / 10.0 || p > (bin + 1) / 10.0)
@@ -210,7 +210,7 @@ static void test_calibration_bins(void **state) {
                 assert_near(got->positive_rate, positives / n);
                 n_rows += got->n_rows;
         }
-        assert_int_equal(n_rows, N_MOST);
+        assert_int_equal(n_rows, N_MAX);
 }
 
 static void test_a_bin_takes_its_upper_end(void **state) {

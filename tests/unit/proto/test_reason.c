@@ -13,7 +13,7 @@
 #include "proto/reason.h"
 
 static void test_a_reason_is_code_and_sentence(void **state _unused_) {
-        struct reason reasons[REASONS_MOST];
+        struct reason reasons[REASONS_MAX];
         size_t n_reasons = 0;
 
         reason_add(reasons, &n_reasons, "F1_BELOW_MINIMUM", "F1 %.1f is below %g", 0.3, 0.4);
@@ -23,7 +23,7 @@ static void test_a_reason_is_code_and_sentence(void **state _unused_) {
 }
 
 static void test_a_long_sentence_ends_in_a_whole_character(void **state _unused_) {
-        struct reason reasons[REASONS_MOST];
+        struct reason reasons[REASONS_MAX];
         char text[sizeof(reasons[0].message) + 8] = "";
 
         for (size_t n_before = 0; n_before < 4; n_before++) {
@@ -40,13 +40,13 @@ static void test_a_long_sentence_ends_in_a_whole_character(void **state _unused_
 }
 
 static void test_what_is_too_much_is_left_out(void **state _unused_) {
-        struct reason reasons[REASONS_MOST];
+        struct reason reasons[REASONS_MAX];
         size_t n_reasons = 0;
 
-        for (int i = 0; i < REASONS_MOST + 3; i++)
+        for (int i = 0; i < REASONS_MAX + 3; i++)
                 reason_add(reasons, &n_reasons, "MANY", "number %d", i);
-        assert_int_equal(n_reasons, REASONS_MOST);
-        assert_string_equal(reasons[REASONS_MOST - 1].message, "number 15");
+        assert_int_equal(n_reasons, REASONS_MAX);
+        assert_string_equal(reasons[REASONS_MAX - 1].message, "number 15");
 }
 
 int main(void) {

@@ -57,10 +57,10 @@ static int mortal_fetch(struct store *super, const char *name, const char *diges
         return MORTAL(store->kind->fetch(store, name, digest, ret_path));
 }
 
-static int mortal_list(struct store *super, const char *folder, const char *after, size_t n_most,
+static int mortal_list(struct store *super, const char *folder, const char *after, size_t n_max,
                        struct store_page *ret_page) {
         struct store_page page = STORE_PAGE_NULL;
-        int r = MORTAL(store->kind->list(store, folder, after, n_most, &page));
+        int r = MORTAL(store->kind->list(store, folder, after, n_max, &page));
 
         if (r)
                 store_page_finish(&page);

@@ -518,13 +518,13 @@ static void test_unknown_columns_are_counted_up_to_a_limit(void **state) {
         struct fault fault = FAULT_NULL;
         struct table batch;
 
-        for (int i = 0; i < SOURCE_UNKNOWN_MOST + 10; i++)
+        for (int i = 0; i < SOURCE_UNKNOWN_MAX + 10; i++)
                 assert_int_equal(buffer_printf(&json, "{\"id\":1,\"c%d\":1}\n", i), 0);
         write_bytes(path, json.data, json.n_bytes);
         source = open_source(path, schema);
         assert_int_equal(source_read(source, &batch, &fault), 0);
-        assert_int_equal(source_n_unknown(source), SOURCE_UNKNOWN_MOST);
-        assert_string_equal(source_unknown(source, SOURCE_UNKNOWN_MOST - 1), "c1023");
+        assert_int_equal(source_n_unknown(source), SOURCE_UNKNOWN_MAX);
+        assert_string_equal(source_unknown(source, SOURCE_UNKNOWN_MAX - 1), "c1023");
 }
 
 static void test_a_line_without_end_is_refused(void **state) {

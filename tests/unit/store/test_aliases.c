@@ -184,13 +184,13 @@ static void test_people_leave_room_for_the_house(void **state) {
                 r = aliases_set(&aliases, &someone, name, 1, ALIASES_NONE, &aliases);
         } while (!r);
         assert_int_equal(r, ALIASES_E_FULL);
-        assert_int_equal(n - 1, ALIASES_MOST - 3);
+        assert_int_equal(n - 1, ALIASES_MAX - 3);
         /* those that are there can still be moved, and runs can still release */
         assert_int_equal(aliases_set(&aliases, &someone, "a00", 2, 1, &aliases), 0);
         aliases_release(&aliases, &someone, 3, ALIASES_NONE, true, &aliases);
         aliases_release(&aliases, &someone, 4, 3, true, &aliases);
         aliases_release(&aliases, &someone, 5, 3, true, &aliases);
-        assert_int_equal(aliases.n_aliases, ALIASES_MOST);
+        assert_int_equal(aliases.n_aliases, ALIASES_MAX);
         assert_int_equal(aliases_find(&aliases, ALIASES_CHAMPION), 4);
         assert_int_equal(aliases_find(&aliases, ALIASES_PREVIOUS), 3);
         assert_int_equal(aliases_find(&aliases, ALIASES_CHALLENGER), 5);

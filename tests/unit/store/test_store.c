@@ -131,17 +131,17 @@ static void test_names_are_checked(void **state) {
                 { "\xc3\xa9", false }, { "a\\b", false },
                 { "a%2e", false },     { "~", false },
         };
-        char segment[STORE_SEGMENT_MOST + 2], name[STORE_NAME_BYTES + 8];
+        char segment[STORE_SEGMENT_MAX + 2], name[STORE_NAME_BYTES + 8];
         _cleanup_(store_close_pointer) struct store *store = must_open(*state);
         struct scratch *scratch = *state;
 
         for (size_t i = 0; i < N_ELEMENTS(rows); i++)
                 assert_int_equal(store_name_is_valid(rows[i].name), rows[i].want_valid);
         memset(segment, 'a', sizeof(segment));
-        segment[STORE_SEGMENT_MOST] = 0;
+        segment[STORE_SEGMENT_MAX] = 0;
         assert_true(store_name_is_valid(segment));
-        segment[STORE_SEGMENT_MOST] = 'a';
-        segment[STORE_SEGMENT_MOST + 1] = 0;
+        segment[STORE_SEGMENT_MAX] = 'a';
+        segment[STORE_SEGMENT_MAX + 1] = 0;
         assert_false(store_name_is_valid(segment));
         for (size_t i = 0; i < sizeof(name); i++)
                 name[i] = i % 2 ? '/' : 'a';

@@ -22,7 +22,7 @@
 enum {
         N_ROWS = 40000,
         N_FEATURES = 11,
-        BATCHES_MOST = 8,
+        BATCHES_MAX = 8,
 };
 
 /* A train matrix, and what is learned from it. */
@@ -32,7 +32,7 @@ struct fixture {
         struct parameters parameters;
         struct transform_result matrix;
         struct arrow_file *file;
-        struct table tables[BATCHES_MOST];
+        struct table tables[BATCHES_MAX];
         size_t n_tables, n_train; /* tables, and those to learn from */
         struct column changed[N_FEATURES + 1];
         float *values; /* of changed */
@@ -71,7 +71,7 @@ static int set_up(void **state) {
         write_matrix(fixture);
         assert_int_equal(arrow_file_open(scratch_path(fixture->scratch, "matrix"), &fixture->file, &fixture->fault), 0);
         fixture->n_tables = arrow_file_n_batches(fixture->file);
-        assert_true(fixture->n_tables <= BATCHES_MOST);
+        assert_true(fixture->n_tables <= BATCHES_MAX);
         for (size_t t = 0; t < fixture->n_tables; t++) {
                 assert_int_equal(arrow_file_batch(fixture->file, t, &fixture->tables[t], &fixture->fault), 0);
                 fixture->n_train += arrow_file_first_row(fixture->file, t) < fixture->matrix.n_train_rows;
@@ -233,7 +233,7 @@ static void test_only_the_rows_to_learn_from_are_learned(void **state) {
         struct booster_parameter parameters[] = { { "num_boost_round", "25" },
                                                   { "early_stopping_rounds", "0" },
                                                   { "seed", "1" } };
-        struct booster_batch batches[BATCHES_MOST];
+        struct booster_batch batches[BATCHES_MAX];
         struct fixture *fixture = *state;
         const char *names[N_FEATURES];
         struct booster_result want = BOOSTER_RESULT_NULL;
@@ -292,7 +292,7 @@ static void test_model_holds_only_the_rounds_that_count(void **state) {
 
         fixture->parameters.train.num_boost_round = 400;
         fixture->parameters.train.early_stopping_rounds = 5;
-        setting_put(fixture->parameters.train.settings, &fixture->parameters.train.n_settings, PARAMETERS_SETTINGS_MOST,
+        setting_put(fixture->parameters.train.settings, &fixture->parameters.train.n_settings, PARAMETERS_SETTINGS_MAX,
                     &eta);
         assert_int_equal(run(fixture), 0);
         forest = forest_of(fixture);
@@ -402,7 +402,7 @@ static void test_parameters_that_xgboost_refuses_are_named(void **state) {
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 fixture->parameters.train = before;
                 setting_put(fixture->parameters.train.settings, &fixture->parameters.train.n_settings,
-                            PARAMETERS_SETTINGS_MOST, &rows[i]);
+                            PARAMETERS_SETTINGS_MAX, &rows[i]);
                 assert_int_equal(run(fixture), FAULT_E_INPUT);
                 assert_string_equal(fixture->fault.code, "PARAMETER_INVALID");
                 assert_string_equal(fixture->fault.column, rows[i].name);
@@ -418,7 +418,7 @@ static void test_another_objective_is_refused(void **state) {
         struct setting objective = { "objective", "reg:squarederror" };
         struct fixture *fixture = *state;
 
-        setting_put(fixture->parameters.train.settings, &fixture->parameters.train.n_settings, PARAMETERS_SETTINGS_MOST,
+        setting_put(fixture->parameters.train.settings, &fixture->parameters.train.n_settings, PARAMETERS_SETTINGS_MAX,
                     &objective);
         assert_int_equal(run(fixture), FAULT_E_INPUT);
         assert_string_equal(fixture->fault.code, "MODEL_UNSUPPORTED");
@@ -429,7 +429,7 @@ static void test_seed_reaches_the_booster(void **state) {
         struct fixture *fixture = *state;
         struct buffer first = BUFFER_NULL;
 
-        setting_put(fixture->parameters.train.settings, &fixture->parameters.train.n_settings, PARAMETERS_SETTINGS_MOST,
+        setting_put(fixture->parameters.train.settings, &fixture->parameters.train.n_settings, PARAMETERS_SETTINGS_MAX,
                     &subsample);
         fixture->parameters.train.num_boost_round = 3;
         assert_int_equal(run(fixture), 0);

@@ -432,10 +432,10 @@ static void test_without_a_row_to_learn_from_nothing_is_made(void **state) {
 static void test_too_many_features_are_refused(void **state) {
         struct fixture *fixture = *state;
 
-        fixture->schema->n_outputs += TABLE_COLUMNS_MOST - N_OUTPUTS;
+        fixture->schema->n_outputs += TABLE_COLUMNS_MAX - N_OUTPUTS;
         assert_int_equal(run(fixture), FAULT_E_INPUT);
         assert_string_equal(fixture->fault.code, "TRANSFORM_TOO_WIDE");
-        fixture->schema->n_outputs -= TABLE_COLUMNS_MOST - N_OUTPUTS;
+        fixture->schema->n_outputs -= TABLE_COLUMNS_MAX - N_OUTPUTS;
 }
 
 int main(void) {

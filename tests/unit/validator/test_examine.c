@@ -380,7 +380,7 @@ static void test_drift_is_told(void **state) {
         check_fault(ground, "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH", "train.arrow", "weight", "from the baseline");
 }
 
-enum { N_WIDE = STAGE_TO_GATEWAY_DRIFTED_MOST + 4 };
+enum { N_WIDE = STAGE_TO_GATEWAY_DRIFTED_MAX + 4 };
 
 static struct schema *make_wide_schema(void) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
@@ -443,9 +443,9 @@ static void test_only_the_farthest_columns_are_named(void **state) {
                 0);
         ground->input.baseline = baseline;
         assert_int_equal(run_wide(ground, 10), 0);
-        assert_true(examination->n_drifted > STAGE_TO_GATEWAY_DRIFTED_MOST);
-        assert_int_equal(examination->n_farthest, STAGE_TO_GATEWAY_DRIFTED_MOST);
-        for (int i = 0; i < STAGE_TO_GATEWAY_DRIFTED_MOST; i++) {
+        assert_true(examination->n_drifted > STAGE_TO_GATEWAY_DRIFTED_MAX);
+        assert_int_equal(examination->n_farthest, STAGE_TO_GATEWAY_DRIFTED_MAX);
+        for (int i = 0; i < STAGE_TO_GATEWAY_DRIFTED_MAX; i++) {
                 snprintf(name, sizeof(name), "f%d", N_WIDE - 1 - i);
                 assert_string_equal(examination->farthest[i].column, name);
                 assert_true(i == 0 || examination->farthest[i].distance < examination->farthest[i - 1].distance);
