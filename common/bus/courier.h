@@ -47,11 +47,14 @@ struct courier_hooks {
         /* Looks at a reliable message before it is stored: 0 takes it, FAULT_E_INPUT with a fault refuses it. */
         int (*check)(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault);
 
-        /* A message was refused, for this reason; id and key are "" where they cannot be known. Called inside the
-         * transaction that keeps it in dead, so what is posted here is stored with it. SPOOL_E_FULL: there is no room
-         * for what follows from it now, so it is left to its sender to come again, and nothing may have been written.
-         * Negative errno: roll back. */
-        int (*on_reject)(void *context, const char *id, const char *key, const struct fault *fault);
+        /* A message was refused, for this reason; id and key are "" where they cannot be known. The body is what check
+         * refused, and NULL with 0 bytes when the courier refused the message without asking check: all that follows
+         * from the message is to be found in these arguments, since between check and this call the transaction may
+         * fail and another message come. Called inside the transaction that keeps it in dead, so what is posted here is
+         * stored with it. SPOOL_E_FULL: there is no room for what follows from it now, so it is left to its sender to
+         * come again, and nothing may have been written. Negative errno: roll back. */
+        int (*on_reject)(void *context, const char *id, const char *key, const uint8_t *body, size_t n_bytes,
+                         const struct fault *fault);
 
         /* A lossy message came. The body is borrowed for the call, and unchecked. */
         void (*on_lossy)(void *context, const char *key, const uint8_t *body, size_t n_bytes);

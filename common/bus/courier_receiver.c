@@ -15,7 +15,8 @@ enum { FRAME_ROUTE, FRAME_HEADER, FRAME_BODY, N_FRAMES };
 struct incoming {
         struct courier_header header;
         struct socket_frame route, head, body;
-        bool is_known; /* it has an id, so it can be acked */
+        bool is_known;   /* it has an id, so it can be acked */
+        bool is_checked; /* the owner's check has seen the body */
 };
 
 static int open_transaction(struct courier_receiver *receiver, bool *is_open) {
@@ -73,13 +74,15 @@ static int read_message(const struct socket_message *message, struct incoming *r
 static int reject(struct courier_receiver *receiver, const struct incoming *incoming, const struct fault *fault,
                   bool *is_open) {
         const struct socket_frame *kept = incoming->header.kind ? &incoming->body : &incoming->head;
+        const struct socket_frame checked = incoming->is_checked ? incoming->body : (struct socket_frame){ 0 };
         const struct courier_hooks *hooks = receiver->hooks;
         char reason[sizeof(fault->code) + sizeof(fault->message) + 2];
         int r;
 
         r = open_transaction(receiver, is_open);
         if (!r && hooks->on_reject)
-                r = hooks->on_reject(hooks->context, incoming->header.id, incoming->header.key, fault);
+                r = hooks->on_reject(hooks->context, incoming->header.id, incoming->header.key, checked.data,
+                                     checked.n_bytes, fault);
         if (r == SPOOL_E_FULL)
                 return r;
         if (r < 0)
@@ -150,7 +153,8 @@ static int take_one(struct courier_receiver *receiver, bool is_paused, bool *is_
                 owe_ack(receiver, &incoming);
                 return 0;
         }
-        if (!r && hooks->check)
+        incoming.is_checked = !r && hooks->check;
+        if (incoming.is_checked)
                 r = hooks->check(hooks->context, incoming.header.key, incoming.body.data, incoming.body.n_bytes,
                                  &fault);
         if (r < 0)

@@ -29,7 +29,6 @@ struct line {
         struct ledger *ledger;
         struct runs *runs;
         struct watchers watchers;
-        struct envelope refused; /* of the message that check() has just refused, where it could be read */
         pthread_t thread;
         bool is_started;
         _Atomic bool is_stopping, has_failed;
@@ -83,33 +82,33 @@ void line_counts(struct line *line, struct line_counts *ret_counts) {
 }
 
 /* The envelope and the whole body, of the types that come here. */
-static int check(void *context, const char *key _unused_, const uint8_t *body, size_t n_bytes, struct fault *fault) {
+static int check(void *context _unused_, const char *key _unused_, const uint8_t *body, size_t n_bytes,
+                 struct fault *fault) {
         _cleanup_(free_pointer) struct stage_to_gateway *end = calloc(1, sizeof(*end));
         _cleanup_(free_pointer) struct pusher_to_gateway *release = calloc(1, sizeof(*release));
         struct envelope envelope = ENVELOPE_NULL;
-        struct line *line = context;
         int r;
 
-        line->refused = envelope;
         if (!end || !release)
                 return error_origin(-ENOMEM, "checking a message");
         r = envelope_unpack(body, n_bytes, &envelope, fault);
         if (r)
                 return r;
         if (envelope.type == MESSAGE_STAGE_TO_GATEWAY)
-                r = stage_to_gateway_unpack(&envelope, end, fault);
-        else
-                r = pusher_to_gateway_unpack(&envelope, release, fault);
-        if (r == FAULT_E_INPUT)
-                line->refused = envelope;
-        return r;
+                return stage_to_gateway_unpack(&envelope, end, fault);
+        return pusher_to_gateway_unpack(&envelope, release, fault);
 }
 
-static int on_reject(void *context, const char *id _unused_, const char *key, const struct fault *fault) {
+static int on_reject(void *context, const char *id _unused_, const char *key, const uint8_t *body, size_t n_bytes,
+                     const struct fault *fault) {
         struct line *line = context;
-        struct envelope about = line->refused;
+        struct envelope about = ENVELOPE_NULL;
+        struct fault unread = FAULT_NULL;
+        int r;
 
-        line->refused = (struct envelope)ENVELOPE_NULL;
+        r = envelope_unpack(body, n_bytes, &about, &unread);
+        if (r < 0)
+                return error_trace(r);
         return runs_refuse(line->runs, key, &about, fault);
 }
 

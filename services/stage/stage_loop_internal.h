@@ -19,9 +19,8 @@ struct stage_loop {
         struct stage_job *ending;        /* back from the worker, not ended in the spool yet */
         const struct stage_job *working; /* at the worker; only its message and envelope may be read */
         struct spool_message message;
-        void *checked;           /* room for any message of the type that the stage receives */
-        struct envelope refused; /* of the message that check has just refused; version 0 when it was not read */
-        struct buffer frame;     /* of a lossy message */
+        void *checked;       /* room for any message of the type that the stage receives */
+        struct buffer frame; /* of a lossy message */
 
         int64_t started_at;
         int64_t n_handled;
@@ -34,7 +33,8 @@ struct stage_loop {
 
 /* stage_loop_receive.c: the courier's hooks. */
 int stage_loop_check(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault);
-int stage_loop_on_reject(void *context, const char *id, const char *key, const struct fault *fault);
+int stage_loop_on_reject(void *context, const char *id, const char *key, const uint8_t *body, size_t n_bytes,
+                         const struct fault *fault);
 
 /* stage_loop_inbox.c: handles what is due in the inbox: commands, and the next message when the worker is free. */
 int stage_loop_scan(struct stage_loop *loop);

@@ -7,8 +7,8 @@
 #include "proto/gateway_to_stage.h"
 #include "services/stage/stage_loop_internal.h"
 
-static int check_message(struct stage_loop *loop, const char *key, const uint8_t *body, size_t n_bytes,
-                         struct fault *fault) {
+int stage_loop_check(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault) {
+        struct stage_loop *loop = context;
         struct gateway_to_stage command = GATEWAY_TO_STAGE_NULL;
         struct envelope envelope = ENVELOPE_NULL;
         enum message_type receives = stage_receives(loop->options.service->stage);
@@ -17,7 +17,6 @@ static int check_message(struct stage_loop *loop, const char *key, const uint8_t
         r = envelope_unpack(body, n_bytes, &envelope, fault);
         if (r)
                 return r;
-        loop->refused = envelope;
         if (envelope.type == MESSAGE_GATEWAY_TO_STAGE)
                 return gateway_to_stage_unpack(&envelope, &command, fault);
         if (strcmp(key, envelope.run) != 0)
@@ -25,24 +24,20 @@ static int check_message(struct stage_loop *loop, const char *key, const uint8_t
         return envelope_unpack_body(&envelope, receives, message_record(receives), loop->checked, fault);
 }
 
-int stage_loop_check(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault) {
-        struct stage_loop *loop = context;
-        int r;
-
-        r = check_message(loop, key, body, n_bytes, fault);
-        if (!r)
-                loop->refused = (struct envelope)ENVELOPE_NULL;
-        return r;
-}
-
 /* The run whose work was refused is told to have failed. Where the envelope could not be read, the courier's key names
  * the run; a message that was read and is not this stage's work says nothing about how a run stands here. */
-int stage_loop_on_reject(void *context, const char *id _unused_, const char *key, const struct fault *fault) {
+int stage_loop_on_reject(void *context, const char *id _unused_, const char *key, const uint8_t *body, size_t n_bytes,
+                         const struct fault *fault) {
         struct stage_loop *loop = context;
-        struct envelope about = loop->refused;
-        bool is_read = about.version;
+        struct envelope about = ENVELOPE_NULL;
+        struct fault unread = FAULT_NULL;
+        bool is_read;
+        int r;
 
-        loop->refused = (struct envelope)ENVELOPE_NULL;
+        r = envelope_unpack(body, n_bytes, &about, &unread);
+        if (r < 0)
+                return error_trace(r);
+        is_read = !r;
         if (is_read && (about.type != stage_receives(loop->options.service->stage) || strcmp(key, about.run) != 0))
                 return 0;
         if (!is_read && !uuid_is_valid(key))

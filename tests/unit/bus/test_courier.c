@@ -23,6 +23,7 @@ struct fixture {
         bool has_no_room; /* for what follows from a refusal */
         char reject_code[64];
         char reject_key[COURIER_KEY_BYTES];
+        char reject_body[64];
 };
 
 static int refuse_bad(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault) {
@@ -31,7 +32,8 @@ static int refuse_bad(void *context, const char *key, const uint8_t *body, size_
         return n_bytes >= 3 && memcmp(body, "bad", 3) == 0 ? fault_set(fault, "TEST_BAD", "it is bad") : 0;
 }
 
-static int remember_reject(void *context, const char *id, const char *key, const struct fault *fault) {
+static int remember_reject(void *context, const char *id, const char *key, const uint8_t *body, size_t n_bytes,
+                           const struct fault *fault) {
         struct fixture *fixture = context;
 
         (void)id;
@@ -40,6 +42,8 @@ static int remember_reject(void *context, const char *id, const char *key, const
         fixture->n_rejects++;
         snprintf(fixture->reject_code, sizeof(fixture->reject_code), "%s", fault->code);
         snprintf(fixture->reject_key, sizeof(fixture->reject_key), "%s", key);
+        snprintf(fixture->reject_body, sizeof(fixture->reject_body), "%.*s", (int)n_bytes,
+                 body ? (const char *)body : "");
         return key[0] ? courier_post(fixture->b.courier, fixture->a.endpoint, key, "told", 4) : 0;
 }
 
@@ -242,11 +246,41 @@ static void test_refused_letter(void **state) {
         assert_int_equal(fixture->n_rejects, 1);
         assert_string_equal(fixture->reject_code, "TEST_BAD");
         assert_string_equal(fixture->reject_key, "run-1");
+        assert_string_equal(fixture->reject_body, "bad news");
         assert_int_equal(courier_counts(b->courier)->n_rejected, 1);
         assert_int_equal(station_query(b,
                                        "SELECT count(*) FROM dead WHERE key = 'run-1' AND bytes = x'626164206e657773'"
                                        " AND reason = 'TEST_BAD: it is bad'"),
                          1);
+}
+
+/* A message that check refused and that could not be kept says nothing about the next one, which check never saw. */
+static void test_refusal_is_told_of_its_own_message(void **state) {
+        struct courier_header header = { .kind = COURIER_KIND_DATA,
+                                         .id = "0190a5c3-7b1e-7abc-8def-0123456789ab",
+                                         .key = "run-2" };
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        uint8_t head[COURIER_HEADER_BYTES_MAX];
+        struct socket_frame frame = { .data = head };
+        struct socket_context *sockets;
+        struct socket *dealer;
+
+        station_open(b);
+        fixture->has_no_room = true;
+        station_post(a, b->endpoint, "bad news");
+        STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 1);
+        fixture->has_no_room = false;
+        assert_int_equal(socket_context_create(&sockets), 0);
+        assert_int_equal(socket_connect_dealer(sockets, b->endpoint, &dealer), 0);
+        frame.n_bytes = courier_header_pack(&header, head);
+        STATION_AWAIT(b, NULL, socket_send(dealer, &frame, 1) == 0);
+        STATION_AWAIT(b, NULL, !strcmp(fixture->reject_key, "run-2"));
+        assert_string_equal(fixture->reject_code, "MESSAGE_FRAMES");
+        assert_string_equal(fixture->reject_key, "run-2");
+        assert_string_equal(fixture->reject_body, "");
+        socket_destroy(dealer);
+        socket_context_destroy(sockets);
 }
 
 /* Its owner has no room for what follows: it is neither kept nor acked, and comes again. */
@@ -495,6 +529,7 @@ int main(void) {
                 COURIER_TEST(test_unacked_letter_is_sent_again),
                 COURIER_TEST(test_duplicates_are_acked_and_ignored),
                 COURIER_TEST(test_refused_letter),
+                COURIER_TEST(test_refusal_is_told_of_its_own_message),
                 COURIER_TEST(test_refused_letter_waits_for_room),
                 COURIER_TEST(test_full_inbox_is_back_pressure),
                 COURIER_TEST(test_full_disk_is_survived),
