@@ -213,14 +213,17 @@ def test_killed_at_every_change(gateway):
     run = gateway.train()
     with gateway.line() as line:
         gateway.kill()
+        line.waits = False
         for n, stage in enumerate([*STAGES, "release"], 1):
             gateway.start(CONVOY_CRASH=f"gateway:committed:{n}")
+            line.settle()
             if stage == "release":
                 line.release(run, 1, promoted=False)
             else:
                 line.end(run, 1, stage)
             assert gateway.process.wait(60) == -9
         gateway.start()
+        line.settle()
         view = gateway.is_in(run, "SUCCEEDED")
         assert states(view) == ["SUCCEEDED"] * 6
         assert line.receive("ingestor").run == run and line.hears_nothing("ingestor", 0.05)
@@ -371,9 +374,10 @@ def test_killed_around_a_refusal(gateway, point):
     gateway.kill()
     gateway.start(CONVOY_CRASH=f"gateway:{point}:1")
     with gateway.line() as line:
-        line.post(line.frame("stage_to_gateway", run, 1, {"stage": "ingestor"}), run)
+        line.send(line.frame("stage_to_gateway", run, 1, {"stage": "ingestor"}), run)
         assert gateway.process.wait(60) == -9
         gateway.start()
+        line.settle()
         assert gateway.is_in(run, "FAILED")["error"]["code"] == "MESSAGE_REJECTED"
         events = [(kind, json.loads(data)["state"]) for _, kind, data in gateway.events(run)]
         assert events == [("run", "RUNNING"), ("stage", "FAILED"), ("run", "FAILED")]

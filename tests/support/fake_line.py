@@ -44,6 +44,8 @@ class FakeLine:
         self.gateway.connect(f"ipc://{home}/run/gateway.sock")
         self.sequence = 0
         self.heard = set()
+        self.unacked = {}
+        self.waits = True  # for the ack of each message
 
     def __enter__(self):
         return self
@@ -90,21 +92,30 @@ class FakeLine:
         self.sequence += 1
         return msgpack.packb([1, kind, run, attempt, self.sequence, now_ms(), "", body])
 
-    def post(self, frame, key):
-        """One message, and its ack: it is durable at the gateway. Sent again until then, as a courier does: what is on
-        its way to a gateway that dies is lost."""
+    def send(self, frame, key):
+        """One message, sent again by settle() until it is acked, as by a courier."""
         message = str(uuid.uuid4())
+        self.unacked[message] = [header(DATA, message, key), frame]
+        self.gateway.send_multipart(self.unacked[message])
+
+    def settle(self):
+        """Until all that was sent is acked: it is durable at the gateway. A gateway that dies may take messages and acks
+        along that were on their way."""
         end = time.monotonic() + DEADLINE_S
-        self.gateway.send_multipart([header(DATA, message, key), frame])
-        while True:
+        while self.unacked:
             if not self.gateway.poll(RESEND_S * 1000):
                 assert time.monotonic() < end, "no ack came"
-                self.gateway.send_multipart([header(DATA, message, key), frame])
+                for frames in self.unacked.values():
+                    self.gateway.send_multipart(frames)
                 continue
             head, empty = self.gateway.recv_multipart()
             assert head[5] == ACK and empty == b""
-            if head[6:42].decode() == message:
-                return
+            self.unacked.pop(head[6:42].decode(), None)
+
+    def post(self, frame, key):
+        self.send(frame, key)
+        if self.waits:
+            self.settle()
 
     def tell(self, kind, run, attempt, body):
         self.post(self.frame(kind, run, attempt, body), run)
