@@ -14,6 +14,7 @@ static void start(struct fixture *fixture, const char *work) {
 /* The stage works on RUN_A, and has said so. */
 static void start_work(struct fixture *fixture, const char *work) {
         start(fixture, work);
+        FIXTURE_AWAIT(fixture, fixture->n_heartbeats > 0); /* it is connected: what it says once is not lost */
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture->n_progress > 0);
         assert_string_equal(fixture->progress.unit, "turns");
