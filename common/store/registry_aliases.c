@@ -1,4 +1,4 @@
-/* Registry: aliases moved by compare-and-swap, each move recorded in the history. */
+/* Registry: reads the aliases, moves them by compare-and-swap, and records each move in the history. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -108,7 +108,8 @@ int registry_read_move(struct registry *registry, int64_t sequence, struct alias
                 r = registry_read_aliases(registry, &aliases);
                 if (!r && (!aliases.sequence || aliases.sequence != sequence))
                         r = REGISTRY_E_MISSING;
-                move = aliases.last;
+                if (!r)
+                        move = aliases.last;
         }
         if (!r)
                 *ret_move = move;
