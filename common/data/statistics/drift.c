@@ -10,10 +10,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/base/parallel.h"
-#include "common/base/random.h"
-
-/* below so large a mean a binomial is drawn exactly, above it by its normal approximation */
-#define EXACT_MEAN 30.0
+#include "common/base/random_binomial.h"
 
 const char *drift_measure_name(enum drift_measure measure) {
         return measure == DRIFT_L_INFINITY ? "infinity_norm" : "jensen_shannon_divergence";
@@ -48,48 +45,6 @@ double drift_distance(enum drift_measure measure, const uint64_t *reference, con
         return fmin(fmax(distance, 0.0), 1.0);
 }
 
-/* Standard normal (Box, Muller 1958). */
-static double draw_normal(struct random *random) {
-        double radius = sqrt(-2.0 * log(1.0 - random_uniform(random)));
-
-        return radius * cos(2.0 * M_PI * random_uniform(random));
-}
-
-static uint64_t draw_binomial(struct random *random, uint64_t n, double p) {
-        double mean = (double)n * p, term, below, wanted, drawn;
-        uint64_t k = 0;
-
-        if (p > 0.5)
-                return n - draw_binomial(random, n, 1.0 - p);
-        if (!(p > 0.0) || !n)
-                return 0;
-        if (mean >= EXACT_MEAN) {
-                drawn = round(mean + sqrt(mean * (1.0 - p)) * draw_normal(random));
-                return (uint64_t)fmin(fmax(drawn, 0.0), (double)n);
-        }
-        /* by inversion of the distribution function */
-        term = below = exp((double)n * log1p(-p));
-        wanted = random_uniform(random);
-        while (wanted > below && k < n) {
-                k++;
-                term *= (double)(n - k + 1) / (double)k * (p / (1.0 - p));
-                below += term;
-        }
-        return k;
-}
-
-/* A sample of size n over cells: each cell's share of what the cells before it left over. */
-static void draw_multinomial(struct random *random, uint64_t n, const double *shares, size_t n_cells,
-                             uint64_t *ret_counts) {
-        double left = 1.0;
-
-        for (size_t i = 0; i < n_cells; i++) {
-                ret_counts[i] = i + 1 == n_cells ? n : draw_binomial(random, n, fmin(shares[i] / left, 1.0));
-                n -= ret_counts[i];
-                left = fmax(left - shares[i], 1e-300);
-        }
-}
-
 static int compare_doubles(const void *a, const void *b) {
         double x = *(const double *)a, y = *(const double *)b;
 
@@ -99,21 +54,21 @@ static int compare_doubles(const void *a, const void *b) {
 int drift_null(enum drift_measure measure, const uint64_t *reference, const uint64_t *current, size_t n_cells,
                uint64_t stream, double *ret_quantile) {
         _cleanup_(free_pointer) double *distances = malloc(DRIFT_DRAWS * sizeof(*distances));
-        _cleanup_(free_pointer) double *shares = malloc((n_cells + 1) * sizeof(*shares));
+        _cleanup_(free_pointer) uint64_t *pooled = malloc((n_cells + 1) * sizeof(*pooled));
         _cleanup_(free_pointer) uint64_t *samples = malloc((n_cells + 1) * 2 * sizeof(*samples));
         struct random random = random_stream(0, RANDOM_SALT_DRIFT_NULL, stream);
         uint64_t n = sum(reference, n_cells), m = sum(current, n_cells);
         size_t n_filled = 0;
 
-        if (!distances || !shares || !samples)
+        if (!distances || !pooled || !samples)
                 return error_origin(-ENOMEM, "simulating drift");
         /* a cell that is empty in both stays so */
         for (size_t i = 0; i < n_cells; i++)
                 if (reference[i] + current[i])
-                        shares[n_filled++] = (double)(reference[i] + current[i]) / (double)(n + m);
+                        pooled[n_filled++] = reference[i] + current[i];
         for (size_t i = 0; i < DRIFT_DRAWS; i++) {
-                draw_multinomial(&random, n, shares, n_filled, samples);
-                draw_multinomial(&random, m, shares, n_filled, samples + n_filled);
+                random_multinomial(&random, n, pooled, n_filled, samples);
+                random_multinomial(&random, m, pooled, n_filled, samples + n_filled);
                 distances[i] = drift_distance(measure, samples, samples + n_filled, n_filled);
         }
         qsort(distances, DRIFT_DRAWS, sizeof(*distances), compare_doubles);

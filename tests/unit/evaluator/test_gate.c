@@ -11,9 +11,8 @@
 #include <cmocka.h>
 
 #include "common/base/cleanup.h"
-#include "common/base/random.h"
+#include "common/base/random_binomial.h"
 #include "common/base/utf8.h"
-#include "services/evaluator/bootstrap_draw.h"
 
 enum {
         NEITHER = 0,
@@ -309,14 +308,14 @@ static void test_long_obstacles_are_cut_between_characters(void **state) {
 /* Two equally good models on n rows: recall 0.65, precision 0.36, and so often of one opinion as retrained models
  * are. Counts how often the gate lets one pass, and how often the bare threshold would. */
 static void simulate(int64_t n_rows, int n_times, double *ret_gate, double *ret_bare) {
-        static const int64_t shares[BOOTSTRAP_CELLS] = { [POSITIVE | BOTH] = 709,
-                                                         [POSITIVE | CANDIDATE_ONLY] = 90,
-                                                         [POSITIVE | CHAMPION_ONLY] = 90,
-                                                         [POSITIVE | NEITHER] = 341,
-                                                         [BOTH] = 1200,
-                                                         [CANDIDATE_ONLY] = 220,
-                                                         [CHAMPION_ONLY] = 220,
-                                                         [NEITHER] = 7130 };
+        static const uint64_t shares[BOOTSTRAP_CELLS] = { [POSITIVE | BOTH] = 709,
+                                                          [POSITIVE | CANDIDATE_ONLY] = 90,
+                                                          [POSITIVE | CHAMPION_ONLY] = 90,
+                                                          [POSITIVE | NEITHER] = 341,
+                                                          [BOTH] = 1200,
+                                                          [CANDIDATE_ONLY] = 220,
+                                                          [CHAMPION_ONLY] = 220,
+                                                          [NEITHER] = 7130 };
         struct evaluate_parameters parameters = defaults();
         int n_gate = 0, n_bare = 0;
 
@@ -324,14 +323,13 @@ static void simulate(int64_t n_rows, int n_times, double *ret_gate, double *ret_
         parameters.min_score = 0;
         for (int i = 0; i < n_times; i++) {
                 struct random random = random_stream((uint64_t)n_rows, RANDOM_SALT_GENERATOR, (uint64_t)i);
-                int64_t cells[BOOTSTRAP_CELLS], left = n_rows, mass = 10000;
+                uint64_t drawn[BOOTSTRAP_CELLS];
+                int64_t cells[BOOTSTRAP_CELLS];
                 struct gate_result result;
 
-                for (int k = 0; k < BOOTSTRAP_CELLS; k++) {
-                        cells[k] = bootstrap_draw_binomial(&random, left, (double)shares[k] / (double)mass);
-                        left -= cells[k];
-                        mass -= shares[k];
-                }
+                random_multinomial(&random, (uint64_t)n_rows, shares, BOOTSTRAP_CELLS, drawn);
+                for (int k = 0; k < BOOTSTRAP_CELLS; k++)
+                        cells[k] = (int64_t)drawn[k];
                 result = decide(&parameters, GATE_CHAMPION_COMPARED, cells);
                 n_gate += result.accepted;
                 n_bare += result.accepted || strcmp(result.reasons[0].code, "F1_NOT_IMPROVED");

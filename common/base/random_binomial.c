@@ -1,6 +1,6 @@
-/* Draws of the bootstrap: multinomials by conditional binomials. */
+/* Random binomial: by waiting times where few succeed, else by rejection; multinomials by conditional binomials. */
 
-#include "services/evaluator/bootstrap_draw.h"
+#include "common/base/random_binomial.h"
 
 #include <math.h>
 
@@ -9,13 +9,13 @@ static const double SMALL_MEAN = 10;
 
 /* Binomial by geometric waiting times (Devroye: Non-Uniform Random Variate Generation, X.4, second waiting-time
  * method); p <= 0.5, n·p small. */
-static int64_t binomial_by_waiting(struct random *random, int64_t n, double p) {
+static uint64_t binomial_by_waiting(struct random *random, uint64_t n, double p) {
         double per_failure = log1p(-p);
-        int64_t at = 0, k = 0;
+        uint64_t at = 0, k = 0;
 
         for (;;) {
-                at += (int64_t)fmin(floor(log1p(-random_uniform(random)) / per_failure), 0x1p62 - 1) + 1;
-                if (at > n || at < 0)
+                at += (uint64_t)fmin(floor(log1p(-random_uniform(random)) / per_failure), 0x1p62) + 1;
+                if (at > n)
                         return k;
                 k++;
         }
@@ -24,7 +24,6 @@ static int64_t binomial_by_waiting(struct random *random, int64_t n, double p) {
 /* The part of log k! that Stirling's formula leaves out. */
 static double stirling_rest(double k) {
         double square = (k + 1) * (k + 1);
-
         int sign;
 
         if (k < 10)
@@ -34,8 +33,8 @@ static double stirling_rest(double k) {
 
 /* Binomial by transformed rejection (Hörmann: The generation of binomial random variates, J. Statist. Comput. Simul.
  * 46, 1993, algorithm BTRS); p <= 0.5, n·p >= 10. */
-static int64_t binomial_by_rejection(struct random *random, int64_t n_rows, double p) {
-        double n = (double)n_rows, spq = sqrt(n * p * (1 - p));
+static uint64_t binomial_by_rejection(struct random *random, uint64_t n_tries, double p) {
+        double n = (double)n_tries, spq = sqrt(n * p * (1 - p));
         double b = 1.15 + 2.53 * spq, a = -0.0873 + 0.0248 * b + 0.01 * p, c = n * p + 0.5;
         double v_r = 0.92 - 4.2 / b, alpha = (2.83 + 5.1 / b) * spq, mode = floor((n + 1) * p);
         double u, v, us, k, bound;
@@ -46,7 +45,7 @@ static int64_t binomial_by_rejection(struct random *random, int64_t n_rows, doub
                 us = 0.5 - fabs(u);
                 k = floor((2 * a / us + b) * u + c);
                 if (us >= 0.07 && v <= v_r)
-                        return (int64_t)k;
+                        return (uint64_t)k;
                 if (k < 0 || k > n)
                         continue;
                 v = log(v * alpha / (a / (us * us) + b));
@@ -55,36 +54,31 @@ static int64_t binomial_by_rejection(struct random *random, int64_t n_rows, doub
                         (k + 0.5) * log(p / (1 - p) * (n - k + 1) / (k + 1)) + stirling_rest(mode) +
                         stirling_rest(n - mode) - stirling_rest(k) - stirling_rest(n - k);
                 if (v <= bound)
-                        return (int64_t)k;
+                        return (uint64_t)k;
         }
 }
 
-int64_t bootstrap_draw_binomial(struct random *random, int64_t n, double p) {
-        if (n <= 0 || p <= 0)
+uint64_t random_binomial(struct random *random, uint64_t n, double p) {
+        if (!n || p <= 0)
                 return 0;
         if (p >= 1)
                 return n;
         if (p > 0.5)
-                return n - bootstrap_draw_binomial(random, n, 1 - p);
+                return n - random_binomial(random, n, 1 - p);
         if ((double)n * p < SMALL_MEAN)
                 return binomial_by_waiting(random, n, p);
         return binomial_by_rejection(random, n, p);
 }
 
-void bootstrap_draw_cells(struct random *random, const int64_t cells[BOOTSTRAP_CELLS], int64_t n_rows,
-                          int64_t ret_drawn[BOOTSTRAP_CELLS]) {
-        int64_t rows_left = n_rows, mass_left = n_rows;
+void random_multinomial(struct random *random, uint64_t n, const uint64_t *weights, size_t n_cells,
+                        uint64_t *ret_counts) {
+        uint64_t left = 0;
 
-        for (int i = 0; i < BOOTSTRAP_CELLS; i++) {
-                ret_drawn[i] = cells[i] == mass_left ? rows_left
-                                                     : bootstrap_draw_binomial(random, rows_left,
-                                                                               (double)cells[i] / (double)mass_left);
-                rows_left -= ret_drawn[i];
-                mass_left -= cells[i];
-                if (!mass_left) {
-                        while (++i < BOOTSTRAP_CELLS)
-                                ret_drawn[i] = 0;
-                        return;
-                }
+        for (size_t i = 0; i < n_cells; i++)
+                left += weights[i];
+        for (size_t i = 0; i < n_cells; i++) {
+                ret_counts[i] = weights[i] == left ? n : random_binomial(random, n, (double)weights[i] / (double)left);
+                n -= ret_counts[i];
+                left -= weights[i];
         }
 }
