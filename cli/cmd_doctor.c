@@ -24,7 +24,6 @@
 enum {
         CHECKS_MAX = 32,
         SENTENCE_BYTES = 1024,
-        FAULT_BYTES = 2048,
         ASK_MS = 3000,
         CHECK_SECONDS = 20, /* that a daemon's --check may take */
         EXIT_NOT_STARTED = 127,
@@ -91,7 +90,7 @@ static void note(struct doctor *doctor, const char *name, enum outcome outcome, 
 }
 
 static void note_result(struct doctor *doctor, const char *name, int result, const struct fault *fault) {
-        char text[FAULT_BYTES];
+        char text[FAULT_TEXT_BYTES];
 
         if (result == FAULT_E_INPUT)
                 note(doctor, name, WRONG, "%s", fault_format(fault, text, sizeof(text)));

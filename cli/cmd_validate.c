@@ -18,10 +18,7 @@
 #include "common/data/validate/validate.h"
 #include "common/source/source.h"
 
-enum {
-        UNREADABLE_SHOWN = 10,
-        TEXT_BYTES = 2048,
-};
+enum { UNREADABLE_SHOWN = 10 };
 
 static const struct option_row OPTIONS[] = {
         COMMAND_OPTION_PIPELINE,
@@ -73,7 +70,7 @@ static void validation_finish(struct validation *validation) {
 
 static int on_reject(void *context, const struct fault *fault, const char *row, size_t n_row) {
         struct validation *validation = context;
-        char text[TEXT_BYTES];
+        char text[FAULT_TEXT_BYTES];
 
         (void)row;
         (void)n_row;

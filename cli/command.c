@@ -63,7 +63,7 @@ int command_fail(const char *format, ...) {
 }
 
 int command_end(int result, const struct fault *fault, enum command_exit refused) {
-        char text[SENTENCE_BYTES];
+        char text[FAULT_TEXT_BYTES];
 
         if (!result)
                 return COMMAND_DONE;

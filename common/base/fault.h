@@ -18,6 +18,9 @@ enum {
         FAULT_E_INPUT, /* the input is at fault; the fault says where and why */
 };
 
+/* Room for any fault as fault_format() writes it. */
+#define FAULT_TEXT_BYTES 2048
+
 struct fault {
         char code[64];      /* SCREAMING_SNAKE, such as ENUM_TYPE_UNEXPECTED_STRING_VALUES */
         char file[256];     /* path or source as the user wrote it; "" when none */

@@ -126,7 +126,7 @@ int store_remove(struct store *store, const char *name) {
 }
 
 int store_refuse(const char *name, const struct fault *fault) {
-        char text[1024];
+        char text[FAULT_TEXT_BYTES];
 
         log_error("object=%s %s", name, fault_format(fault, text, sizeof(text)));
         return STORE_E_CORRUPT;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/base/cleanup.h"
+#include "common/base/compare.h"
 #include "common/base/error.h"
 #include "common/base/random_binomial.h"
 
@@ -25,12 +26,6 @@ static double f1_of(const uint64_t cells[BOOTSTRAP_CELLS], int who) {
         if (!true_positives)
                 return 0;
         return 2 * (double)true_positives / (double)(2 * true_positives + wrong);
-}
-
-static int compare_doubles(const void *a, const void *b) {
-        double x = *(const double *)a, y = *(const double *)b;
-
-        return (x > y) - (x < y);
 }
 
 int bootstrap_f1_difference(const struct bootstrap_input *input, struct bootstrap_interval *ret_interval) {

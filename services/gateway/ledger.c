@@ -11,9 +11,6 @@
 #include "common/base/error.h"
 #include "common/base/json.h"
 
-/* a complaint about a manifest, as text */
-enum { LEDGER_FAULT_BYTES = 2048 };
-
 static const char TABLES[] = "CREATE TABLE IF NOT EXISTS run ("
                              "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
                              "  run TEXT NOT NULL UNIQUE,"
@@ -101,7 +98,7 @@ int ledger_put_run(struct ledger *ledger, const struct run_manifest *manifest) {
 
 /* Reads the manifest in the statement's first column. */
 static int read_manifest(struct db_statement *find, struct run_manifest *ret_manifest) {
-        char text[LEDGER_FAULT_BYTES];
+        char text[FAULT_TEXT_BYTES];
         struct fault fault = FAULT_NULL;
         const void *bytes;
         size_t n;
@@ -196,7 +193,7 @@ int ledger_forget_stages(struct ledger *ledger, const char *run) {
 /* Reads the counts in the statement's column; a stage of before they were kept has none. */
 static int read_counts(struct db_statement *find, int column, struct run_view_stage *stage) {
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
-        char text[LEDGER_FAULT_BYTES];
+        char text[FAULT_TEXT_BYTES];
         struct fault fault = FAULT_NULL;
         const void *bytes;
         size_t n;

@@ -56,7 +56,6 @@
 enum {
         DRAIN_MS = 5000,
         WATCH_MS = 500,
-        FAULT_TEXT_BYTES = 2048,
 };
 
 static const struct option_row OPTIONS[] = {

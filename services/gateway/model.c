@@ -8,8 +8,6 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 
-enum { FAULT_TEXT_BYTES = 2048 };
-
 static void destroy(struct server_shared *shared) {
         struct model *model = model_of_shared(shared);
 

@@ -12,8 +12,6 @@
 #include "common/base/log.h"
 #include "proto/stage_manifest.h"
 
-enum { FAULT_TEXT_BYTES = 2048 };
-
 struct rebuild {
         struct store *store;
         struct registry *registry;

@@ -19,8 +19,6 @@
 
 static const char FLAG[] = "--register";
 
-enum { FAULT_TEXT_BYTES = 2048 };
-
 static const struct option_row OPTIONS[] = {
         { "register", NULL, NULL, OPTION_TEXT, 0, 0, NULL, "RUN", "the run whose candidate becomes a challenger" },
         { "home", "CONVOY_HOME", ".convoy", OPTION_TEXT, 0, 0, NULL, "DIR", "folder of spool, store and sockets" },

@@ -22,7 +22,6 @@ enum {
         OPTIONS_MAX = 16,
         PROGRAM_BYTES = 32,
         PATH_BYTES = 64,
-        FAULT_TEXT_BYTES = 2048,
         /* io and worker; threads that a stage starts in between share theirs */
         ARENAS_MAX = 2,
 };

@@ -286,7 +286,7 @@ static void quality_finish(struct quality *quality) {
 
 int main(int argc, char **argv) {
         static struct quality quality = { .fault = FAULT_NULL };
-        char text[2048];
+        char text[FAULT_TEXT_BYTES];
         int r;
 
         if (argc < 5 || argc > 6) {

@@ -109,7 +109,7 @@ int main(int argc, char **argv) {
         bool is_rejecting = argc == 4 && !strcmp(argv[3], "--reject");
         struct fault fault = FAULT_NULL;
         struct source_options options;
-        char text[2048];
+        char text[FAULT_TEXT_BYTES];
         int r;
 
         if (!is_arrow && !is_rejecting && argc != 3) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/cleanup.h"
+#include "common/base/compare.h"
 #include "common/base/error.h"
 #include "common/base/parallel.h"
 #include "common/base/random_binomial.h"
@@ -43,12 +44,6 @@ double drift_distance(enum drift_measure measure, const uint64_t *reference, con
                         distance += (entropy_term(p, mixed) + entropy_term(q, mixed)) / 2.0;
         }
         return fmin(fmax(distance, 0.0), 1.0);
-}
-
-static int compare_doubles(const void *a, const void *b) {
-        double x = *(const double *)a, y = *(const double *)b;
-
-        return x < y ? -1 : x > y;
 }
 
 int drift_null(enum drift_measure measure, const uint64_t *reference, const uint64_t *current, size_t n_cells,

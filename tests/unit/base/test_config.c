@@ -23,7 +23,7 @@ static int parse(const char *text, enum config_mode mode, struct fault *fault, s
 
 /* The whole complaint about root, which must be one. */
 static void assert_complaint(const struct fault *fault, const char *code, const char *want) {
-        char text[2048];
+        char text[FAULT_TEXT_BYTES];
 
         assert_string_equal(fault->code, code);
         assert_string_equal(fault_format(fault, text, sizeof(text)), want);
@@ -308,7 +308,7 @@ static void what_is_not_allowed_is_refused(void **state) {
         for (size_t i = 0; i < N_ELEMENTS(ROWS); i++) {
                 struct fault fault = FAULT_NULL;
                 struct config *config = NULL;
-                char text[2048];
+                char text[FAULT_TEXT_BYTES];
                 int r = parse(ROWS[i].text, CONFIG_EXPAND, &fault, &config);
 
                 if (r != FAULT_E_INPUT)

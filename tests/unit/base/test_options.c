@@ -173,7 +173,7 @@ static void what_is_wrong_is_named(void **state) {
                   "--log-level: expected one of error|warn|info|debug, got \"war\"" },
                 { { "a", "b" }, "OPTION_OPERANDS", "unexpected argument \"b\"; convoy-test --help shows the usage" },
         };
-        char text[2048];
+        char text[FAULT_TEXT_BYTES];
 
         (void)state;
         for (size_t i = 0; i < N_ELEMENTS(CASES); i++) {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/base/cleanup.h"
+#include "common/base/compare.h"
 #include "common/base/random.h"
 
 /* F1 as defined, on rows one by one. */
@@ -26,12 +27,6 @@ static double f1_of_rows(const uint8_t *rows, const size_t *drawn, size_t n, int
                         wrong++;
         }
         return hits > 0 ? 2 * hits / (2 * hits + wrong) : 0;
-}
-
-static int compare_doubles(const void *a, const void *b) {
-        double x = *(const double *)a, y = *(const double *)b;
-
-        return (x > y) - (x < y);
 }
 
 static int draw(const int64_t *cells, uint64_t seed, size_t n_draws, struct bootstrap_interval *ret_interval) {

@@ -147,7 +147,7 @@ static void the_bundled_pipeline_is_good(void **state) {
         static struct pipeline bundled;
         struct fault fault = FAULT_NULL;
         struct fault ignored;
-        char text[2048];
+        char text[FAULT_TEXT_BYTES];
 
         unsetenv("CONVOY_SOURCE");
         unsetenv("MONGODB_URL");
