@@ -8,7 +8,8 @@
 
 enum { N_THREADS_MAX = 64 };
 
-struct job {
+/* One call of parallel_for(), shared by its threads. */
+struct loop {
         size_t n_units;
         int (*work)(void *context, size_t unit, int worker);
         void *context;
@@ -19,7 +20,7 @@ struct job {
 };
 
 struct worker {
-        struct job *job;
+        struct loop *loop;
         int number;
 };
 
@@ -35,27 +36,27 @@ int parallel_n_threads(void) {
 
 static void *worker_main(void *argument) {
         const struct worker *worker = argument;
-        struct job *job = worker->job;
+        struct loop *loop = worker->loop;
         size_t unit;
         int r;
 
-        while ((unit = atomic_fetch_add(&job->next, 1)) < job->n_units) {
-                r = job->work(job->context, unit, worker->number);
+        while ((unit = atomic_fetch_add(&loop->next, 1)) < loop->n_units) {
+                r = loop->work(loop->context, unit, worker->number);
                 if (!r)
                         continue;
-                atomic_store(&job->next, job->n_units);
-                pthread_mutex_lock(&job->lock);
-                if (!job->result || unit < job->failed_unit) {
-                        job->failed_unit = unit;
-                        job->result = r;
+                atomic_store(&loop->next, loop->n_units);
+                pthread_mutex_lock(&loop->lock);
+                if (!loop->result || unit < loop->failed_unit) {
+                        loop->failed_unit = unit;
+                        loop->result = r;
                 }
-                pthread_mutex_unlock(&job->lock);
+                pthread_mutex_unlock(&loop->lock);
         }
         return NULL;
 }
 
 int parallel_for(size_t n_units, int (*work)(void *context, size_t unit, int worker), void *context) {
-        struct job job = { .n_units = n_units, .work = work, .context = context, .lock = PTHREAD_MUTEX_INITIALIZER };
+        struct loop loop = { .n_units = n_units, .work = work, .context = context, .lock = PTHREAD_MUTEX_INITIALIZER };
         int n_threads = parallel_n_threads(), n_started = 0;
         struct worker workers[N_THREADS_MAX];
         pthread_t threads[N_THREADS_MAX];
@@ -63,13 +64,13 @@ int parallel_for(size_t n_units, int (*work)(void *context, size_t unit, int wor
         if ((size_t)n_threads > n_units)
                 n_threads = n_units ? (int)n_units : 1;
         for (int i = 0; i < n_threads; i++)
-                workers[i] = (struct worker){ &job, i };
+                workers[i] = (struct worker){ &loop, i };
         while (n_started < n_threads - 1 &&
                !pthread_create(&threads[n_started], NULL, worker_main, &workers[n_started + 1]))
                 n_started++;
         worker_main(&workers[0]);
         for (int i = 0; i < n_started; i++)
                 pthread_join(threads[i], NULL);
-        pthread_mutex_destroy(&job.lock);
-        return job.result;
+        pthread_mutex_destroy(&loop.lock);
+        return loop.result;
 }

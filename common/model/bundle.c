@@ -121,7 +121,7 @@ int bundle_load(const struct bundle_parts *parts, struct bundle *ret_bundle, str
         return 0;
 }
 
-struct score_job {
+struct scoring {
         const struct bundle *bundle;
         const struct table *tables;
         size_t n_tables;
@@ -131,9 +131,9 @@ struct score_job {
 };
 
 /* The table, and the row in it, at which a piece begins; every table is cut into pieces of its own. */
-static const struct table *find_piece(const struct score_job *job, size_t piece, size_t *ret_first,
+static const struct table *find_piece(const struct scoring *scoring, size_t piece, size_t *ret_first,
                                       size_t *ret_rows_before) {
-        const struct table *table = job->tables;
+        const struct table *table = scoring->tables;
         size_t rows_before = 0, n_pieces;
 
         while ((n_pieces = (table->n_rows + PIECE_ROWS - 1) / PIECE_ROWS) <= piece) {
@@ -146,19 +146,19 @@ static const struct table *find_piece(const struct score_job *job, size_t piece,
         return table;
 }
 
-static void keep_earliest(struct score_job *job, struct fault *fault, size_t rows_before) {
+static void keep_earliest(struct scoring *scoring, struct fault *fault, size_t rows_before) {
         if (fault->row >= 0)
                 fault->row += (int64_t)rows_before;
-        pthread_mutex_lock(&job->lock);
-        if (!job->fault->code[0] || fault->row < job->fault->row)
-                *job->fault = *fault;
-        pthread_mutex_unlock(&job->lock);
+        pthread_mutex_lock(&scoring->lock);
+        if (!scoring->fault->code[0] || fault->row < scoring->fault->row)
+                *scoring->fault = *fault;
+        pthread_mutex_unlock(&scoring->lock);
 }
 
 static int score_piece(void *context, size_t piece, int worker _unused_) {
-        struct score_job *job = context;
-        size_t first, rows_before, n_rows, n_outputs = features_n_outputs(job->bundle->features);
-        const struct table *table = find_piece(job, piece, &first, &rows_before);
+        struct scoring *scoring = context;
+        size_t first, rows_before, n_rows, n_outputs = features_n_outputs(scoring->bundle->features);
+        const struct table *table = find_piece(scoring, piece, &first, &rows_before);
         _cleanup_(free_pointer) struct column *columns = calloc(table->n_columns, sizeof(*columns));
         _cleanup_(free_pointer) const float **outputs = calloc(n_outputs, sizeof(*outputs));
         _cleanup_(free_pointer) float *matrix = NULL;
@@ -171,27 +171,27 @@ static int score_piece(void *context, size_t piece, int worker _unused_) {
         if (!columns || !outputs || !matrix)
                 return error_origin(-ENOMEM, "scoring %zu rows", n_rows);
         slice = table_slice(table, first, n_rows, columns);
-        r = features_apply(job->bundle->features, &slice, matrix, n_rows, &fault);
+        r = features_apply(scoring->bundle->features, &slice, matrix, n_rows, &fault);
         if (r == FAULT_E_INPUT)
-                keep_earliest(job, &fault, rows_before + first);
+                keep_earliest(scoring, &fault, rows_before + first);
         if (r)
                 return r;
         for (size_t k = 0; k < n_outputs; k++)
                 outputs[k] = matrix + k * n_rows;
-        forest_margins(job->bundle->forest, outputs, n_rows, job->margins + rows_before + first);
+        forest_margins(scoring->bundle->forest, outputs, n_rows, scoring->margins + rows_before + first);
         return 0;
 }
 
 int bundle_score(const struct bundle *bundle, const struct table *tables, size_t n_tables, float *ret_margins,
                  struct fault *fault) {
-        struct score_job job = { bundle, tables, n_tables, ret_margins, PTHREAD_MUTEX_INITIALIZER, fault };
+        struct scoring scoring = { bundle, tables, n_tables, ret_margins, PTHREAD_MUTEX_INITIALIZER, fault };
         size_t n_pieces = 0;
         int r;
 
         fault->code[0] = 0;
         for (size_t i = 0; i < n_tables; i++)
                 n_pieces += (tables[i].n_rows + PIECE_ROWS - 1) / PIECE_ROWS;
-        r = parallel_for(n_pieces, score_piece, &job);
-        pthread_mutex_destroy(&job.lock);
+        r = parallel_for(n_pieces, score_piece, &scoring);
+        pthread_mutex_destroy(&scoring.lock);
         return error_trace(r);
 }

@@ -59,7 +59,8 @@ static int rows_init(const struct evaluate_input *input, struct rows *rows) {
         return 0;
 }
 
-struct job {
+/* One evaluation as it is being made. */
+struct scoring {
         const struct evaluate_input *input;
         struct rows *rows;
         struct evaluation *evaluation;
@@ -67,34 +68,34 @@ struct job {
 };
 
 static int read_labels(void *context, size_t table, int worker _unused_) {
-        struct job *job = context;
-        struct fault *fault = &job->faults[table];
+        struct scoring *scoring = context;
+        struct fault *fault = &scoring->faults[table];
         int r;
 
-        r = labels_read(job->input->candidate->schema, &job->input->tables[table],
-                        job->rows->labels + job->rows->first[table], fault);
+        r = labels_read(scoring->input->candidate->schema, &scoring->input->tables[table],
+                        scoring->rows->labels + scoring->rows->first[table], fault);
         if (r == FAULT_E_INPUT && fault->row >= 0)
-                fault->row += (int64_t)job->rows->first[table];
+                fault->row += (int64_t)scoring->rows->first[table];
         return r;
 }
 
-static int read_all_labels(struct job *job, struct fault *fault) {
-        _cleanup_(free_pointer) struct fault *faults = calloc(job->input->n_tables + 1, sizeof(*faults));
+static int read_all_labels(struct scoring *scoring, struct fault *fault) {
+        _cleanup_(free_pointer) struct fault *faults = calloc(scoring->input->n_tables + 1, sizeof(*faults));
         int r;
 
         if (!faults)
                 return error_origin(-ENOMEM, "evaluating");
-        for (size_t t = 0; t < job->input->n_tables; t++)
+        for (size_t t = 0; t < scoring->input->n_tables; t++)
                 faults[t] = (struct fault)FAULT_NULL;
-        job->faults = faults;
-        r = parallel_for(job->input->n_tables, read_labels, job);
-        for (size_t t = 0; r == FAULT_E_INPUT && t < job->input->n_tables; t++) {
+        scoring->faults = faults;
+        r = parallel_for(scoring->input->n_tables, read_labels, scoring);
+        for (size_t t = 0; r == FAULT_E_INPUT && t < scoring->input->n_tables; t++) {
                 if (!faults[t].code[0])
                         continue;
                 *fault = faults[t];
                 break;
         }
-        job->faults = NULL;
+        scoring->faults = NULL;
         return error_trace(r);
 }
 
@@ -145,13 +146,13 @@ static int deal_by_content(const struct table *table, const struct split *split,
 
 /* Deals the rows of a table again, as they were dealt when the champion was trained. */
 static int deal_again(void *context, size_t at, int worker _unused_) {
-        struct job *job = context;
-        const struct evaluate_champion *champion = job->input->champion;
-        const struct schema *schema = job->input->candidate->schema;
+        struct scoring *scoring = context;
+        const struct evaluate_champion *champion = scoring->input->champion;
+        const struct schema *schema = scoring->input->candidate->schema;
         const struct schema_column *key = find_key(schema, champion->bundle->schema);
-        const struct table *table = &job->input->tables[at];
+        const struct table *table = &scoring->input->tables[at];
         const struct column *column = key ? table_find(table, key->name) : NULL;
-        uint8_t *is_held_out = job->rows->is_held_out + job->rows->first[at];
+        uint8_t *is_held_out = scoring->rows->is_held_out + scoring->rows->first[at];
         char scratch[VALUE_SCRATCH_BYTES];
         struct value value = VALUE_NULL;
 
@@ -189,15 +190,15 @@ static int compact(struct rows *rows) {
 }
 
 /* The rows to compare on. */
-static int find_compared(struct job *job, int64_t *ret_n_positives) {
-        struct rows *rows = job->rows;
+static int find_compared(struct scoring *scoring, int64_t *ret_n_positives) {
+        struct rows *rows = scoring->rows;
         int64_t n_positives = 0;
         int r;
 
-        if (is_same_split(job->input)) {
+        if (is_same_split(scoring->input)) {
                 memset(rows->is_held_out, 1, rows->n_rows);
         } else {
-                r = parallel_for(job->input->n_tables, deal_again, job);
+                r = parallel_for(scoring->input->n_tables, deal_again, scoring);
                 if (r)
                         return error_trace(r);
         }
@@ -215,8 +216,8 @@ static int find_compared(struct job *job, int64_t *ret_n_positives) {
 }
 
 /* What can be said of the champion; obstacle is filled for one that is incompatible. */
-static int score_champion(struct job *job, struct fault *obstacle, enum gate_champion *ret_champion) {
-        const struct evaluate_input *input = job->input;
+static int score_champion(struct scoring *scoring, struct fault *obstacle, enum gate_champion *ret_champion) {
+        const struct evaluate_input *input = scoring->input;
         int64_t n_positives;
         int r;
 
@@ -225,16 +226,16 @@ static int score_champion(struct job *job, struct fault *obstacle, enum gate_cha
                 *ret_champion = GATE_CHAMPION_INCOMPATIBLE;
                 return 0;
         }
-        r = bundle_score(input->champion->bundle, input->tables, input->n_tables, job->rows->champion, obstacle);
+        r = bundle_score(input->champion->bundle, input->tables, input->n_tables, scoring->rows->champion, obstacle);
         if (r == FAULT_E_INPUT) {
                 *ret_champion = GATE_CHAMPION_INCOMPATIBLE;
                 return 0;
         }
         if (!r)
-                r = find_compared(job, &n_positives);
+                r = find_compared(scoring, &n_positives);
         if (r)
                 return error_trace(r);
-        *ret_champion = job->rows->n_compared < job->rows->n_rows &&
+        *ret_champion = scoring->rows->n_compared < scoring->rows->n_rows &&
                                         n_positives < input->parameters->evaluate.min_test_positives
                                 ? GATE_CHAMPION_SAW_TEST_ROWS
                                 : GATE_CHAMPION_COMPARED;
@@ -245,11 +246,11 @@ static int score_champion(struct job *job, struct fault *obstacle, enum gate_cha
  * Numbers
  */
 
-static void count_cells(const struct job *job) {
-        const struct rows *rows = job->rows;
-        float candidate = job->input->candidate->threshold.margin;
-        float champion = job->input->champion->bundle->threshold.margin;
-        int64_t *cells = job->evaluation->cells;
+static void count_cells(const struct scoring *scoring) {
+        const struct rows *rows = scoring->rows;
+        float candidate = scoring->input->candidate->threshold.margin;
+        float champion = scoring->input->champion->bundle->threshold.margin;
+        int64_t *cells = scoring->evaluation->cells;
 
         for (size_t i = 0; i < rows->n_compared; i++)
                 cells[(rows->compared_labels[i] ? BOOTSTRAP_LABEL : 0) |
@@ -260,35 +261,35 @@ static void count_cells(const struct job *job) {
 enum { MEASURE_CANDIDATE, MEASURE_CHAMPION, MEASURE_RIVAL };
 
 static int measure(void *context, size_t what, int worker _unused_) {
-        const struct job *job = context;
-        const struct rows *rows = job->rows;
-        float threshold = job->input->candidate->threshold.margin;
+        const struct scoring *scoring = context;
+        const struct rows *rows = scoring->rows;
+        float threshold = scoring->input->candidate->threshold.margin;
 
         switch (what) {
         case MEASURE_CANDIDATE:
                 return error_trace(metrics_compute(rows->candidate, rows->labels, rows->n_rows, threshold,
-                                                   &job->evaluation->candidate));
+                                                   &scoring->evaluation->candidate));
         case MEASURE_CHAMPION:
                 return error_trace(metrics_compute(rows->compared_champion, rows->compared_labels, rows->n_compared,
-                                                   job->input->champion->bundle->threshold.margin,
-                                                   &job->evaluation->champion));
+                                                   scoring->input->champion->bundle->threshold.margin,
+                                                   &scoring->evaluation->champion));
         default:
                 return error_trace(metrics_compute(rows->compared_candidate, rows->compared_labels, rows->n_compared,
-                                                   threshold, &job->evaluation->rival));
+                                                   threshold, &scoring->evaluation->rival));
         }
 }
 
-static int measure_all(struct job *job) {
+static int measure_all(struct scoring *scoring) {
         size_t n = MEASURE_CANDIDATE + 1;
         int r;
 
-        if (job->evaluation->is_compared) {
-                count_cells(job);
-                n = job->rows->n_compared < job->rows->n_rows ? MEASURE_RIVAL + 1 : MEASURE_CHAMPION + 1;
+        if (scoring->evaluation->is_compared) {
+                count_cells(scoring);
+                n = scoring->rows->n_compared < scoring->rows->n_rows ? MEASURE_RIVAL + 1 : MEASURE_CHAMPION + 1;
         }
-        r = parallel_for(n, measure, job);
-        if (!r && job->evaluation->is_compared && n <= MEASURE_RIVAL)
-                job->evaluation->rival = job->evaluation->candidate;
+        r = parallel_for(n, measure, scoring);
+        if (!r && scoring->evaluation->is_compared && n <= MEASURE_RIVAL)
+                scoring->evaluation->rival = scoring->evaluation->candidate;
         return error_trace(r);
 }
 
@@ -317,14 +318,14 @@ static int check_cancel(const struct evaluate_input *input) {
 int evaluate(const struct evaluate_input *input, struct evaluation *ret_evaluation, struct fault *fault) {
         _cleanup_(evaluation_finish) struct evaluation evaluation = EVALUATION_NULL;
         _cleanup_(rows_finish) struct rows rows = { 0 };
-        struct job job = { input, &rows, &evaluation, NULL };
+        struct scoring scoring = { input, &rows, &evaluation, NULL };
         enum gate_champion champion = GATE_CHAMPION_NONE;
         struct fault obstacle = FAULT_NULL;
         int r;
 
         r = rows_init(input, &rows);
         if (!r)
-                r = read_all_labels(&job, fault);
+                r = read_all_labels(&scoring, fault);
         if (!r)
                 r = check_cancel(input);
         if (!r)
@@ -332,13 +333,13 @@ int evaluate(const struct evaluate_input *input, struct evaluation *ret_evaluati
         if (!r)
                 r = check_cancel(input);
         if (!r && input->champion)
-                r = score_champion(&job, &obstacle, &champion);
+                r = score_champion(&scoring, &obstacle, &champion);
         if (r)
                 return error_trace(r);
         evaluation.is_compared = champion == GATE_CHAMPION_COMPARED;
         r = check_cancel(input);
         if (!r)
-                r = measure_all(&job);
+                r = measure_all(&scoring);
         if (!r)
                 r = decide(input, champion, &obstacle, &evaluation);
         if (!r)

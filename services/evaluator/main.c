@@ -43,7 +43,8 @@
 #include "proto/lineage.h"
 #include "services/stage/stage.h"
 
-struct job {
+/* The run in hand, and what was loaded for it. */
+struct run {
         struct stage_work *work;
         const struct trainer_to_evaluator *message;
         struct bundle candidate;
@@ -56,15 +57,15 @@ struct job {
         struct evaluation evaluation;
 };
 
-static void job_destroy(struct job **job) {
-        if (!*job)
+static void run_destroy(struct run **run) {
+        if (!*run)
                 return;
-        evaluation_finish(&(*job)->evaluation);
-        version_finish(&(*job)->champion_version);
-        bundle_finish(&(*job)->candidate);
-        arrow_file_close((*job)->file);
-        free((*job)->tables);
-        free(*job);
+        evaluation_finish(&(*run)->evaluation);
+        version_finish(&(*run)->champion_version);
+        bundle_finish(&(*run)->candidate);
+        arrow_file_close((*run)->file);
+        free((*run)->tables);
+        free(*run);
 }
 
 /* The champion's number as the registry has it now, 0 for none. */
@@ -85,29 +86,29 @@ static int find_champion(struct stage_work *work, const char *model, struct regi
         return store_fault_as(r, "CHAMPION_UNREADABLE", what, &work->fault);
 }
 
-static int load_champion(struct job *job) {
-        struct stage_work *work = job->work;
+static int load_champion(struct run *run) {
+        struct stage_work *work = run->work;
         struct fault fault = FAULT_NULL;
         char text[sizeof(fault.message)];
         struct registry registry;
         int64_t number = ALIASES_NONE;
         int r;
 
-        r = find_champion(work, job->message->order.parameters.name, &registry, &number);
+        r = find_champion(work, run->message->order.parameters.name, &registry, &number);
         if (r || number == ALIASES_NONE)
                 return error_trace(r);
-        r = version_load(&registry, number, &job->champion_version, &fault);
+        r = version_load(&registry, number, &run->champion_version, &fault);
         if (!r)
-                r = lineage_read_split(job->champion_version.manifest.text.data,
-                                       job->champion_version.manifest.text.n_bytes, &job->champion.split, &fault);
+                r = lineage_read_split(run->champion_version.manifest.text.data,
+                                       run->champion_version.manifest.text.n_bytes, &run->champion.split, &fault);
         if (r == FAULT_E_INPUT)
                 return fault_set(&work->fault, "CHAMPION_UNREADABLE", "version %lld cannot be read: %s",
                                  (long long)number, fault_format(&fault, text, sizeof(text)));
         if (r)
                 return error_trace(r);
-        job->champion.bundle = &job->champion_version.bundle;
-        job->champion.version = number;
-        job->has_champion = true;
+        run->champion.bundle = &run->champion_version.bundle;
+        run->champion.version = number;
+        run->has_champion = true;
         return 0;
 }
 
@@ -115,21 +116,21 @@ static int map_blob(struct stage_work *work, const struct blob *blob, const char
         return store_fault(store_map_blob(work->store, blob->sha256, ret_map), what, &work->fault);
 }
 
-static int load_candidate(struct job *job) {
+static int load_candidate(struct run *run) {
         _cleanup_(file_unmap) struct file_map schema = FILE_MAP_NULL, transform = FILE_MAP_NULL, model = FILE_MAP_NULL;
         _cleanup_(buffer_finish) struct buffer threshold = BUFFER_NULL;
-        const struct decision *decision = &job->message->candidate.decision;
+        const struct decision *decision = &run->message->candidate.decision;
         const struct threshold chosen = { .method = decision->method,
                                           .margin = decision->margin,
                                           .probability = decision->probability };
         struct bundle_parts parts;
         int r;
 
-        r = map_blob(job->work, &job->message->order.schema, "the schema", &schema);
+        r = map_blob(run->work, &run->message->order.schema, "the schema", &schema);
         if (!r)
-                r = map_blob(job->work, &job->message->transformation.transform, "the transform", &transform);
+                r = map_blob(run->work, &run->message->transformation.transform, "the transform", &transform);
         if (!r)
-                r = map_blob(job->work, &job->message->candidate.model, "the model", &model);
+                r = map_blob(run->work, &run->message->candidate.model, "the model", &model);
         if (!r)
                 r = bundle_save_threshold(&chosen, &threshold);
         if (r)
@@ -138,38 +139,38 @@ static int load_candidate(struct job *job) {
                                        .transform = { transform.data, transform.n_bytes },
                                        .model = { model.data, model.n_bytes },
                                        .threshold = { threshold.data, threshold.n_bytes } };
-        return error_trace(bundle_load(&parts, &job->candidate, &job->work->fault));
+        return error_trace(bundle_load(&parts, &run->candidate, &run->work->fault));
 }
 
 /* Maps the test rows, whose digest was verified while fetching, and counts them against the ingestor's record. */
-static int open_test_rows(struct job *job) {
-        const struct dataset *test = &job->message->ingestion.test;
-        struct stage_work *work = job->work;
+static int open_test_rows(struct run *run) {
+        const struct dataset *test = &run->message->ingestion.test;
+        struct stage_work *work = run->work;
         char path[STORE_PATH_BYTES];
         int r;
 
         r = stage_fetch_blob(work, test->sha256, "the test rows", path);
         if (!r)
-                r = arrow_file_open(path, &job->file, &work->fault);
+                r = arrow_file_open(path, &run->file, &work->fault);
         if (r)
                 return error_trace(r);
-        if (arrow_file_n_rows(job->file) != test->n_rows)
+        if (arrow_file_n_rows(run->file) != test->n_rows)
                 return fault_set(&work->fault, "TEST_ROWS_CHANGED",
                                  "the ingestor recorded %lld test rows, here are %lld", (long long)test->n_rows,
-                                 (long long)arrow_file_n_rows(job->file));
-        job->n_tables = arrow_file_n_batches(job->file);
-        return error_trace(arrow_file_batches(job->file, &job->tables, &work->fault));
+                                 (long long)arrow_file_n_rows(run->file));
+        run->n_tables = arrow_file_n_batches(run->file);
+        return error_trace(arrow_file_batches(run->file, &run->tables, &work->fault));
 }
 
-static int store_golden(struct job *job, struct blob *ret_blob) {
+static int store_golden(struct run *run, struct blob *ret_blob) {
         _cleanup_(store_writer_destroy_pointer) struct store_writer *writer = NULL;
         struct arrow_summary summary;
         int r;
 
-        r = store_writer_create(job->work->store, &writer);
+        r = store_writer_create(run->work->store, &writer);
         if (!r)
-                r = golden_write(&job->candidate, job->tables, job->n_tables, store_writer_fd(writer), &summary,
-                                 &job->work->fault);
+                r = golden_write(&run->candidate, run->tables, run->n_tables, store_writer_fd(writer), &summary,
+                                 &run->work->fault);
         if (!r)
                 r = store_writer_publish(writer, summary.sha256, ret_blob->sha256);
         if (r)
@@ -178,69 +179,69 @@ static int store_golden(struct job *job, struct blob *ret_blob) {
         return 0;
 }
 
-static int store_metrics(struct job *job, struct blob *ret_blob) {
-        const struct buffer *json = &job->evaluation.json;
+static int store_metrics(struct run *run, struct blob *ret_blob) {
+        const struct buffer *json = &run->evaluation.json;
 
         ret_blob->n_bytes = (int64_t)json->n_bytes;
-        return error_trace(store_put_blob(job->work->store, json->data, json->n_bytes, ret_blob->sha256));
+        return error_trace(store_put_blob(run->work->store, json->data, json->n_bytes, ret_blob->sha256));
 }
 
 static bool is_canceled(void *context) {
         return stage_is_canceled(context);
 }
 
-static int score_and_decide(struct job *job) {
-        struct verdict *verdict = &((struct evaluator_to_pusher *)job->work->output)->verdict;
+static int score_and_decide(struct run *run) {
+        struct verdict *verdict = &((struct evaluator_to_pusher *)run->work->output)->verdict;
         const struct evaluate_input input = {
-                .parameters = &job->message->order.parameters,
-                .candidate = &job->candidate,
-                .champion = job->has_champion ? &job->champion : NULL,
-                .tables = job->tables,
-                .n_tables = job->n_tables,
+                .parameters = &run->message->order.parameters,
+                .candidate = &run->candidate,
+                .champion = run->has_champion ? &run->champion : NULL,
+                .tables = run->tables,
+                .n_tables = run->n_tables,
                 .is_canceled = is_canceled,
-                .context = job->work,
+                .context = run->work,
         };
         struct blob metrics, golden;
         int r;
 
-        r = evaluate(&input, &job->evaluation, &job->work->fault);
-        if (r == EVALUATE_E_CANCELED || (!r && stage_is_canceled(job->work)))
+        r = evaluate(&input, &run->evaluation, &run->work->fault);
+        if (r == EVALUATE_E_CANCELED || (!r && stage_is_canceled(run->work)))
                 return STAGE_E_CANCELED;
         if (!r)
-                r = store_metrics(job, &metrics);
+                r = store_metrics(run, &metrics);
         if (!r)
-                r = store_golden(job, &golden);
+                r = store_golden(run, &golden);
         if (r)
                 return error_trace(r);
-        evaluation_verdict(&input, &job->evaluation, verdict);
+        evaluation_verdict(&input, &run->evaluation, verdict);
         verdict->metrics = metrics;
         verdict->golden = golden;
         return 0;
 }
 
 static int work(struct stage_work *work) {
-        _cleanup_(job_destroy) struct job *job = calloc(1, sizeof(*job));
+        _cleanup_(run_destroy) struct run *run = calloc(1, sizeof(*run));
         const struct verdict *verdict = &((struct evaluator_to_pusher *)work->output)->verdict;
         int r;
 
-        if (!job)
+        if (!run)
                 return error_origin(-ENOMEM, "evaluating");
-        job->work = work;
-        job->message = work->input;
-        stage_progress(work, 0, job->message->ingestion.test.n_rows, "rows");
-        r = load_candidate(job);
+        run->work = work;
+        run->message = work->input;
+        stage_progress(work, 0, run->message->ingestion.test.n_rows, "rows");
+        r = load_candidate(run);
         if (!r)
-                r = open_test_rows(job);
+                r = open_test_rows(run);
         if (!r && stage_is_canceled(work))
                 return STAGE_E_CANCELED;
         if (!r)
-                r = load_champion(job);
+                r = load_champion(run);
         if (!r)
-                r = score_and_decide(job);
+                r = score_and_decide(run);
         if (r)
                 return error_trace(r);
-        stage_progress(work, job->message->ingestion.test.n_rows, job->message->ingestion.test.n_rows, "rows");
-        stage_count(work, "n_rows", job->message->ingestion.test.n_rows);
+        stage_progress(work, run->message->ingestion.test.n_rows, run->message->ingestion.test.n_rows, "rows");
+        stage_count(work, "n_rows", run->message->ingestion.test.n_rows);
         stage_count(work, "accepted", verdict->accepted);
         return 0;
 }

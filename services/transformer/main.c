@@ -38,41 +38,41 @@
 #include "services/stage/stage.h"
 #include "services/transformer/transform.h"
 
-/* One run: the raw train rows, mapped. */
-struct job {
+/* The run in hand, and its raw train rows, mapped. */
+struct run {
         struct stage_work *work;
         struct arrow_file *file;
         struct table *tables;
         size_t n_forgotten; /* batches that are done with */
 };
 
-static void job_finish(struct job *job) {
-        free(job->tables);
-        arrow_file_close(job->file);
+static void run_finish(struct run *run) {
+        free(run->tables);
+        arrow_file_close(run->file);
 }
 
 /* What was read needs no memory any longer. */
 static int on_rows(void *context, int64_t n_done, int64_t n_rows) {
-        struct job *job = context;
+        struct run *run = context;
 
-        while (job->n_forgotten < arrow_file_n_batches(job->file) &&
-               arrow_file_first_row(job->file, job->n_forgotten + 1) <= n_done)
-                job->n_forgotten++;
-        arrow_file_forget_before(job->file, job->n_forgotten);
-        stage_progress(job->work, n_done, n_rows, "rows");
-        return stage_is_canceled(job->work);
+        while (run->n_forgotten < arrow_file_n_batches(run->file) &&
+               arrow_file_first_row(run->file, run->n_forgotten + 1) <= n_done)
+                run->n_forgotten++;
+        arrow_file_forget_before(run->file, run->n_forgotten);
+        stage_progress(run->work, n_done, n_rows, "rows");
+        return stage_is_canceled(run->work);
 }
 
-static int open_rows(struct job *job, const char *sha256) {
-        struct stage_work *work = job->work;
+static int open_rows(struct run *run, const char *sha256) {
+        struct stage_work *work = run->work;
         char path[STORE_PATH_BYTES];
         int r;
 
         r = stage_fetch_blob(work, sha256, "the train rows", path);
         if (!r)
-                r = arrow_file_open(path, &job->file, &work->fault);
+                r = arrow_file_open(path, &run->file, &work->fault);
         if (!r)
-                r = arrow_file_batches(job->file, &job->tables, &work->fault);
+                r = arrow_file_batches(run->file, &run->tables, &work->fault);
         return error_trace(r);
 }
 
@@ -87,22 +87,22 @@ static int work(struct stage_work *work) {
         _cleanup_(schema_destroy_pointer) struct schema *schema = NULL;
         _cleanup_(store_writer_destroy_pointer) struct store_writer *writer = NULL;
         _cleanup_(transform_result_finish) struct transform_result result = TRANSFORM_RESULT_NULL;
-        _cleanup_(job_finish) struct job job = { .work = work };
+        _cleanup_(run_finish) struct run run = { .work = work };
         struct transform_input input = { .parameters = &message->order.parameters,
                                          .on_rows = on_rows,
-                                         .context = &job };
+                                         .context = &run };
         int r;
 
         r = stage_fetch_schema(work, &message->order, &schema);
         if (!r)
-                r = open_rows(&job, message->ingestion.train.sha256);
+                r = open_rows(&run, message->ingestion.train.sha256);
         if (!r)
                 r = store_writer_create(work->store, &writer);
         if (r)
                 return error_trace(r);
         input.schema = schema;
-        input.tables = job.tables;
-        input.n_tables = arrow_file_n_batches(job.file);
+        input.tables = run.tables;
+        input.n_tables = arrow_file_n_batches(run.file);
         input.matrix_fd = store_writer_fd(writer);
         r = transform(&input, &result, &work->fault);
         if (r)

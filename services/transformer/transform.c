@@ -20,7 +20,8 @@ struct piece {
         float *slice; /* kept until all rows to learn from are written */
 };
 
-struct job {
+/* One transformation as it is being made, shared by its threads. */
+struct transform {
         const struct transform_input *input;
         const struct features *features;
         uint64_t salt;
@@ -38,14 +39,14 @@ struct job {
         size_t failed; /* the first table that cannot be; n_tables: none */
 };
 
-static void job_finish(struct job *job) {
-        for (size_t t = 0; job->pieces && t < job->input->n_tables; t++)
-                free(job->pieces[t].slice);
-        free(job->pieces);
-        free(job->columns);
-        arrow_writer_destroy(job->writer);
-        pthread_mutex_destroy(&job->lock);
-        pthread_cond_destroy(&job->turned);
+static void transform_finish(struct transform *transform) {
+        for (size_t t = 0; transform->pieces && t < transform->input->n_tables; t++)
+                free(transform->pieces[t].slice);
+        free(transform->pieces);
+        free(transform->columns);
+        arrow_writer_destroy(transform->writer);
+        pthread_mutex_destroy(&transform->lock);
+        pthread_cond_destroy(&transform->turned);
 }
 
 void transform_result_finish(struct transform_result *result) {
@@ -82,8 +83,9 @@ static int fit(const struct transform_input *input, struct features **ret_featur
  */
 
 /* Marks the rows of the slice with 1, the others with 0. */
-static int deal(const struct job *job, const struct table *table, uint8_t *ret_is_slice, struct fault *fault) {
-        const struct schema *schema = job->input->schema;
+static int deal(const struct transform *transform, const struct table *table, uint8_t *ret_is_slice,
+                struct fault *fault) {
+        const struct schema *schema = transform->input->schema;
         const struct schema_column *key = schema->key == SCHEMA_NO_VALUE ? NULL : &schema->columns[schema->key];
         const struct column *column = key ? table_find(table, key->name) : NULL;
         int r;
@@ -92,7 +94,7 @@ static int deal(const struct job *job, const struct table *table, uint8_t *ret_i
                 fault_in(fault, key->name, -1);
                 return fault_set(fault, anomaly_name(ANOMALY_SCHEMA_MISSING_COLUMN), "the key is not in the data");
         }
-        r = split_table(table, key ? key->name : NULL, job->salt, job->ten_thousandths, ret_is_slice);
+        r = split_table(table, key ? key->name : NULL, transform->salt, transform->ten_thousandths, ret_is_slice);
         if (r)
                 return error_trace(r);
         for (size_t i = 0; i < table->n_rows; i++) {
@@ -118,32 +120,32 @@ static void part(float *column, const uint8_t *is_slice, size_t n_rows, float *s
 }
 
 /* Makes a table's piece: its rows to learn from in ret_train, columns at the distance of n_rows + 1. */
-static int make_piece(const struct job *job, size_t at, float **ret_train, struct fault *fault) {
-        const struct table *table = &job->input->tables[at];
-        size_t n = table->n_rows, distance = n + 1, n_features = job->n_columns - 1, n_slice = 0;
-        _cleanup_(free_pointer) float *train = malloc(job->n_columns * distance * sizeof(float));
+static int make_piece(const struct transform *transform, size_t at, float **ret_train, struct fault *fault) {
+        const struct table *table = &transform->input->tables[at];
+        size_t n = table->n_rows, distance = n + 1, n_features = transform->n_columns - 1, n_slice = 0;
+        _cleanup_(free_pointer) float *train = malloc(transform->n_columns * distance * sizeof(float));
         _cleanup_(free_pointer) uint8_t *bytes = malloc(n + 1);
-        struct piece *piece = &job->pieces[at];
+        struct piece *piece = &transform->pieces[at];
         int r;
 
         if (!train || !bytes)
                 return error_origin(-ENOMEM, "transforming %zu rows", n);
-        r = labels_read(job->input->schema, table, bytes, fault);
+        r = labels_read(transform->input->schema, table, bytes, fault);
         for (size_t i = 0; !r && i < n; i++)
                 train[n_features * distance + i] = bytes[i];
         if (!r)
-                r = features_apply(job->features, table, train, distance, fault);
+                r = features_apply(transform->features, table, train, distance, fault);
         if (!r)
-                r = deal(job, table, bytes, fault);
+                r = deal(transform, table, bytes, fault);
         if (r)
                 return error_trace(r);
 
         for (size_t i = 0; i < n; i++)
                 n_slice += bytes[i];
-        piece->slice = malloc(job->n_columns * (n_slice + 1) * sizeof(float));
+        piece->slice = malloc(transform->n_columns * (n_slice + 1) * sizeof(float));
         if (!piece->slice)
                 return error_origin(-ENOMEM, "transforming %zu rows", n);
-        for (size_t k = 0; k < job->n_columns; k++)
+        for (size_t k = 0; k < transform->n_columns; k++)
                 part(train + k * distance, bytes, n, piece->slice + k * (n_slice + 1));
         piece->n_slice = n_slice;
         piece->n_train = n - n_slice;
@@ -155,131 +157,133 @@ static int make_piece(const struct job *job, size_t at, float **ret_train, struc
  * Writing
  */
 
-static int write_batch(struct job *job, const float *values, size_t distance, size_t n_rows) {
-        struct table batch = { .n_rows = n_rows, .n_columns = job->n_columns, .columns = job->columns };
+static int write_batch(struct transform *transform, const float *values, size_t distance, size_t n_rows) {
+        struct table batch = { .n_rows = n_rows, .n_columns = transform->n_columns, .columns = transform->columns };
 
-        for (size_t k = 0; k < job->n_columns; k++)
-                job->columns[k].float32 = values + k * distance;
-        return error_trace(arrow_writer_add(job->writer, &batch));
+        for (size_t k = 0; k < transform->n_columns; k++)
+                transform->columns[k].float32 = values + k * distance;
+        return error_trace(arrow_writer_add(transform->writer, &batch));
 }
 
 /* Waits until all tables before this one are written; false when one of them cannot be. */
-static bool wait_for_turn(struct job *job, size_t table) {
+static bool wait_for_turn(struct transform *transform, size_t table) {
         bool is_mine;
 
-        pthread_mutex_lock(&job->lock);
-        while (job->turn != table && job->failed > table)
-                pthread_cond_wait(&job->turned, &job->lock);
-        is_mine = job->turn == table;
-        pthread_mutex_unlock(&job->lock);
+        pthread_mutex_lock(&transform->lock);
+        while (transform->turn != table && transform->failed > table)
+                pthread_cond_wait(&transform->turned, &transform->lock);
+        is_mine = transform->turn == table;
+        pthread_mutex_unlock(&transform->lock);
         return is_mine;
 }
 
-static void end_turn(struct job *job, size_t table, int result, const struct fault *fault) {
-        pthread_mutex_lock(&job->lock);
+static void end_turn(struct transform *transform, size_t table, int result, const struct fault *fault) {
+        pthread_mutex_lock(&transform->lock);
         if (!result) {
-                job->turn = table + 1;
-        } else if (table < job->failed) {
-                job->failed = table;
-                *job->fault = *fault;
+                transform->turn = table + 1;
+        } else if (table < transform->failed) {
+                transform->failed = table;
+                *transform->fault = *fault;
                 if (fault->row >= 0)
-                        job->fault->row += job->pieces[table].first_row;
+                        transform->fault->row += transform->pieces[table].first_row;
         }
-        pthread_cond_broadcast(&job->turned);
-        pthread_mutex_unlock(&job->lock);
+        pthread_cond_broadcast(&transform->turned);
+        pthread_mutex_unlock(&transform->lock);
 }
 
 static int transform_table(void *context, size_t at, int worker _unused_) {
-        struct job *job = context;
-        const struct table *table = &job->input->tables[at];
+        struct transform *transform = context;
+        const struct table *table = &transform->input->tables[at];
         _cleanup_(free_pointer) float *train = NULL;
         struct fault fault = FAULT_NULL;
         int r;
 
-        r = make_piece(job, at, &train, &fault);
-        if (!r && !wait_for_turn(job, at))
+        r = make_piece(transform, at, &train, &fault);
+        if (!r && !wait_for_turn(transform, at))
                 return -ECANCELED;
         if (!r)
-                r = write_batch(job, train, table->n_rows + 1, job->pieces[at].n_train);
-        if (!r && job->input->on_rows &&
-            job->input->on_rows(job->input->context, job->pieces[at].first_row + (int64_t)table->n_rows, job->n_rows))
+                r = write_batch(transform, train, table->n_rows + 1, transform->pieces[at].n_train);
+        if (!r && transform->input->on_rows &&
+            transform->input->on_rows(transform->input->context,
+                                      transform->pieces[at].first_row + (int64_t)table->n_rows, transform->n_rows))
                 r = TRANSFORM_E_CANCELED;
-        end_turn(job, at, r, &fault);
+        end_turn(transform, at, r, &fault);
         return r;
 }
 
 /* The slices of all pieces, one after the other, in full batches. */
-static int write_slices(struct job *job) {
+static int write_slices(struct transform *transform) {
         size_t distance = TABLE_BATCH_ROWS, n_held = 0, n_taken, n;
-        _cleanup_(free_pointer) float *batch = malloc(job->n_columns * distance * sizeof(float));
+        _cleanup_(free_pointer) float *batch = malloc(transform->n_columns * distance * sizeof(float));
         int r;
 
         if (!batch)
                 return error_origin(-ENOMEM, "writing the slice");
-        for (size_t t = 0; t < job->input->n_tables; t++) {
-                const struct piece *piece = &job->pieces[t];
+        for (size_t t = 0; t < transform->input->n_tables; t++) {
+                const struct piece *piece = &transform->pieces[t];
 
                 for (n_taken = 0; n_taken < piece->n_slice; n_taken += n) {
                         n = piece->n_slice - n_taken;
                         n = n < distance - n_held ? n : distance - n_held;
-                        for (size_t k = 0; k < job->n_columns; k++)
+                        for (size_t k = 0; k < transform->n_columns; k++)
                                 memcpy(batch + k * distance + n_held, piece->slice + k * (piece->n_slice + 1) + n_taken,
                                        n * sizeof(float));
                         n_held += n;
                         if (n_held < distance)
                                 continue;
-                        r = write_batch(job, batch, distance, n_held);
+                        r = write_batch(transform, batch, distance, n_held);
                         if (r)
                                 return error_trace(r);
                         n_held = 0;
                 }
         }
-        return error_trace(write_batch(job, batch, distance, n_held));
+        return error_trace(write_batch(transform, batch, distance, n_held));
 }
 
 /*
  * All of it
  */
 
-static int job_init(struct job *job) {
-        const struct transform_input *input = job->input;
+static int transform_init(struct transform *transform) {
+        const struct transform_input *input = transform->input;
         struct table shape;
         int r;
 
-        job->columns = calloc(job->n_columns, sizeof(*job->columns));
-        job->pieces = calloc(input->n_tables + 1, sizeof(*job->pieces));
-        if (!job->columns || !job->pieces)
+        transform->columns = calloc(transform->n_columns, sizeof(*transform->columns));
+        transform->pieces = calloc(input->n_tables + 1, sizeof(*transform->pieces));
+        if (!transform->columns || !transform->pieces)
                 return error_origin(-ENOMEM, "transforming");
-        for (size_t k = 0; k < job->n_columns; k++) {
-                job->columns[k].type = COLUMN_FLOAT32;
-                job->columns[k].name = k < job->n_columns - 1 ? features_output_name(job->features, k)
-                                                              : input->schema->columns[input->schema->label].name;
+        for (size_t k = 0; k < transform->n_columns; k++) {
+                transform->columns[k].type = COLUMN_FLOAT32;
+                transform->columns[k].name = k < transform->n_columns - 1
+                                                     ? features_output_name(transform->features, k)
+                                                     : input->schema->columns[input->schema->label].name;
         }
         for (size_t t = 0; t < input->n_tables; t++) {
-                job->pieces[t].first_row = job->n_rows;
-                job->n_rows += (int64_t)input->tables[t].n_rows;
+                transform->pieces[t].first_row = transform->n_rows;
+                transform->n_rows += (int64_t)input->tables[t].n_rows;
         }
-        shape = (struct table){ .n_columns = job->n_columns, .columns = job->columns };
-        r = arrow_writer_create(input->matrix_fd, &shape, NULL, 0, &job->writer);
+        shape = (struct table){ .n_columns = transform->n_columns, .columns = transform->columns };
+        r = arrow_writer_create(input->matrix_fd, &shape, NULL, 0, &transform->writer);
         return error_trace(r);
 }
 
-static int write_matrix(struct job *job, struct transform_result *result) {
+static int write_matrix(struct transform *transform, struct transform_result *result) {
         int r;
 
-        r = parallel_for(job->input->n_tables, transform_table, job);
+        r = parallel_for(transform->input->n_tables, transform_table, transform);
         if (r)
                 return error_trace(r);
-        for (size_t t = 0; t < job->input->n_tables; t++) {
-                result->n_train_rows += (int64_t)job->pieces[t].n_train;
-                result->n_slice_rows += (int64_t)job->pieces[t].n_slice;
+        for (size_t t = 0; t < transform->input->n_tables; t++) {
+                result->n_train_rows += (int64_t)transform->pieces[t].n_train;
+                result->n_slice_rows += (int64_t)transform->pieces[t].n_slice;
         }
         if (!result->n_train_rows)
-                return fault_set(job->fault, "TRAIN_ROWS_TOO_FEW", "of %lld train rows none is left to learn from",
-                                 (long long)job->n_rows);
-        r = write_slices(job);
+                return fault_set(transform->fault, "TRAIN_ROWS_TOO_FEW",
+                                 "of %lld train rows none is left to learn from", (long long)transform->n_rows);
+        r = write_slices(transform);
         if (!r)
-                r = arrow_writer_finish(job->writer, &result->matrix);
+                r = arrow_writer_finish(transform->writer, &result->matrix);
         return error_trace(r);
 }
 
@@ -287,13 +291,14 @@ int transform(const struct transform_input *input, struct transform_result *ret_
         _cleanup_(transform_result_finish) struct transform_result result = TRANSFORM_RESULT_NULL;
         _cleanup_(features_destroy_pointer) struct features *features = NULL;
         const struct train_parameters *train = &input->parameters->train;
-        _cleanup_(job_finish) struct job job = { .input = input,
-                                                 .salt = split_stopping_salt(train->seed),
-                                                 .ten_thousandths = llround(train->stopping_fraction * SPLIT_PARTS),
-                                                 .fault = fault,
-                                                 .lock = PTHREAD_MUTEX_INITIALIZER,
-                                                 .turned = PTHREAD_COND_INITIALIZER,
-                                                 .failed = input->n_tables };
+        _cleanup_(transform_finish) struct transform transform = { .input = input,
+                                                                   .salt = split_stopping_salt(train->seed),
+                                                                   .ten_thousandths = llround(train->stopping_fraction *
+                                                                                              SPLIT_PARTS),
+                                                                   .fault = fault,
+                                                                   .lock = PTHREAD_MUTEX_INITIALIZER,
+                                                                   .turned = PTHREAD_COND_INITIALIZER,
+                                                                   .failed = input->n_tables };
         int r;
 
         if (input->schema->n_outputs >= TABLE_COLUMNS_MAX)
@@ -302,13 +307,13 @@ int transform(const struct transform_input *input, struct transform_result *ret_
         r = fit(input, &features, fault);
         if (r)
                 return error_trace(r);
-        job.features = features;
-        job.n_columns = features_n_outputs(features) + 1;
-        r = job_init(&job);
+        transform.features = features;
+        transform.n_columns = features_n_outputs(features) + 1;
+        r = transform_init(&transform);
         if (!r)
                 r = features_save(features, &result.transform);
         if (!r)
-                r = write_matrix(&job, &result);
+                r = write_matrix(&transform, &result);
         if (r)
                 return error_trace(r);
         result.n_features = (int64_t)features_n_outputs(features);

@@ -58,7 +58,8 @@ struct part {
         struct table *tables;
 };
 
-struct job {
+/* The run in hand, and what was loaded for it. */
+struct run {
         struct stage_work *work;
         struct part parts[N_PARTS];
         struct schema *schema;
@@ -69,25 +70,25 @@ struct job {
         const char *new_columns[INGESTION_COLUMNS_MAX];
 };
 
-static void job_destroy(struct job **job) {
-        if (!*job)
+static void run_destroy(struct run **run) {
+        if (!*run)
                 return;
         for (size_t i = 0; i < N_PARTS; i++) {
-                free((*job)->parts[i].tables);
-                arrow_file_close((*job)->parts[i].file);
+                free((*run)->parts[i].tables);
+                arrow_file_close((*run)->parts[i].file);
         }
-        examination_finish(&(*job)->examination);
-        baseline_destroy((*job)->baseline);
-        schema_destroy((*job)->schema);
-        free(*job);
+        examination_finish(&(*run)->examination);
+        baseline_destroy((*run)->baseline);
+        schema_destroy((*run)->schema);
+        free(*run);
 }
 
 /* Verifying is reading all bytes, so both are read side by side. */
 static int fetch_part(void *context, size_t part, int worker _unused_) {
-        struct job *job = context;
-        struct part *it = &job->parts[part];
+        struct run *run = context;
+        struct part *it = &run->parts[part];
 
-        it->result = store_fetch_blob(job->work->store, it->dataset->sha256, it->path);
+        it->result = store_fetch_blob(run->work->store, it->dataset->sha256, it->path);
         return 0;
 }
 
@@ -102,22 +103,22 @@ static int open_part(struct stage_work *work, struct part *part) {
         return error_trace(r);
 }
 
-static int open_all(struct job *job) {
-        struct stage_work *work = job->work;
+static int open_all(struct run *run) {
+        struct stage_work *work = run->work;
         const struct ingestor_to_validator *message = work->input;
         int r;
 
-        job->parts[TRAIN].dataset = &message->ingestion.train;
-        job->parts[TRAIN].what = "the train rows";
-        job->parts[TEST].dataset = &message->ingestion.test;
-        job->parts[TEST].what = "the test rows";
-        r = stage_fetch_schema(work, &message->order, &job->schema);
+        run->parts[TRAIN].dataset = &message->ingestion.train;
+        run->parts[TRAIN].what = "the train rows";
+        run->parts[TEST].dataset = &message->ingestion.test;
+        run->parts[TEST].what = "the test rows";
+        r = stage_fetch_schema(work, &message->order, &run->schema);
         if (!r)
-                r = parallel_for(N_PARTS, fetch_part, job);
+                r = parallel_for(N_PARTS, fetch_part, run);
         for (size_t i = 0; i < N_PARTS && !r; i++)
-                r = open_part(work, &job->parts[i]);
+                r = open_part(work, &run->parts[i]);
         if (!r)
-                r = reference_read(work->registry_store, &message->order, &job->baseline, job->baseline_digest,
+                r = reference_read(work->registry_store, &message->order, &run->baseline, run->baseline_digest,
                                    &work->fault);
         return error_trace(r);
 }
@@ -128,41 +129,41 @@ static int on_rows(void *context, int64_t n_done, int64_t n_total) {
 }
 
 /* What the ingestor saw of the source's columns. */
-static struct validate_columns tell_columns(struct job *job) {
-        const struct ingestion *ingestion = &((const struct ingestor_to_validator *)job->work->input)->ingestion;
+static struct validate_columns tell_columns(struct run *run) {
+        const struct ingestion *ingestion = &((const struct ingestor_to_validator *)run->work->input)->ingestion;
 
         for (size_t i = 0; i < ingestion->n_missing; i++) {
                 const char *name = ingestion->missing[i].name;
-                const struct schema_column *column = schema_find(job->schema, name, strlen(name));
+                const struct schema_column *column = schema_find(run->schema, name, strlen(name));
 
                 if (column)
-                        job->missing[column - job->schema->columns] = true;
+                        run->missing[column - run->schema->columns] = true;
         }
         for (size_t i = 0; i < ingestion->n_new; i++)
-                job->new_columns[i] = ingestion->new[i].name;
-        return (struct validate_columns){ .missing = job->missing,
-                                          .names = job->new_columns,
+                run->new_columns[i] = ingestion->new[i].name;
+        return (struct validate_columns){ .missing = run->missing,
+                                          .names = run->new_columns,
                                           .n_names = ingestion->n_new,
                                           .n_new = (uint64_t)ingestion->n_new_columns };
 }
 
-static int examine_all(struct job *job) {
-        const struct part *parts = job->parts;
+static int examine_all(struct run *run) {
+        const struct part *parts = run->parts;
         struct examine_input input = {
-                .schema = job->schema,
-                .columns = tell_columns(job),
+                .schema = run->schema,
+                .columns = tell_columns(run),
                 .train = parts[TRAIN].tables,
                 .n_train = arrow_file_n_batches(parts[TRAIN].file),
                 .test = parts[TEST].tables,
                 .n_test = arrow_file_n_batches(parts[TEST].file),
-                .baseline = job->baseline,
-                .baseline_digest = job->baseline ? job->baseline_digest : NULL,
+                .baseline = run->baseline,
+                .baseline_digest = run->baseline ? run->baseline_digest : NULL,
                 .on_rows = on_rows,
-                .context = job->work,
+                .context = run->work,
         };
         int r;
 
-        r = examine(&input, &job->examination);
+        r = examine(&input, &run->examination);
         return r == EXAMINE_E_CANCELED ? STAGE_E_CANCELED : error_trace(r);
 }
 
@@ -172,8 +173,8 @@ static int store_text(struct stage_work *work, const struct buffer *text, struct
 }
 
 /* What the manifest says beyond the messages, also of a run that ends here. */
-static int write_details(const struct job *job, const char *report, struct buffer *details) {
-        const struct buffer *anomalies = &job->examination.anomalies;
+static int write_details(const struct run *run, const char *report, struct buffer *details) {
+        const struct buffer *anomalies = &run->examination.anomalies;
         struct json_builder json = json_begin(details, JSON_COMPACT);
 
         json_begin_object(&json);
@@ -185,38 +186,38 @@ static int write_details(const struct job *job, const char *report, struct buffe
 
 static int work(struct stage_work *work) {
         struct validation *output = &((struct validator_to_transformer *)work->output)->validation;
-        _cleanup_(job_destroy) struct job *job = calloc(1, sizeof(*job));
+        _cleanup_(run_destroy) struct run *run = calloc(1, sizeof(*run));
         int r;
 
-        if (!job)
+        if (!run)
                 return error_origin(-ENOMEM, "validating");
-        job->work = work;
-        job->examination = (struct examination)EXAMINATION_NULL;
-        r = open_all(job);
+        run->work = work;
+        run->examination = (struct examination)EXAMINATION_NULL;
+        r = open_all(run);
         if (!r)
-                r = examine_all(job);
+                r = examine_all(run);
         if (!r)
-                r = store_text(work, &job->examination.report, &output->report);
+                r = store_text(work, &run->examination.report, &output->report);
         if (!r)
-                r = store_text(work, &job->examination.baseline, &output->baseline);
+                r = store_text(work, &run->examination.baseline, &output->baseline);
         if (!r)
-                r = write_details(job, output->report.sha256, &work->details);
+                r = write_details(run, output->report.sha256, &work->details);
         if (r)
                 return error_trace(r);
-        if (job->examination.n_warnings)
+        if (run->examination.n_warnings)
                 log_warn("run=%s n_warnings=%" PRId64 " n_drifted=%" PRId64 " %s", work->envelope->run,
-                         job->examination.n_warnings, job->examination.n_drifted,
-                         buffer_text(&job->examination.warnings));
-        output->n_warnings = job->examination.n_warnings;
-        stage_count(work, "n_rows", job->parts[TRAIN].dataset->n_rows + job->parts[TEST].dataset->n_rows);
-        stage_count(work, "n_errors", job->examination.n_errors);
-        stage_count(work, "n_warnings", job->examination.n_warnings);
-        stage_count(work, "n_drifted", job->examination.n_drifted);
-        work->n_drifted = job->examination.n_farthest;
-        memcpy(work->drifted, job->examination.farthest, sizeof(work->drifted));
-        if (job->examination.is_valid)
+                         run->examination.n_warnings, run->examination.n_drifted,
+                         buffer_text(&run->examination.warnings));
+        output->n_warnings = run->examination.n_warnings;
+        stage_count(work, "n_rows", run->parts[TRAIN].dataset->n_rows + run->parts[TEST].dataset->n_rows);
+        stage_count(work, "n_errors", run->examination.n_errors);
+        stage_count(work, "n_warnings", run->examination.n_warnings);
+        stage_count(work, "n_drifted", run->examination.n_drifted);
+        work->n_drifted = run->examination.n_farthest;
+        memcpy(work->drifted, run->examination.farthest, sizeof(work->drifted));
+        if (run->examination.is_valid)
                 return 0;
-        work->fault = job->examination.fault;
+        work->fault = run->examination.fault;
         return FAULT_E_INPUT;
 }
 

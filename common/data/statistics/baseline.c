@@ -125,7 +125,8 @@ static int fill_column(const struct schema_column *from, const struct sketch *sk
         return 0;
 }
 
-struct job {
+/* What the threads need that fill the columns of a baseline. */
+struct filling {
         const struct schema *schema;
         const struct sketch *sketches;
         const struct table *tables;
@@ -135,17 +136,17 @@ struct job {
 };
 
 static int fill_unit(void *context, size_t unit, int worker _unused_) {
-        const struct job *job = context;
-        size_t place = job->places[unit];
+        const struct filling *filling = context;
+        size_t place = filling->places[unit];
 
-        return error_trace(fill_column(&job->schema->columns[place], &job->sketches[place], job->tables, job->n_tables,
-                                       &job->baseline->columns[unit]));
+        return error_trace(fill_column(&filling->schema->columns[place], &filling->sketches[place], filling->tables,
+                                       filling->n_tables, &filling->baseline->columns[unit]));
 }
 
 int baseline_create(const struct schema *schema, const struct sketch *sketches, const struct table *tables,
                     size_t n_tables, struct baseline **ret_baseline) {
         _cleanup_(baseline_destroy_pointer) struct baseline *baseline = calloc(1, sizeof(*baseline));
-        struct job job = { schema, sketches, tables, n_tables, baseline, { 0 } };
+        struct filling filling = { schema, sketches, tables, n_tables, baseline, { 0 } };
         int r;
 
         if (!baseline)
@@ -155,10 +156,10 @@ int baseline_create(const struct schema *schema, const struct sketch *sketches, 
                 return error_origin(-ENOMEM, "making a baseline");
         for (size_t i = 0; i < schema->n_columns; i++)
                 if (schema->columns[i].role == SCHEMA_ROLE_FEATURE)
-                        job.places[baseline->n_columns++] = i;
+                        filling.places[baseline->n_columns++] = i;
         for (size_t i = 0; i < n_tables; i++)
                 baseline->n_rows += tables[i].n_rows;
-        r = parallel_for(baseline->n_columns, fill_unit, &job);
+        r = parallel_for(baseline->n_columns, fill_unit, &filling);
         if (r)
                 return error_trace(r);
         *ret_baseline = steal(baseline);

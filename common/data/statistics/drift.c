@@ -71,7 +71,8 @@ int drift_null(enum drift_measure measure, const uint64_t *reference, const uint
         return 0;
 }
 
-struct job {
+/* What the threads need that compare the columns with a baseline. */
+struct comparison {
         const struct schema *schema;
         const struct baseline *baseline;
         const struct sketch *sketches;
@@ -90,16 +91,17 @@ static bool is_comparable(enum value_type a, enum value_type b) {
 }
 
 static int check_unit(void *context, size_t unit, int worker _unused_) {
-        const struct job *job = context;
-        struct drift *drift = &job->drifts[unit];
-        const struct schema_column *column = &job->schema->columns[drift->column];
-        const struct baseline_column *reference = baseline_find(job->baseline, column->name);
+        const struct comparison *comparison = context;
+        struct drift *drift = &comparison->drifts[unit];
+        const struct schema_column *column = &comparison->schema->columns[drift->column];
+        const struct baseline_column *reference = baseline_find(comparison->baseline, column->name);
         _cleanup_(free_pointer) uint64_t *counts = calloc(reference->n_cells, sizeof(*counts));
         int r;
 
         if (!counts)
                 return error_origin(-ENOMEM, "checking drift of %s", column->name);
-        baseline_count(reference, &job->sketches[drift->column], job->tables, job->n_tables, counts);
+        baseline_count(reference, &comparison->sketches[drift->column], comparison->tables, comparison->n_tables,
+                       counts);
         drift->distance = drift_distance(drift->measure, reference->counts, counts, reference->n_cells);
         if (!(drift->distance > drift->threshold))
                 return 0;
@@ -114,7 +116,7 @@ static int check_unit(void *context, size_t unit, int worker _unused_) {
 
 int drift_check(const struct schema *schema, const struct baseline *baseline, const struct sketch *sketches,
                 const struct table *tables, size_t n_tables, struct drift *ret_drifts, size_t *ret_n_drifts) {
-        struct job job = { schema, baseline, sketches, tables, n_tables, ret_drifts };
+        struct comparison comparison = { schema, baseline, sketches, tables, n_tables, ret_drifts };
         size_t n = 0;
         int r;
 
@@ -131,7 +133,7 @@ int drift_check(const struct schema *schema, const struct baseline *baseline, co
                         .severity = column->drift.severity,
                 };
         }
-        r = parallel_for(n, check_unit, &job);
+        r = parallel_for(n, check_unit, &comparison);
         if (r)
                 return error_trace(r);
         *ret_n_drifts = n;

@@ -29,7 +29,8 @@ struct slot {
         uint64_t row; /* over all tables, + 1; 0: free */
 };
 
-struct job {
+/* One search for keys that occur twice. */
+struct key_search {
         const struct column *const *columns;
         const struct table *tables;
         size_t n_tables;
@@ -55,17 +56,17 @@ static void add_example(struct unique_report *report, uint64_t first_row, uint64
         report->examples[at] = (struct unique_example){ first_row, row };
 }
 
-static struct place place_of(const struct job *job, uint64_t row) {
+static struct place place_of(const struct key_search *search, uint64_t row) {
         size_t table = 0;
 
-        while (row >= job->starts[table + 1])
+        while (row >= search->starts[table + 1])
                 table++;
-        return (struct place){ table, (size_t)(row - job->starts[table]) };
+        return (struct place){ table, (size_t)(row - search->starts[table]) };
 }
 
-static bool is_same_key(const struct job *job, uint64_t a, uint64_t b) {
-        struct place x = place_of(job, a), y = place_of(job, b);
-        const struct column *column_x = job->columns[x.table], *column_y = job->columns[y.table];
+static bool is_same_key(const struct key_search *search, uint64_t a, uint64_t b) {
+        struct place x = place_of(search, a), y = place_of(search, b);
+        const struct column *column_x = search->columns[x.table], *column_y = search->columns[y.table];
         size_t n_x, n_y;
         const char *text_x, *text_y;
 
@@ -93,18 +94,18 @@ static bool hash_key(const struct column *column, size_t row, uint64_t seed, uin
 }
 
 /* False when the index is too full to take another key. */
-static bool note_key(const struct job *job, struct slot *index, uint64_t hash, uint64_t row, size_t *n_keys,
+static bool note_key(const struct key_search *search, struct slot *index, uint64_t hash, uint64_t row, size_t *n_keys,
                      struct unique_report *report) {
-        size_t at = (size_t)hash & (job->n_slots - 1);
+        size_t at = (size_t)hash & (search->n_slots - 1);
 
-        for (; index[at].row; at = (at + 1) & (job->n_slots - 1)) {
-                if (index[at].hash != hash || !is_same_key(job, index[at].row - 1, row))
+        for (; index[at].row; at = (at + 1) & (search->n_slots - 1)) {
+                if (index[at].hash != hash || !is_same_key(search, index[at].row - 1, row))
                         continue;
                 report->n_duplicates++;
                 add_example(report, index[at].row - 1, row);
                 return true;
         }
-        if (*n_keys >= job->n_slots / 8 * FULL_EIGHTHS)
+        if (*n_keys >= search->n_slots / 8 * FULL_EIGHTHS)
                 return false;
         index[at] = (struct slot){ hash, row + 1 };
         ++*n_keys;
@@ -112,21 +113,21 @@ static bool note_key(const struct job *job, struct slot *index, uint64_t hash, u
 }
 
 static int check_part(void *context, size_t unit, int worker) {
-        const struct job *job = context;
-        struct unique_report *report = &job->reports[unit];
-        struct slot *index = job->indices[worker];
+        const struct key_search *search = context;
+        struct unique_report *report = &search->reports[unit];
+        struct slot *index = search->indices[worker];
         size_t n_keys = 0;
         uint64_t hash;
 
-        memset(index, 0, job->n_slots * sizeof(*index));
-        for (size_t i = 0; i < job->n_tables; i++) {
-                for (size_t row = 0; job->columns[i] && row < job->tables[i].n_rows; row++) {
-                        if (!hash_key(job->columns[i], row, job->seed, &hash))
+        memset(index, 0, search->n_slots * sizeof(*index));
+        for (size_t i = 0; i < search->n_tables; i++) {
+                for (size_t row = 0; search->columns[i] && row < search->tables[i].n_rows; row++) {
+                        if (!hash_key(search->columns[i], row, search->seed, &hash))
                                 continue;
                         /* the upper half chooses the part, the lower one the slot */
-                        if ((hash >> 32) * job->n_parts >> 32 != unit)
+                        if ((hash >> 32) * search->n_parts >> 32 != unit)
                                 continue;
-                        if (!note_key(job, index, hash, job->starts[i] + row, &n_keys, report))
+                        if (!note_key(search, index, hash, search->starts[i] + row, &n_keys, report))
                                 return -EAGAIN;
                 }
         }
@@ -148,49 +149,49 @@ static void free_indices(struct slot ***address) {
         free(*address);
 }
 
-static int check_hashed(struct job *job, struct unique_report *ret_report) {
-        size_t n_threads = (size_t)parallel_n_threads(), n_rows = (size_t)job->starts[job->n_tables], n_room;
+static int check_hashed(struct key_search *search, struct unique_report *ret_report) {
+        size_t n_threads = (size_t)parallel_n_threads(), n_rows = (size_t)search->starts[search->n_tables], n_room;
         _cleanup_(free_indices) struct slot **indices = calloc(n_threads + 1, sizeof(*indices));
         int r;
 
         if (!indices)
                 return error_origin(-ENOMEM, "looking for duplicate keys");
-        job->n_slots = 1024;
-        while (job->n_slots * 2 * n_threads * sizeof(struct slot) <= UNIQUE_BYTES &&
-               job->n_slots < n_rows * 2 / n_threads)
-                job->n_slots *= 2;
+        search->n_slots = 1024;
+        while (search->n_slots * 2 * n_threads * sizeof(struct slot) <= UNIQUE_BYTES &&
+               search->n_slots < n_rows * 2 / n_threads)
+                search->n_slots *= 2;
         for (size_t i = 0; i < n_threads; i++) {
-                indices[i] = malloc(job->n_slots * sizeof(**indices));
+                indices[i] = malloc(search->n_slots * sizeof(**indices));
                 if (!indices[i])
                         return error_origin(-ENOMEM, "looking for duplicate keys");
         }
-        job->indices = indices;
+        search->indices = indices;
         /* parts differ a little in size: plan for half full indices; a part that does not fit doubles their number */
-        n_room = job->n_slots / 2;
-        job->n_parts = n_rows / n_room + 1 > n_threads ? n_rows / n_room + 1 : n_threads;
+        n_room = search->n_slots / 2;
+        search->n_parts = n_rows / n_room + 1 > n_threads ? n_rows / n_room + 1 : n_threads;
         for (;;) {
-                _cleanup_(free_pointer) struct unique_report *reports = calloc(job->n_parts, sizeof(*reports));
+                _cleanup_(free_pointer) struct unique_report *reports = calloc(search->n_parts, sizeof(*reports));
 
                 if (!reports)
                         return error_origin(-ENOMEM, "looking for duplicate keys");
-                job->reports = reports;
-                job->seed = random_mix((uint64_t)clock_monotonic_ns());
-                r = parallel_for(job->n_parts, check_part, job);
+                search->reports = reports;
+                search->seed = random_mix((uint64_t)clock_monotonic_ns());
+                r = parallel_for(search->n_parts, check_part, search);
                 if (!r)
-                        merge_reports(reports, job->n_parts, ret_report);
+                        merge_reports(reports, search->n_parts, ret_report);
                 if (r != -EAGAIN)
                         return error_trace(r);
-                job->n_parts *= 2;
+                search->n_parts *= 2;
         }
 }
 
-static void find_range(const struct job *job, int64_t *ret_min, int64_t *ret_max) {
+static void find_range(const struct key_search *search, int64_t *ret_min, int64_t *ret_max) {
         int64_t min = INT64_MAX, max = INT64_MIN;
 
-        for (size_t i = 0; i < job->n_tables; i++) {
-                const struct column *column = job->columns[i];
+        for (size_t i = 0; i < search->n_tables; i++) {
+                const struct column *column = search->columns[i];
 
-                for (size_t row = 0; column && row < job->tables[i].n_rows; row++) {
+                for (size_t row = 0; column && row < search->tables[i].n_rows; row++) {
                         if (!column_is_present(column, row))
                                 continue;
                         min = column->int64[row] < min ? column->int64[row] : min;
@@ -202,35 +203,35 @@ static void find_range(const struct job *job, int64_t *ret_min, int64_t *ret_max
 }
 
 /* The first row that holds each example's key: one more pass, only where there are duplicates. */
-static void find_first_rows(const struct job *job, struct unique_report *report) {
+static void find_first_rows(const struct key_search *search, struct unique_report *report) {
         for (size_t i = 0; i < report->n_examples; i++) {
-                struct place place = place_of(job, report->examples[i].row);
-                int64_t key = job->columns[place.table]->int64[place.row];
+                struct place place = place_of(search, report->examples[i].row);
+                int64_t key = search->columns[place.table]->int64[place.row];
                 bool is_found = false;
 
-                for (size_t table = 0; table < job->n_tables && !is_found; table++) {
-                        const struct column *column = job->columns[table];
+                for (size_t table = 0; table < search->n_tables && !is_found; table++) {
+                        const struct column *column = search->columns[table];
 
-                        for (size_t row = 0; column && row < job->tables[table].n_rows && !is_found; row++) {
+                        for (size_t row = 0; column && row < search->tables[table].n_rows && !is_found; row++) {
                                 is_found = column_is_present(column, row) && column->int64[row] == key;
                                 if (is_found)
-                                        report->examples[i].first_row = job->starts[table] + row;
+                                        report->examples[i].first_row = search->starts[table] + row;
                         }
                 }
         }
 }
 
-static int check_dense(const struct job *job, int64_t min, int64_t max, struct unique_report *ret_report) {
+static int check_dense(const struct key_search *search, int64_t min, int64_t max, struct unique_report *ret_report) {
         uint64_t range = (uint64_t)max - (uint64_t)min + 1;
         _cleanup_(free_pointer) uint64_t *bits = calloc(range / 64 + 1, sizeof(*bits));
         struct unique_report report = { 0 };
 
         if (!bits)
                 return error_origin(-ENOMEM, "looking for duplicate keys");
-        for (size_t i = 0; i < job->n_tables; i++) {
-                const struct column *column = job->columns[i];
+        for (size_t i = 0; i < search->n_tables; i++) {
+                const struct column *column = search->columns[i];
 
-                for (size_t row = 0; column && row < job->tables[i].n_rows; row++) {
+                for (size_t row = 0; column && row < search->tables[i].n_rows; row++) {
                         uint64_t at, bit;
 
                         if (!column_is_present(column, row))
@@ -239,12 +240,12 @@ static int check_dense(const struct job *job, int64_t min, int64_t max, struct u
                         bit = UINT64_C(1) << (at % 64);
                         if (bits[at / 64] & bit) {
                                 report.n_duplicates++;
-                                add_example(&report, 0, job->starts[i] + row);
+                                add_example(&report, 0, search->starts[i] + row);
                         }
                         bits[at / 64] |= bit;
                 }
         }
-        find_first_rows(job, &report);
+        find_first_rows(search, &report);
         *ret_report = report;
         return 0;
 }
@@ -252,7 +253,7 @@ static int check_dense(const struct job *job, int64_t min, int64_t max, struct u
 int unique_check(const struct column *const *columns, const struct table *tables, size_t n_tables,
                  struct unique_report *ret_report) {
         _cleanup_(free_pointer) uint64_t *starts = calloc(n_tables + 1, sizeof(*starts));
-        struct job job = { .columns = columns, .tables = tables, .n_tables = n_tables, .starts = starts };
+        struct key_search search = { .columns = columns, .tables = tables, .n_tables = n_tables, .starts = starts };
         int64_t min = 0, max = -1;
         bool is_int = true;
 
@@ -263,13 +264,13 @@ int unique_check(const struct column *const *columns, const struct table *tables
                 is_int &= !columns[i] || columns[i]->type == COLUMN_INT64;
         }
         if (is_int) {
-                find_range(&job, &min, &max);
+                find_range(&search, &min, &max);
                 if (min > max) {
                         *ret_report = (struct unique_report){ 0 };
                         return 0;
                 }
                 if ((uint64_t)max - (uint64_t)min < DENSE_RANGE)
-                        return error_trace(check_dense(&job, min, max, ret_report));
+                        return error_trace(check_dense(&search, min, max, ret_report));
         }
-        return error_trace(check_hashed(&job, ret_report));
+        return error_trace(check_hashed(&search, ret_report));
 }

@@ -20,7 +20,8 @@ struct unit {
         struct validate_deviations deviations;
 };
 
-struct job {
+/* What the threads need that gather the statistics of one round of tables. */
+struct gathering {
         const struct validate_options *options;
         const struct table *tables;
         size_t n_columns;
@@ -31,8 +32,9 @@ struct job {
 };
 
 /* Validates every row, the slow and exact way, and notes what deviates. */
-static void validate_rows(const struct job *job, const struct schema_column *column, const struct column *rows,
-                          size_t n_rows, uint64_t start, struct validate_deviations *deviations) {
+static void validate_rows(const struct gathering *gathering, const struct schema_column *column,
+                          const struct column *rows, size_t n_rows, uint64_t start,
+                          struct validate_deviations *deviations) {
         char scratch[VALUE_SCRATCH_BYTES];
         struct value value;
         enum anomaly anomaly;
@@ -40,19 +42,20 @@ static void validate_rows(const struct job *job, const struct schema_column *col
         for (size_t i = 0; i < n_rows; i++) {
                 anomaly = value_from_column(column->type, rows, i, scratch, &value);
                 if (!anomaly)
-                        anomaly = schema_check(column, job->options->environment, &value);
+                        anomaly = schema_check(column, gathering->options->environment, &value);
                 if (anomaly)
                         validate_deviations_add(deviations, anomaly, start + i, 1);
         }
 }
 
-static bool is_fine(const struct job *job, const struct schema_column *column, enum anomaly type_anomaly,
+static bool is_fine(const struct gathering *gathering, const struct schema_column *column, enum anomaly type_anomaly,
                     const struct value *value) {
-        return !type_anomaly && !schema_check(column, job->options->environment, value);
+        return !type_anomaly && !schema_check(column, gathering->options->environment, value);
 }
 
 /* A range is a range: where the least and the greatest are within, all are. */
-static bool numbers_are_fine(const struct job *job, const struct schema_column *column, const struct sketch *sketch) {
+static bool numbers_are_fine(const struct gathering *gathering, const struct schema_column *column,
+                             const struct sketch *sketch) {
         double ends[] = { sketch->min, sketch->max };
         char scratch[VALUE_SCRATCH_BYTES];
         struct value value = VALUE_NULL;
@@ -61,7 +64,7 @@ static bool numbers_are_fine(const struct job *job, const struct schema_column *
         if (column->type != VALUE_TYPE_FLOAT && sketch->n_present && (ends[0] <= -0x1p53 || ends[1] >= 0x1p53))
                 return false;
         for (size_t i = 0; i < N_ELEMENTS(ends) && sketch->n_present; i++)
-                if (!is_fine(job, column, value_from_double(column->type, ends[i], scratch, &value), &value))
+                if (!is_fine(gathering, column, value_from_double(column->type, ends[i], scratch, &value), &value))
                         return false;
         return true;
 }
@@ -154,8 +157,9 @@ static int gather_foreign(const struct schema_column *column, const struct colum
         return error_trace(sketch_add(sketch, &table.columns[0], n_rows, scratch));
 }
 
-static int gather_column(const struct job *job, const struct schema_column *column, const struct column *rows,
-                         size_t n_rows, uint64_t start, struct sketch_scratch *scratch, struct unit *unit) {
+static int gather_column(const struct gathering *gathering, const struct schema_column *column,
+                         const struct column *rows, size_t n_rows, uint64_t start, struct sketch_scratch *scratch,
+                         struct unit *unit) {
         const struct value missing = VALUE_NULL;
         bool is_right = rows->type == value_column_type(column->type), values_are_fine = false;
         int r;
@@ -166,46 +170,46 @@ static int gather_column(const struct job *job, const struct schema_column *colu
                 r = gather_texts(column, rows, n_rows, scratch, &unit->sketch, &values_are_fine);
         } else {
                 r = sketch_add(&unit->sketch, rows, n_rows, scratch);
-                values_are_fine = !r && numbers_are_fine(job, column, &unit->sketch);
+                values_are_fine = !r && numbers_are_fine(gathering, column, &unit->sketch);
         }
         if (r)
                 return error_trace(r);
-        if (!schema_column_is_checked(column, job->options->environment))
+        if (!schema_column_is_checked(column, gathering->options->environment))
                 return 0;
-        if (!values_are_fine || (unit->sketch.n_missing && !is_fine(job, column, ANOMALY_NONE, &missing)))
-                validate_rows(job, column, rows, n_rows, start, &unit->deviations);
+        if (!values_are_fine || (unit->sketch.n_missing && !is_fine(gathering, column, ANOMALY_NONE, &missing)))
+                validate_rows(gathering, column, rows, n_rows, start, &unit->deviations);
         return 0;
 }
 
 static int gather_unit(void *context, size_t number, int worker) {
-        const struct job *job = context;
-        size_t place = number % job->n_columns, batch = number / job->n_columns;
-        const struct schema_column *column = &job->options->schema->columns[place];
-        const struct table *table = &job->tables[job->first_table + batch];
+        const struct gathering *gathering = context;
+        size_t place = number % gathering->n_columns, batch = number / gathering->n_columns;
+        const struct schema_column *column = &gathering->options->schema->columns[place];
+        const struct table *table = &gathering->tables[gathering->first_table + batch];
         const struct column *rows = table_find(table, column->name);
-        struct unit *unit = &job->units[number];
+        struct unit *unit = &gathering->units[number];
         const struct value missing = VALUE_NULL;
         enum anomaly anomaly;
         int r;
 
-        sketch_init(&unit->sketch, column->type, job->first_table + batch);
-        if (!job->scratch[worker]) {
-                r = sketch_scratch_create(&job->scratch[worker]);
+        sketch_init(&unit->sketch, column->type, gathering->first_table + batch);
+        if (!gathering->scratch[worker]) {
+                r = sketch_scratch_create(&gathering->scratch[worker]);
                 if (r)
                         return error_trace(r);
         }
         if (rows)
-                return error_trace(gather_column(job, column, rows, table->n_rows, job->starts[batch],
-                                                 job->scratch[worker], unit));
+                return error_trace(gather_column(gathering, column, rows, table->n_rows, gathering->starts[batch],
+                                                 gathering->scratch[worker], unit));
         sketch_add_missing(&unit->sketch, table->n_rows);
-        anomaly = schema_check(column, job->options->environment, &missing);
+        anomaly = schema_check(column, gathering->options->environment, &missing);
         if (anomaly && table->n_rows)
-                validate_deviations_add(&unit->deviations, anomaly, job->starts[batch], table->n_rows);
+                validate_deviations_add(&unit->deviations, anomaly, gathering->starts[batch], table->n_rows);
         return 0;
 }
 
 struct round {
-        struct job job;
+        struct gathering gathering;
         size_t n_threads;
         size_t n_units;
         size_t n_batches;
@@ -214,19 +218,19 @@ struct round {
 };
 
 static void round_finish(struct round *round) {
-        for (size_t i = 0; i < round->n_threads && round->job.scratch; i++)
-                sketch_scratch_destroy(round->job.scratch[i]);
-        for (size_t i = 0; i < round->n_units && round->job.units; i++)
-                sketch_finish(&round->job.units[i].sketch);
-        free(round->job.scratch);
-        free(round->job.units);
+        for (size_t i = 0; i < round->n_threads && round->gathering.scratch; i++)
+                sketch_scratch_destroy(round->gathering.scratch[i]);
+        for (size_t i = 0; i < round->n_units && round->gathering.units; i++)
+                sketch_finish(&round->gathering.units[i].sketch);
+        free(round->gathering.scratch);
+        free(round->gathering.units);
 }
 
 static int join_column(void *context, size_t place, int worker _unused_) {
         struct round *round = context;
 
         for (size_t i = 0; i < round->n_batches; i++) {
-                struct unit *unit = &round->job.units[i * round->job.n_columns + place];
+                struct unit *unit = &round->gathering.units[i * round->gathering.n_columns + place];
                 int r = sketch_merge(&round->sketches[place], &unit->sketch);
 
                 if (r)
@@ -242,27 +246,27 @@ int validate_gather(const struct validate_options *options, const struct table *
                     struct sketch *sketches, struct validate_deviations *deviations) {
         size_t n_columns = options->schema->n_columns, n_max = n_tables < ROUND_BATCHES ? n_tables : ROUND_BATCHES;
         _cleanup_(round_finish) struct round round = {
-                .job = { .options = options, .tables = tables, .n_columns = n_columns },
+                .gathering = { .options = options, .tables = tables, .n_columns = n_columns },
                 .n_threads = (size_t)parallel_n_threads(),
                 .n_units = n_columns * n_max,
                 .sketches = sketches,
                 .deviations = deviations,
         };
-        struct job *job = &round.job;
+        struct gathering *gathering = &round.gathering;
         uint64_t start = 0;
         int r;
 
-        job->scratch = calloc(round.n_threads, sizeof(struct sketch_scratch *));
-        job->units = calloc(round.n_units + 1, sizeof(*job->units));
-        if (!job->scratch || !job->units)
+        gathering->scratch = calloc(round.n_threads, sizeof(struct sketch_scratch *));
+        gathering->units = calloc(round.n_units + 1, sizeof(*gathering->units));
+        if (!gathering->scratch || !gathering->units)
                 return error_origin(-ENOMEM, "validating");
-        for (; job->first_table < n_tables; job->first_table += round.n_batches) {
-                round.n_batches = n_tables - job->first_table < n_max ? n_tables - job->first_table : n_max;
+        for (; gathering->first_table < n_tables; gathering->first_table += round.n_batches) {
+                round.n_batches = n_tables - gathering->first_table < n_max ? n_tables - gathering->first_table : n_max;
                 for (size_t i = 0; i < round.n_batches; i++) {
-                        job->starts[i] = start;
-                        start += tables[job->first_table + i].n_rows;
+                        gathering->starts[i] = start;
+                        start += tables[gathering->first_table + i].n_rows;
                 }
-                r = parallel_for(round.n_batches * n_columns, gather_unit, job);
+                r = parallel_for(round.n_batches * n_columns, gather_unit, gathering);
                 if (!r)
                         r = parallel_for(n_columns, join_column, &round);
                 if (r)
