@@ -94,7 +94,11 @@ void mailbox_put_surely(struct mailbox *mailbox, struct job *job) {
 
 void mailbox_run(struct mailbox *mailbox, void *context) {
         struct job *job;
+        size_t n;
 
-        while ((job = take(mailbox)))
+        pthread_mutex_lock(&mailbox->lock);
+        n = mailbox->n_waiting;
+        pthread_mutex_unlock(&mailbox->lock);
+        for (; n && (job = take(mailbox)); n--)
                 job->run(job, context);
 }

@@ -44,5 +44,6 @@ bool mailbox_put(struct mailbox *mailbox, struct job *job);
 /* The same for a job that must not be lost, however many wait. */
 void mailbox_put_surely(struct mailbox *mailbox, struct job *job);
 
-/* Runs every job that waits; never blocks. */
+/* Runs the jobs that wait now; never blocks. What is put meanwhile waits for the next call, so that clients which ask
+ * again at once leave the thread time for its other work. */
 void mailbox_run(struct mailbox *mailbox, void *context);

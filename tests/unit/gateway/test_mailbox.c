@@ -83,6 +83,29 @@ static void jobs_are_done_in_order(void **state) {
         assert_int_equal(tally.order[3], 7);
 }
 
+static struct mailbox *busy;
+
+static void run_again(struct job *job, void *context) {
+        struct tally *to = context;
+
+        assert_true(++to->n_run < JOBS_MAX);
+        assert_true(mailbox_put(busy, job));
+}
+
+static void a_job_that_comes_again_at_once_waits_for_its_turn(void **state) {
+        struct job *job = make(0);
+
+        busy = *state;
+        job->run = run_again;
+        assert_true(mailbox_put(busy, job));
+        assert_true(mailbox_put(busy, make(1)));
+        mailbox_run(busy, &tally);
+        assert_int_equal(tally.n_run, 2);
+        assert_true(is_awake(busy));
+        mailbox_run(busy, &tally);
+        assert_int_equal(tally.n_run, 3);
+}
+
 static void too_many_are_refused_but_not_those_that_must_be_done(void **state) {
         struct mailbox *mailbox = *state;
         struct job *job = make(0);
@@ -139,6 +162,7 @@ static void several_threads_put(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(jobs_are_done_in_order, begin, end),
+                cmocka_unit_test_setup_teardown(a_job_that_comes_again_at_once_waits_for_its_turn, begin, end),
                 cmocka_unit_test_setup_teardown(too_many_are_refused_but_not_those_that_must_be_done, begin, end),
                 cmocka_unit_test_setup_teardown(a_closed_mailbox_discards_and_refuses, begin, end),
                 cmocka_unit_test_setup_teardown(several_threads_put, begin, end),
