@@ -236,8 +236,10 @@ static int open_stream(struct line *line, struct stream *stream, struct run_view
                 return stream_refuse(stream, 204, "");
         if (r)
                 return error_trace(r);
-        if (is_over)
-                return error_trace(stream_end(stream));
+        if (is_over) {
+                stream_end(stream);
+                return 0;
+        }
         watchers_add(line_watchers(line), stream);
         return 0;
 }

@@ -117,19 +117,37 @@ static void deliver(struct loop_message *super) {
         stream_release(stream);
 }
 
+static struct stream *create(void) {
+        struct stream *stream = calloc(1, sizeof(*stream));
+
+        if (stream)
+                stream->last = calloc(1, sizeof(*stream->last));
+        if (!stream || !stream->last) {
+                free(stream);
+                return NULL;
+        }
+        return stream;
+}
+
+static void destroy(struct stream *stream) {
+        if (stream)
+                free(stream->last);
+        free(stream);
+}
+
 int stream_open(struct request *request, struct mailbox *mailbox, job_function *watch, job_function *forget) {
         h2o_iovec_t last = request_header(request, "last-event-id");
-        struct stream *stream = calloc(1, sizeof(*stream));
+        struct stream *stream = create();
         char number[32] = "";
 
         if (h2o_memis(request->h2o->method.base, request->h2o->method.len, H2O_STRLIT("HEAD"))) {
-                free(stream);
+                destroy(stream);
                 request_answer(request, 200, "text/event-stream; charset=utf-8", "", 0);
                 return 0;
         }
         if (!stream || !request_parameter(request, 0, stream->run, sizeof(stream->run)) || last.len >= sizeof(number)) {
                 request_answer_error(request, stream ? 404 : 503, stream ? "there is no such run" : "out of memory");
-                free(stream);
+                destroy(stream);
                 return 0;
         }
         if (last.len)
@@ -143,7 +161,7 @@ int stream_open(struct request *request, struct mailbox *mailbox, job_function *
         stream->request = *request;
         if (!mailbox_put(mailbox, &stream->watch)) {
                 request_answer_error(request, 503, "too many calls are waiting, try again");
-                free(stream);
+                destroy(stream);
                 return 0;
         }
         stream->generator = h2o_mem_alloc_shared(&request->h2o->pool, sizeof(*stream->generator), on_disposed);
@@ -151,19 +169,34 @@ int stream_open(struct request *request, struct mailbox *mailbox, job_function *
         return 0;
 }
 
-/* Takes the message, when there is one, and the failure r of making it. */
+static void send_message(struct stream *stream, struct stream_message *message) {
+        message->super.deliver = deliver;
+        message->stream = stream;
+        stream_hold(stream);
+        h2o_multithread_send_message(stream->receiver, &message->super.super);
+}
+
+void stream_end(struct stream *stream) {
+        struct stream_message *message = stream->last;
+
+        if (!message)
+                return;
+        stream->last = NULL;
+        message->is_last = true;
+        send_message(stream, message);
+}
+
+/* Takes the message, when there is one, and the failure r of making it, which ends the stream. */
 static int post(struct stream *stream, struct stream_message *message, int r) {
         if (r) {
                 if (message)
                         buffer_finish(&message->text);
                 free(message);
+                stream_end(stream);
                 return error_origin(r, "telling a stream of run %s", stream->run);
         }
         stream->told_ms = clock_monotonic_ms();
-        message->super.deliver = deliver;
-        message->stream = stream;
-        stream_hold(stream);
-        h2o_multithread_send_message(stream->receiver, &message->super.super);
+        send_message(stream, message);
         return 0;
 }
 
@@ -180,14 +213,6 @@ int stream_tell(struct stream *stream, const struct ledger_event *event) {
         if (!r)
                 r = buffer_append_text(&message->text, "\n\n");
         return post(stream, message, r);
-}
-
-int stream_end(struct stream *stream) {
-        struct stream_message *message = calloc(1, sizeof(*message));
-
-        if (message)
-                message->is_last = true;
-        return post(stream, message, message ? 0 : -ENOMEM);
 }
 
 int stream_breathe(struct stream *stream) {
@@ -213,5 +238,5 @@ void stream_hold(struct stream *stream) {
 
 void stream_release(struct stream *stream) {
         if (atomic_fetch_sub(&stream->n_holds, 1) == 1)
-                free(stream);
+                destroy(stream);
 }

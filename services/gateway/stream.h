@@ -9,7 +9,8 @@
  * neither the client, whose hold ends with being forgotten, nor the list of watchers, nor a message on its way.
  *
  * A stream ends with the run, or when the client is so slow that STREAM_WAITING_BYTES_MAX wait for it; a client that
- * comes again with Last-Event-ID misses nothing. A comment is sent now and then, which finds out who has gone.
+ * comes again with Last-Event-ID gets the events since then that are kept (LEDGER_EVENTS_MAX). A comment is sent now
+ * and then, which finds out who has gone.
  */
 
 #include <stdbool.h>
@@ -26,7 +27,8 @@ struct stream {
         struct job watch;  /* for the line: begin to tell */
         struct job forget; /* for the line: the client has gone */
         _Atomic int n_holds;
-        struct stream *next; /* the line's list */
+        struct stream *next;         /* the line's list */
+        struct stream_message *last; /* the line's: made beforehand, so that a stream can always be ended; NULL after */
         struct mailbox *mailbox;
         h2o_multithread_receiver_t *receiver;
         char run[UUID_TEXT_BYTES];
@@ -42,9 +44,10 @@ struct stream {
 int stream_open(struct request *request, struct mailbox *mailbox, job_function *watch, job_function *forget);
 
 /* In the line: tells an event, one without an id when its number is 0; ends the stream; sends a comment when nothing
- * was told for long; answers instead of streaming, with an error, or with 204, on which clients do not come again. */
+ * was told for long; answers instead of streaming, with an error, or with 204, on which clients do not come again. What
+ * fails (-ENOMEM) ends the stream: the client comes again and asks for what it missed. */
 int stream_tell(struct stream *stream, const struct ledger_event *event);
-int stream_end(struct stream *stream);
+void stream_end(struct stream *stream);
 int stream_breathe(struct stream *stream);
 int stream_refuse(struct stream *stream, int status, const char *sentence);
 

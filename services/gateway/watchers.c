@@ -31,10 +31,11 @@ void watchers_tell(struct watchers *watchers, const char *run, const struct ledg
                 if (strcmp(stream->run, run) != 0)
                         continue;
                 r = stream_tell(stream, event);
-                if (!r && is_last)
-                        r = stream_end(stream);
                 if (r)
-                        log_warn("run=%s number=%lld an event was not told, ignoring", run, (long long)event->number);
+                        log_warn("run=%s number=%lld an event was not sent, its stream is ended", run,
+                                 (long long)event->number);
+                if (is_last)
+                        stream_end(stream);
         }
 }
 
@@ -89,8 +90,7 @@ void watchers_end(struct watchers *watchers) {
 
         while ((stream = watchers->first)) {
                 watchers->first = stream->next;
-                if (stream_end(stream))
-                        log_warn("run=%s a stream was not ended, ignoring", stream->run);
+                stream_end(stream);
                 stream_release(stream);
         }
 }

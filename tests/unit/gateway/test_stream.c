@@ -76,7 +76,7 @@ static void events_are_told_as_they_come(void **state _unused_) {
                                                      "event: stage\ndata: {\"b\":2}\n\n");
         bare_proceed(&bare);
         assert_false(bare.is_sending);
-        assert_int_equal(stream_end(watching), 0);
+        stream_end(watching);
         tell(5, "run", "late");
         bare_turn(&bare);
         assert_true(bare.is_complete);
@@ -181,11 +181,32 @@ static void a_line_that_ends_leaves_no_stream_waiting(void **state _unused_) {
         mailbox_close(&mailbox);
         bare_turn(&unseen);
         assert_int_equal(unseen.h2o.res.status, 503);
-        assert_int_equal(stream_end(watching), 0);
+        stream_end(watching);
         bare_turn(&seen);
         assert_true(seen.is_complete);
         bare_end(&seen);
         bare_end(&unseen);
+}
+
+/* A client that does not hear an event must come again and ask for it. */
+static void an_event_that_cannot_be_sent_ends_the_stream(void **state _unused_) {
+        struct watchers watchers = WATCHERS_NULL;
+        struct ledger_event event = { .number = 2, .kind = "run", .data = "x", .n_bytes = SIZE_MAX / 2 };
+        struct bare bare;
+
+        open_stream(&bare, NULL);
+        watchers_add(&watchers, watching);
+        tell(1, "run", "first");
+        watchers_tell(&watchers, "abc", &event, false);
+        event.number = 3;
+        event.n_bytes = 1;
+        watchers_tell(&watchers, "abc", &event, true);
+        bare_turn(&bare);
+        bare_proceed(&bare);
+        assert_true(bare.is_complete);
+        assert_string_equal(buffer_text(&bare.body), "id: 1\nevent: run\ndata: first\n\n");
+        watchers_end(&watchers);
+        close_stream(&bare);
 }
 
 /* What was told is on its way, the client has gone, and the line ends before it forgets the stream. */
@@ -225,6 +246,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_client_may_go_at_any_time, begin, end),
                 cmocka_unit_test_setup_teardown(a_line_that_ends_leaves_no_stream_waiting, begin, end),
                 cmocka_unit_test_setup_teardown(a_line_may_end_with_a_stream_to_forget, begin, end),
+                cmocka_unit_test_setup_teardown(an_event_that_cannot_be_sent_ends_the_stream, begin, end),
                 cmocka_unit_test_setup_teardown(head_is_answered_without_a_stream, begin, end),
         };
 
