@@ -126,6 +126,13 @@ static void note_unusable(struct models *models, int64_t version) {
         note_champion(models, version, r ? none : digest);
 }
 
+static bool is_mapped(const struct models *models, const struct model *model) {
+        for (size_t i = 0; i < models->n_mapped; i++)
+                if (models->mapped[i] == model)
+                        return true;
+        return false;
+}
+
 /* Moves a model to the front of those kept mapped, and lets the oldest go. Takes the reference of a new one. */
 static void keep_mapped(struct models *models, struct model *model) {
         size_t n_max = (size_t)models->options.pipeline->serve.versions_mapped, at = 0;
@@ -163,14 +170,18 @@ static void tell_done(void *context) {
         free(taken);
 }
 
+/* Takes the reference of a model that is not among those kept mapped; a failure lets it go again. */
 static int share_model(struct models *models, struct model *model, struct taken *taken) {
         int64_t started_ns = clock_monotonic_ns();
         int r;
 
-        keep_mapped(models, model);
         r = server_share(models->options.server, &model->super, tell_done, taken);
-        if (r)
+        if (r) {
+                if (!is_mapped(models, model))
+                        server_shared_unref(&model->super);
                 return error_trace(r);
+        }
+        keep_mapped(models, model);
         models->answering = model->version.manifest.version;
         log_info("version=%lld run=%s us=%lld the champion answers", (long long)model->version.manifest.version,
                  model->version.manifest.run, (long long)((clock_monotonic_ns() - started_ns) / 1000));
