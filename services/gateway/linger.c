@@ -12,15 +12,18 @@ struct lingering {
         h2o_linklist_t link;
         h2o_timeout_entry_t timeout;
         h2o_socket_t *socket;
+        struct lingers *lingers;
 };
 
-void lingers_init(struct lingers *lingers) {
+void lingers_init(struct lingers *lingers, size_t n_max) {
+        *lingers = (struct lingers){ .n_max = n_max };
         h2o_linklist_init_anchor(&lingers->all);
 }
 
 static void end(struct lingering *linger) {
         h2o_timeout_unlink(&linger->timeout);
         h2o_linklist_unlink(&linger->link);
+        linger->lingers->n--;
         h2o_socket_close(linger->socket);
         free(linger);
 }
@@ -37,7 +40,7 @@ static void on_timeout(h2o_timeout_entry_t *timeout) {
 }
 
 void lingers_add(struct lingers *lingers, h2o_context_t *context, int fd) {
-        struct lingering *linger = calloc(1, sizeof(*linger));
+        struct lingering *linger = lingers->n < lingers->n_max ? calloc(1, sizeof(*linger)) : NULL;
         int other = linger ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 
         /* then the client may not hear why */
@@ -47,6 +50,8 @@ void lingers_add(struct lingers *lingers, h2o_context_t *context, int fd) {
         }
         linger->socket = h2o_evloop_socket_create(context->loop, other, 0);
         linger->socket->data = linger;
+        linger->lingers = lingers;
+        lingers->n++;
         linger->timeout.cb = on_timeout;
         h2o_linklist_insert(&lingers->all, &linger->link);
         h2o_timeout_link(context->loop, &context->one_sec_timeout, &linger->timeout);

@@ -10,14 +10,19 @@
 
 #include <h2o.h>
 
+/* at one time, over all loops */
+#define LINGERS_MAX 64
+
 struct lingers {
         h2o_linklist_t all;
+        size_t n, n_max;
 };
 
-void lingers_init(struct lingers *lingers);
+/* n_max: this loop's share of LINGERS_MAX. */
+void lingers_init(struct lingers *lingers, size_t n_max);
 
 /* Keeps the connection of the descriptor, which stays the caller's, until its client closes it or a second has passed.
- */
+ * Does nothing when n_max linger already. */
 void lingers_add(struct lingers *lingers, h2o_context_t *context, int fd);
 
 /* Closes all of them. */

@@ -44,7 +44,7 @@ static void on_refused_closed(void *data) {
 }
 
 static bool is_refused(const struct server *server, h2o_req_t *h2o) {
-        return atomic_load_explicit(&server->n_connections, memory_order_relaxed) > server->connections_max &&
+        return atomic_load_explicit(&server->n_connections, memory_order_relaxed) > server->limits.connections_max &&
                h2o->conn->callbacks->get_socket(h2o->conn)->on_close.cb == on_refused_closed;
 }
 
@@ -60,7 +60,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *h2o) {
         if (is_refused(server, h2o)) {
                 h2o->http1_is_persistent = 0;
                 request_answer_error(&request, 503, "%zu connections are open already, try again",
-                                     server->connections_max);
+                                     server->limits.connections_max);
         } else if (router_dispatch(server->router, &request)) {
                 request_answer_error(&request, 404, "there is nothing at %.*s",
                                      (int)(h2o->path.len < 256 ? h2o->path.len : 256), h2o->path.base);
@@ -157,6 +157,13 @@ size_t server_n_connections(const struct server *server) {
         return atomic_load(&server->n_connections);
 }
 
+/* A listener whose connections cannot be accepted stays readable, and the loop would spin. */
+static void pause_listener(struct server_loop *loop) {
+        log_warn("errno=%d a connection cannot be accepted now, retrying in 1000 ms", errno);
+        h2o_socket_read_stop(loop->listener);
+        h2o_timeout_link(loop->context.loop, &loop->context.one_sec_timeout, &loop->pause);
+}
+
 static void on_accept(h2o_socket_t *listener, const char *error) {
         struct server_loop *loop = listener->data;
         struct server *server = loop->server;
@@ -166,15 +173,25 @@ static void on_accept(h2o_socket_t *listener, const char *error) {
         if (error)
                 return;
         socket = h2o_evloop_socket_accept(listener);
-        if (!socket)
+        if (!socket) {
+                /* what else fails belongs to one connection, which has gone */
+                if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                        pause_listener(loop);
                 return;
+        }
         n = atomic_fetch_add(&server->n_connections, 1);
-        socket->on_close.cb = n < server->connections_max ? on_closed : on_refused_closed;
+        socket->on_close.cb = n < server->limits.connections_max ? on_closed : on_refused_closed;
         socket->on_close.data = server;
-        if (n < server->connections_max + REFUSALS_MAX)
+        if (n < server->limits.connections_max + server->limits.refusals_max)
                 h2o_accept(&loop->accept, socket);
         else
                 h2o_socket_close(socket);
+}
+
+static void on_pause_over(h2o_timeout_entry_t *pause) {
+        struct server_loop *loop = OUTER_OF(struct server_loop, pause, pause);
+
+        h2o_socket_read_start(loop->listener, on_accept);
 }
 
 static void configure(struct server *server, size_t body_bytes_max) {
@@ -197,7 +214,8 @@ static void configure(struct server *server, size_t body_bytes_max) {
 }
 
 static void init_loop(struct server_loop *loop) {
-        lingers_init(&loop->lingers);
+        lingers_init(&loop->lingers, (size_t)((LINGERS_MAX + loop->server->n_loops - 1) / loop->server->n_loops));
+        loop->pause.cb = on_pause_over;
         h2o_context_init(&loop->context, h2o_evloop_create(), &loop->server->config);
         h2o_multithread_register_receiver(loop->context.queue, &loop->receiver, handoff_on_messages);
         loop->accept = (h2o_accept_ctx_t){ .ctx = &loop->context, .hosts = loop->server->config.hosts };
@@ -261,7 +279,7 @@ int server_create(const struct server_options *options, struct server **ret_serv
                 return error_origin(-ENOMEM, "creating the server");
         server->router = options->router;
         server->context = options->context;
-        server->connections_max = options->connections_max;
+        server->limits = (struct descriptors){ options->connections_max, REFUSALS_MAX };
         server->port = options->port;
         server->n_loops = options->n_loops ? options->n_loops : parallel_n_threads();
         if (server->n_loops > SERVER_LOOPS_MAX)
@@ -269,7 +287,9 @@ int server_create(const struct server_options *options, struct server **ret_serv
         for (int i = 0; i < SERVER_LOOPS_MAX; i++)
                 fds[i] = -1;
         configure(server, options->body_bytes_max);
-        r = listen_open(options->address, &server->port, server->n_loops, fds, fault);
+        r = descriptors_fit(server->n_loops, &server->limits, fault);
+        if (!r)
+                r = listen_open(options->address, &server->port, server->n_loops, fds, fault);
         for (int i = 0; i < server->n_loops; i++) {
                 server->loops[i].server = server;
                 server->loops[i].fd = fds[i];

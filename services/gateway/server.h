@@ -5,10 +5,11 @@
  *
  * libh2o's event loops, one thread per CPU, each with its own listening socket on the same port (SO_REUSEPORT). A loop
  * parses HTTP/1.1, asks the router, and never touches disk, store or bus. HTTP/2 is off: Debian's libh2o 2.2.5 has no
- * fix for rapid reset. Before binding, the port is probed without SO_REUSEPORT, since two gateways would otherwise
- * share it silently (listen.h).
+ * fix for rapid reset. The first socket listens before it gets SO_REUSEPORT, so that a port which another process
+ * listens on is refused instead of shared silently (listen.h).
  *
- * Limits: body (413), connections over all loops (503, then closed), ten seconds for head and body (closed), head
+ * Limits: body (413), connections over all loops (503, then closed; never more than
+ * the process may open, see descriptors.h), ten seconds for head and body (closed), head
  * 417,792 bytes and 100 headers (libh2o's own 400).
  */
 

@@ -6,6 +6,7 @@
 #include <semaphore.h>
 #include <stdbool.h>
 
+#include "services/gateway/descriptors.h"
 #include "services/gateway/linger.h"
 #include "services/gateway/request.h"
 #include "services/gateway/router.h"
@@ -26,6 +27,7 @@ struct server_loop {
         h2o_context_t context;
         h2o_accept_ctx_t accept;
         h2o_socket_t *listener;
+        h2o_timeout_entry_t pause; /* linked: the listener is left alone for a moment */
         h2o_multithread_receiver_t receiver;
         struct server_shared *shared; /* only the loop's thread, once it runs, looks */
         struct request_tally tally;
@@ -36,7 +38,7 @@ struct server {
         h2o_globalconf_t config;
         const struct router *router;
         void *context;
-        size_t connections_max;
+        struct descriptors limits;
         _Atomic size_t n_connections;
         _Atomic bool is_serving, is_draining, is_stopping, is_finished;
         int n_loops, port;

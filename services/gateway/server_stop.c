@@ -19,6 +19,7 @@ enum {
 void server_loop_close_listener(struct server_loop *loop) {
         if (!loop->listener)
                 return;
+        h2o_timeout_unlink(&loop->pause);
         h2o_socket_read_stop(loop->listener);
         h2o_socket_close(loop->listener);
         loop->listener = NULL;

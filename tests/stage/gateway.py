@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -38,7 +39,9 @@ def until(condition, what):
 
 
 class Gateway:
-    def __init__(self, serve="", **environment):
+    def __init__(self, serve="", files=None, **environment):
+        """files: the soft and the hard limit of open files"""
+        self.files = files
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gw-"))
         self.home = self.folder / "h"
         self.pipeline = self.folder / "pipeline"
@@ -86,17 +89,22 @@ class Gateway:
     def arguments(self, *more):
         return [os.environ["GATEWAY"], "--home", self.home, "--pipeline", self.pipeline, "--port", "0", *more]
 
+    def limit_files(self):
+        if self.files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, self.files)
+
     def run(self, *more, **environment):
         """Runs the program to its end."""
         return subprocess.run(self.arguments(*more), env=self.environment | environment, capture_output=True,
-                              text=True, timeout=DEADLINE_S)
+                              text=True, timeout=DEADLINE_S, preexec_fn=self.limit_files)
 
     def start(self, *more, **environment):
         """Starts, and waits until it says on which port."""
         n_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.arguments(*more), env=self.environment | environment,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=self.limit_files)
 
         def port():
             assert self.process.poll() is None, self.log.read_text()

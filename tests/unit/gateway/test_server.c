@@ -7,10 +7,13 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,24 +75,59 @@ int h2o_evloop_run(h2o_evloop_t *loop, int32_t ms_max) {
         return run(loop, ms_max);
 }
 
+/* The next connection finds no descriptor. */
+static atomic_bool is_short;
+static atomic_int n_stopped; /* listeners left alone meanwhile */
+static _Atomic(h2o_socket_t *) short_listener;
+
+h2o_socket_t *h2o_evloop_socket_accept(h2o_socket_t *listener) {
+        h2o_socket_t *(*take)(h2o_socket_t *);
+
+        *(void **)&take = dlsym(RTLD_NEXT, "h2o_evloop_socket_accept");
+        if (!atomic_exchange(&is_short, false))
+                return take(listener);
+        atomic_store(&short_listener, listener);
+        errno = EMFILE;
+        return NULL;
+}
+
+void h2o_socket_read_stop(h2o_socket_t *socket) {
+        void (*stop)(h2o_socket_t *);
+
+        *(void **)&stop = dlsym(RTLD_NEXT, "h2o_socket_read_stop");
+        if (socket == atomic_load(&short_listener))
+                atomic_fetch_add(&n_stopped, 1);
+        stop(socket);
+}
+
 static int answer(struct request *request) {
         request_answer(request, 200, "text/plain", "here", 4);
         return 0;
 }
 
-static void get(int port) {
-        static const char request[] = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+static int open_connection(int port) {
         struct sockaddr_in address = { .sin_family = AF_INET,
                                        .sin_port = htons((uint16_t)port),
                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        char answer[512] = "";
-        size_t n_read = 0;
-        ssize_t n;
         int fd;
 
         fd = socket(AF_INET, SOCK_STREAM, 0);
         assert_true(fd >= 0);
         assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+        return fd;
+}
+
+static void connect_once(int port) {
+        close(open_connection(port));
+}
+
+static void get(int port) {
+        static const char request[] = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        char answer[512] = "";
+        size_t n_read = 0;
+        ssize_t n;
+        int fd = open_connection(port);
+
         assert_int_equal(write(fd, request, sizeof(request) - 1), sizeof(request) - 1);
         while ((n = read(fd, answer + n_read, sizeof(answer) - 1 - n_read)) > 0)
                 n_read += (size_t)n;
@@ -166,9 +204,38 @@ static void a_loop_belongs_to_one_thread(void **state _unused_) {
         }
 }
 
+static void a_listener_without_descriptors_rests(void **state _unused_) {
+        _cleanup_(router_finish) struct router router = ROUTER_NULL;
+        const struct server_options options = { .address = "127.0.0.1",
+                                                .n_loops = 1,
+                                                .body_bytes_max = 1024,
+                                                .connections_max = CONNECTIONS,
+                                                .router = &router };
+        struct fault fault = FAULT_NULL;
+        struct server *server = NULL;
+
+        router_add(&router, "GET", "/", ROUTE_OPEN, answer);
+        assert_int_equal(server_create(&options, &server, &fault), 0);
+        server_start(server);
+        get(server_port(server));
+        atomic_store(&is_short, true);
+        get(server_port(server));
+        assert_false(atomic_load(&is_short));
+        assert_int_equal(atomic_load(&n_stopped), 1);
+        /* and is closed while it rests */
+        atomic_store(&is_short, true);
+        connect_once(server_port(server));
+        while (atomic_load(&is_short))
+                poll(NULL, 0, 1);
+        server_drain(server, 0);
+        server_stop(server);
+        server_destroy(server);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_loop_belongs_to_one_thread),
+                cmocka_unit_test(a_listener_without_descriptors_rests),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
