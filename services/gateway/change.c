@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/base/error.h"
+#include "common/base/log.h"
 #include "proto/stage_manifest.h"
 #include "services/stage/stage_crash.h"
 
@@ -37,17 +38,50 @@ void change_finish(struct change *change) {
 
 int change_begin(struct change *change) {
         change->n_events = 0;
+        change->is_stored = false;
         return error_trace(spool_begin(change->spool));
 }
 
+static int put_manifest(struct change *change, const struct run_manifest *run) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        char name[MANIFEST_NAME_BYTES];
+        int r;
+
+        stage_manifest_name(run->run_id, STAGE_GATEWAY, name);
+        r = run_manifest_write(run, &text);
+        if (!r)
+                r = store_put(change->store, name, text.data, text.n_bytes);
+        return error_trace(r);
+}
+
+/* Makes run.json what the ledger says of the run again, and removes that of a run which the ledger does not know: a
+ * rebuild of the ledger would else bring about the change whose caller was told that it failed. */
+static void restore_manifest(struct change *change, const char *run) {
+        _cleanup_(free_pointer) struct run_manifest *manifest = calloc(1, sizeof(*manifest));
+        char name[MANIFEST_NAME_BYTES];
+        int r;
+
+        r = manifest ? ledger_get_run(change->ledger, run, manifest) : -ENOMEM;
+        if (!r) {
+                r = put_manifest(change, manifest);
+        } else if (r == LEDGER_E_NONE) {
+                stage_manifest_name(run, STAGE_GATEWAY, name);
+                r = store_remove(change->store, name);
+        }
+        if (r < 0)
+                log_warn("run=%s errno=%d run.json may still tell of a change that was not made, ignoring", run, -r);
+}
+
 int change_end(struct change *change, const char *run, int r) {
-        if (r) {
+        if (r)
                 spool_rollback(change->spool);
+        else
+                r = error_trace(spool_commit(change->spool));
+        if (r) {
+                if (change->is_stored)
+                        restore_manifest(change, run);
                 return r;
         }
-        r = spool_commit(change->spool);
-        if (r)
-                return error_trace(r);
         stage_crash_at(STAGE_GATEWAY, STAGE_CRASH_COMMITTED);
         for (size_t i = 0; i < change->n_events; i++) {
                 struct ledger_event event = { .number = change->events[i].number,
@@ -57,7 +91,11 @@ int change_end(struct change *change, const char *run, int r) {
                 snprintf(event.kind, sizeof(event.kind), "%s", change->events[i].kind);
                 change->on_event(change->context, run, &event, change->events[i].is_last);
         }
-        return error_trace(courier_flush(change->courier));
+        /* the change is made, whatever comes of the messages: they lie in the outbox, and courier_wait() sends them */
+        r = courier_flush(change->courier);
+        if (r)
+                log_warn("run=%s errno=%d a message was not sent at once, ignoring", run, -r);
+        return 0;
 }
 
 /* The next event, empty. */
@@ -126,14 +164,10 @@ int change_post(struct change *change, enum stage stage, const struct run_manife
 }
 
 int change_store(struct change *change, const struct run_manifest *run) {
-        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        char name[MANIFEST_NAME_BYTES];
         int r;
 
-        stage_manifest_name(run->run_id, STAGE_GATEWAY, name);
-        r = run_manifest_write(run, &text);
-        if (!r)
-                r = store_put(change->store, name, text.data, text.n_bytes);
+        change->is_stored = true;
+        r = put_manifest(change, run);
         if (!r)
                 stage_crash_at(STAGE_GATEWAY, STAGE_CRASH_STORED);
         return error_trace(r);

@@ -36,6 +36,7 @@ struct change {
 
         int64_t sequence;      /* of the envelopes sent */
         struct run_view *view; /* room for a view while one is written; owned */
+        bool is_stored;        /* this change has written run.json, or tried to */
         size_t n_events;
         struct change_event events[CHANGE_EVENTS_MAX];
 };
@@ -46,7 +47,8 @@ void change_finish(struct change *change);
 
 int change_begin(struct change *change);
 
-/* Commits when r is 0, else undoes and returns r. */
+/* Commits when r is 0. Else, or when it cannot commit, undoes, makes run.json in the store as the ledger has it (as far
+ * as that can be done), and returns the failure. */
 int change_end(struct change *change, const char *run, int r);
 
 /* Within a change: the run's row and an event that shows the run; a stage's row and its event. */
@@ -57,5 +59,5 @@ int change_put_stage(struct change *change, const char *run, const struct ledger
 int change_post(struct change *change, enum stage stage, const struct run_manifest *run, enum message_type type,
                 const void *message);
 
-/* run.json in the store, to be there before a change says so. */
+/* Within a change: run.json in the store, which is there before the commit. */
 int change_store(struct change *change, const struct run_manifest *run);

@@ -18,6 +18,7 @@
 enum {
         WAIT_MS = 1000,
         DEFER_MS = 500,
+        DEFERRALS_MAX = 8, /* of a message whose failure does not pass */
 };
 
 struct line {
@@ -276,7 +277,22 @@ static int put_off(struct line *line, const struct spool_message *message) {
         return r == SPOOL_E_NONE ? 0 : error_trace(r);
 }
 
-/* Handles what is due in the inbox; what cannot be done now rests. */
+/* True for failures that come from the message or the ledger's rows themselves: another try ends the same way. Those of
+ * disk, memory and store are tried again for ever, since they may be over at any time. */
+static bool failure_stays(int error) {
+        return error == -EBADMSG || error == -EPROTO || error == -EINVAL || error == -EMSGSIZE;
+}
+
+/* What cannot be done now rests; what was tried often enough is given up. */
+static int retry_later(struct line *line, const struct spool_message *message, int error) {
+        if (failure_stays(error) && message->n_deferrals >= DEFERRALS_MAX)
+                return error_trace(runs_give_up(line->runs, message, error));
+        log_warn("run=%s errno=%d a message cannot be handled now, retrying in %d ms", message->key, -error, DEFER_MS);
+        line->must_resume = true;
+        return error_trace(put_off(line, message));
+}
+
+/* Handles what is due in the inbox. */
 static int handle_rows(struct line *line) {
         struct spool_message message = SPOOL_MESSAGE_NULL;
         int64_t after = 0;
@@ -287,12 +303,8 @@ static int handle_rows(struct line *line) {
                 if (message.due_ms > clock_realtime_ms())
                         continue;
                 r = runs_handle(line->runs, &message);
-                if (!r)
-                        continue;
-                log_warn("run=%s error=%d a message cannot be handled now, retrying in %d ms", message.key, -r,
-                         DEFER_MS);
-                line->must_resume = true;
-                r = put_off(line, &message);
+                if (r)
+                        r = retry_later(line, &message, r);
                 if (r)
                         break;
         }
@@ -308,7 +320,7 @@ static int handle_inbox(struct line *line) {
         r = handle_rows(line);
         if (!spool_failure_passes(r))
                 return error_trace(r);
-        log_warn("error=%d the spool cannot be written now, retrying in %d ms", -r, WAIT_MS);
+        log_warn("errno=%d the spool cannot be written now, retrying in %d ms", -r, WAIT_MS);
         line->rest_ms = clock_monotonic_ms() + WAIT_MS;
         return 0;
 }
@@ -372,7 +384,7 @@ static void *line_main(void *argument) {
                 }
         }
         if (r) {
-                log_error("error=%d the line cannot go on", -r);
+                log_error("errno=%d the line cannot go on", -r);
                 atomic_store(&line->has_failed, true);
         }
         return NULL;

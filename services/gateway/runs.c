@@ -129,11 +129,13 @@ int runs_begin(struct runs *runs) {
                 return r < 0 ? error_trace(r) : 0;
         if (!prepare_start(runs, run))
                 return 0;
+        r = change_begin(&runs->change);
+        if (r)
+                return error_trace(r);
         r = change_store(&runs->change, run);
         if (!r)
-                r = change_begin(&runs->change);
-        if (!r)
-                r = change_end(&runs->change, run->run_id, write_start(runs, run));
+                r = write_start(runs, run);
+        r = change_end(&runs->change, run->run_id, r);
         if (r)
                 return error_trace(r);
         note_start(runs, run);
@@ -207,13 +209,11 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         if (r)
                 return r;
         waits = is_busy || !prepare_start(runs, run);
-        r = change_store(&runs->change, run);
-        if (r)
-                return error_trace(r);
         r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
-        if (*key)
+        r = change_store(&runs->change, run);
+        if (!r && *key)
                 r = ledger_put_key(runs->options.ledger, key, request_sha256, run->run_id, run->created_at);
         if (!r)
                 r = waits ? change_put_run(&runs->change, run) : write_start(runs, run);
@@ -253,11 +253,13 @@ int runs_settle(struct runs *runs, struct run_manifest *run) {
 
         if (run_state_is_final(run->state))
                 run->finished_at = clock_realtime_ms();
+        r = change_begin(&runs->change);
+        if (r)
+                return error_trace(r);
         r = change_store(&runs->change, run);
         if (!r)
-                r = change_begin(&runs->change);
-        if (!r)
-                r = change_end(&runs->change, run->run_id, change_put_run(&runs->change, run));
+                r = change_put_run(&runs->change, run);
+        r = change_end(&runs->change, run->run_id, r);
         if (r)
                 return error_trace(r);
         runs_log(run);
@@ -280,11 +282,13 @@ int runs_cancel(struct runs *runs, const char *run_id) {
         if (run->state != RUN_STATE_RUNNING || run->has_release)
                 return run->state == RUN_STATE_CANCELING ? 0 : RUNS_E_STATE;
         run->state = RUN_STATE_CANCELING;
+        r = change_begin(&runs->change);
+        if (r)
+                return error_trace(r);
         r = change_store(&runs->change, run);
         if (!r)
-                r = change_begin(&runs->change);
-        if (!r)
-                r = change_end(&runs->change, run_id, write_cancel(runs, run));
+                r = write_cancel(runs, run);
+        r = change_end(&runs->change, run_id, r);
         if (!r)
                 runs_log(run);
         return error_trace(r);
@@ -305,12 +309,12 @@ int runs_retry(struct runs *runs, const char *run_id) {
         run->has_failure = false;
         run->has_release = false;
         run->ends_run[0] = 0;
-        r = change_store(&runs->change, run);
-        if (!r)
-                r = change_begin(&runs->change);
+        r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
-        r = ledger_forget_stages(runs->options.ledger, run_id);
+        r = change_store(&runs->change, run);
+        if (!r)
+                r = ledger_forget_stages(runs->options.ledger, run_id);
         if (!r)
                 r = change_put_run(&runs->change, run);
         r = change_end(&runs->change, run_id, r);

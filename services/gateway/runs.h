@@ -100,6 +100,10 @@ int runs_refuse(struct runs *runs, const char *key, const struct envelope *envel
 /* Handles one row of the inbox and ends it. A negative errno: nothing changed, try again later. */
 int runs_handle(struct runs *runs, const struct spool_message *message);
 
+/* Ends a row that runs_handle() failed to handle each time, at last with this error: it is kept in dead, and its run
+ * fails as by runs_refuse(). */
+int runs_give_up(struct runs *runs, const struct spool_message *message, int error);
+
 /* Progress of the run in flight; kept in memory only. */
 void runs_note_progress(struct runs *runs, const struct envelope *envelope, const struct progress *progress);
 

@@ -81,16 +81,14 @@ static int handle_stage_end(struct runs *runs, const struct spool_message *messa
         is_news = is_current && !run_state_is_final(runs->change.view->stages[end->stage].state);
         has_changed = (is_news || (is_current && end->state == RUN_STATE_FAILED)) && !run_state_is_final(run->state) &&
                       apply_stage_end(run, end);
-        if (has_changed) {
-                run->finished_at = clock_realtime_ms();
-                r = change_store(&runs->change, run);
-                if (r)
-                        return error_trace(r);
-        }
         r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
-        if (is_news)
+        if (has_changed) {
+                run->finished_at = clock_realtime_ms();
+                r = change_store(&runs->change, run);
+        }
+        if (!r && is_news)
                 r = write_stage_end(runs, run, end);
         if (!r && has_changed)
                 r = change_put_run(&runs->change, run);
@@ -201,7 +199,7 @@ int runs_refuse(struct runs *runs, const char *key, const struct envelope *envel
 }
 
 /* Ends a row that nothing can be made of: it was taken by another build, or its run is not known. */
-static int drop(struct runs *runs, const struct spool_message *message, const struct envelope *envelope,
+static int drop(struct runs *runs, const struct spool_message *message, const struct envelope *envelope, bool fails_run,
                 const struct fault *fault) {
         char reason[sizeof(fault->message)];
         int r;
@@ -215,9 +213,34 @@ static int drop(struct runs *runs, const struct spool_message *message, const st
                            message->body.n_bytes);
         if (!r)
                 r = spool_inbox_end(runs->options.spool, message->number);
-        if (!r)
+        if (!r && fails_run)
                 r = runs_refuse(runs, message->key, envelope, fault);
         return error_trace(change_end(&runs->change, message->key, r));
+}
+
+int runs_give_up(struct runs *runs, const struct spool_message *message, int error) {
+        _cleanup_(free_pointer) struct stage_to_gateway *end = calloc(1, sizeof(*end));
+        struct fault fault = FAULT_NULL, unread = FAULT_NULL;
+        struct envelope envelope = ENVELOPE_NULL;
+        bool is_refusal = false;
+        int r;
+
+        if (!end)
+                return error_origin(-ENOMEM, "giving up a message");
+        r = envelope_unpack(message->body.data, message->body.n_bytes, &envelope, &unread);
+        if (!r && envelope.type == MESSAGE_STAGE_TO_GATEWAY)
+                is_refusal = !stage_to_gateway_unpack(&envelope, end, &unread) && end->has_error &&
+                             !strcmp(end->error.code, REJECTED);
+        fault_set(&fault, "MESSAGE_UNHANDLED", "tried %lld times: %s", (long long)message->n_deferrals + 1,
+                  strerror(-error));
+        r = drop(runs, message, &envelope, !is_refusal, &fault);
+        if (r < 0 && !is_refusal) {
+                log_error("run=%s errno=%d the run cannot be failed either; make the ledger anew with `convoy doctor "
+                          "--rebuild`",
+                          message->key, -r);
+                r = drop(runs, message, &envelope, false, &fault);
+        }
+        return error_trace(r);
 }
 
 int runs_handle(struct runs *runs, const struct spool_message *message) {
@@ -235,13 +258,13 @@ int runs_handle(struct runs *runs, const struct spool_message *message) {
         else if (!r)
                 r = pusher_to_gateway_unpack(&envelope, release, &fault);
         if (r == FAULT_E_INPUT)
-                return error_trace(drop(runs, message, &envelope, &fault));
+                return error_trace(drop(runs, message, &envelope, true, &fault));
         if (r)
                 return error_trace(r);
         r = ledger_get_run(runs->options.ledger, envelope.run, runs->run);
         if (r == LEDGER_E_NONE) {
                 fault_set(&fault, "RUN_UNKNOWN", "the ledger knows no such run");
-                return error_trace(drop(runs, message, &envelope, &fault));
+                return error_trace(drop(runs, message, &envelope, true, &fault));
         }
         if (r)
                 return error_trace(r);

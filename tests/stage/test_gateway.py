@@ -1,8 +1,10 @@
 """The gateway's calls, one by one, between a client and a line that the test plays."""
 
+import contextlib
 import json
 import re
 import socket
+import sqlite3
 import subprocess
 
 import msgpack
@@ -402,6 +404,21 @@ def test_malformed_messages_are_kept_and_do_no_harm(gateway):
 # health
 
 
+def test_a_message_that_fails_each_time_is_given_up(gateway):
+    """The run ends, the message is kept in dead, and the line goes on."""
+    with gateway.line() as line, contextlib.closing(sqlite3.connect(gateway.home / "spool/gateway.db")) as ledger:
+        run, waiting = gateway.train(), gateway.train()
+        ledger.execute("CREATE TRIGGER refuse BEFORE INSERT ON run_stage WHEN NEW.finished_at > 0 AND "
+                       "NOT EXISTS (SELECT 1 FROM dead) BEGIN SELECT RAISE(ABORT, 'not yet'); END")
+        ledger.commit()
+        line.end(run, 1, "ingestor")
+        failed = gateway.is_in(run, "FAILED")
+        assert failed["error"]["code"] == "MESSAGE_REJECTED" and "MESSAGE_UNHANDLED" in failed["error"]["message"]
+        gateway.is_in(waiting, "RUNNING")
+        reason, = ledger.execute("SELECT reason FROM dead").fetchone()
+        assert "tried 9 times" in reason
+
+
 def test_health_and_readiness(gateway):
     assert gateway.get("/healthz").json() == {"status": "ok"}
     answer = gateway.get("/readyz")
@@ -495,6 +512,47 @@ def test_limits_of_connections():
         until(lambda: gateway.get("/healthz").status_code == 200, "there is room again")
         for one in held:
             one.close()
+
+
+def test_idle_clients_leave_files_to_the_store():
+    """As many as like may connect: those that are served go on, runs are recorded, and others are told to come again."""
+    with Gateway(files=(256, 256)) as gateway:
+        assert "this process may open 256 files" in gateway.log.read_text()
+        run = gateway.train()
+        idle = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(400)]
+        try:
+            for _ in range(3):
+                assert gateway.get("/healthz").status_code == 200
+                assert gateway.view(run)["run_id"] == run
+                gateway.train()
+            assert "Too many open files" not in gateway.log.read_text()
+        finally:
+            for one in idle:
+                one.close()
+
+        def answered():
+            with contextlib.suppress(requests.ConnectionError), requests.Session() as other:
+                return other.get(gateway.url + "/healthz", timeout=60).status_code == 200
+        until(answered, "there is room again")
+
+
+def test_the_soft_limit_of_files_is_raised():
+    with Gateway(files=(64, 1024)) as gateway:
+        idle = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(300)]
+        with requests.Session() as other:
+            assert other.get(gateway.url + "/healthz", timeout=60).status_code == 200
+        for one in idle:
+            one.close()
+
+
+def test_too_few_files_are_named():
+    with Gateway() as gateway:
+        gateway.stop()
+        gateway.files = (64, 64)
+        done = gateway.run()
+        assert done.returncode == 2 and "OPEN_FILES_TOO_FEW" in done.stderr
+        gateway.files = None
+        gateway.start()
 
 
 def test_limits_of_bodies():

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/base/cleanup.h"
+#include "common/base/db.h"
 #include "proto/stage_manifest.h"
 #include "tests/unit/store/registry_support.h"
 
@@ -237,6 +238,39 @@ static void a_canceled_run_whose_pusher_failed_is_canceled(void **state) {
         assert_false(fixture->view.has_release);
 }
 
+static void break_ledger(struct fixture *fixture, bool is_broken) {
+        assert_int_equal(db_exec(spool_db(fixture->spool), is_broken ? "CREATE TRIGGER refuse BEFORE INSERT ON event "
+                                                                       "BEGIN SELECT RAISE(ABORT, 'never'); END"
+                                                                     : "DROP TRIGGER refuse"),
+                         0);
+}
+
+/* Whoever was told that it failed must not find it done later. */
+static void a_change_that_failed_does_not_come_back(void **state) {
+        struct fixture *fixture = *state;
+        int64_t counts[RUN_STATE_N];
+        char run[UUID_TEXT_BYTES], other[UUID_TEXT_BYTES];
+        struct fault fault = FAULT_NULL;
+        int condition;
+
+        fixture_accept(fixture, "", "", run);
+        fixture_tell_state(fixture, run, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
+
+        break_ledger(fixture, true);
+        assert_true(runs_accept(fixture->runs, "", 0, "", "", other, &condition, &fault) < 0);
+        assert_true(runs_retry(fixture->runs, run) < 0);
+        break_ledger(fixture, false);
+
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
+        fixture_lose_spool(fixture);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
+        assert_int_equal(fixture_view(fixture, run)->attempt, 1);
+        assert_int_equal(ledger_count_states(fixture->ledger, counts), 0);
+        for (int i = 0; i < RUN_STATE_N; i++)
+                assert_int_equal(counts[i], i == RUN_STATE_FAILED);
+}
+
 static void an_unreadable_manifest_is_passed_over(void **state) {
         struct fixture *fixture = *state;
         char run[UUID_TEXT_BYTES];
@@ -261,6 +295,7 @@ int main(void) {
                 WITH_FIXTURE(a_run_whose_pusher_was_done_has_succeeded),
                 WITH_FIXTURE(a_canceled_run_whose_release_is_out_goes_on),
                 WITH_FIXTURE(a_canceled_run_whose_pusher_failed_is_canceled),
+                WITH_FIXTURE(a_change_that_failed_does_not_come_back),
                 WITH_FIXTURE(an_unreadable_manifest_is_passed_over),
         };
 
