@@ -15,6 +15,7 @@
 #include "cli/pull.h"
 #include "cli/reference.h"
 #include "cli/run_id.h"
+#include "cli/versions.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/nearest.h"
@@ -22,7 +23,6 @@
 
 enum {
         PATH_BYTES = 512,
-        ALIASES_TEXT_BYTES = 256,
 };
 
 static const struct option_row OPTIONS[] = {
@@ -98,56 +98,12 @@ static int64_t alias_of(const struct served *served, const char *alias) {
         return version;
 }
 
-/* "champion, previous" */
-static void aliases_of(const struct served *served, int64_t version, char text[ALIASES_TEXT_BYTES]) {
-        struct json_object_iterator iterator = json_iterate_object(json_get(served->model, "aliases"));
-        const struct json_value *value;
-        const char *name;
-        size_t n_name, n = 0;
-        int64_t number;
-
-        text[0] = 0;
-        while (json_next_member(&iterator, &name, &n_name, &value))
-                if (json_as_int64(value, &number) && number == version && n < ALIASES_TEXT_BYTES)
-                        n += (size_t)snprintf(text + n, ALIASES_TEXT_BYTES - n, "%s%s", n ? ", " : "", name);
-}
-
-static void print_version(const struct served *served, const struct json_value *version) {
-        const struct json_value *metrics = json_get(version, "metrics");
-        const char *run = json_text(json_get(version, "run_id")), *at = json_text(json_get(version, "created_at"));
-        char aliases[ALIASES_TEXT_BYTES], f1[32] = "", auc[32] = "";
-        int64_t number = 0;
-        double value;
-
-        json_as_int64(json_get(version, "version"), &number);
-        aliases_of(served, number, aliases);
-        if (json_as_double(json_get(metrics, "f1"), &value))
-                snprintf(f1, sizeof(f1), "%.4f", value);
-        if (json_as_double(json_get(metrics, "auc"), &value))
-                snprintf(auc, sizeof(auc), "%.4f", value);
-        printf("%7" PRId64 "  %-24s  %6s  %6s  %-36s  %s\n", number, at ? at : "", f1, auc, run ? run : "", aliases);
-}
-
 static int list(const struct options *options) {
         _cleanup_(served_finish) struct served served = { 0 };
-        struct json_array_iterator iterator;
-        const struct json_value *version;
-        bool is_pinned = false;
         int r;
 
         r = served_get(options, &served);
-        if (r)
-                return r;
-        if (options_flag(options, "json"))
-                return command_print_json(json_root(served.document));
-        printf("%s\n%7s  %-24s  %6s  %6s  %-36s  %s\n", served.name, "VERSION", "CREATED", "F1", "AUC", "RUN",
-               "ALIASES");
-        iterator = json_iterate_array(json_get(served.model, "versions"));
-        while (json_next_element(&iterator, &version))
-                print_version(&served, version);
-        if (json_as_bool(json_get(served.model, "pinned"), &is_pinned) && is_pinned)
-                printf("the champion is pinned: accepted models become challengers until `convoy models unpin`\n");
-        return COMMAND_DONE;
+        return r ? r : versions_print(served.client, json_root(served.document), options_flag(options, "json"));
 }
 
 static int history(const struct options *options) {

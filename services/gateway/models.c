@@ -29,6 +29,8 @@ struct models {
         _Atomic bool is_stopping;
         _Atomic int readiness;
 
+        struct version_rows rows; /* the thread's */
+
         pthread_mutex_t lock; /* of the three below */
         bool is_known;        /* the aliases have been read */
         bool has_champion;
@@ -53,6 +55,7 @@ int models_create(const struct models_options *options, struct models **ret_mode
                 return error_trace(r);
         }
         models->options = *options;
+        models->rows.registry = options->registry;
         atomic_store(&models->readiness, MODELS_LOADING);
         pthread_mutex_init(&models->lock, NULL);
         *ret_models = models;
@@ -65,6 +68,7 @@ struct models *models_destroy(struct models *models) {
         models_stop(models);
         for (size_t i = 0; i < models->n_mapped; i++)
                 server_shared_unref(&models->mapped[i]->super);
+        version_rows_finish(&models->rows);
         mailbox_finish(&models->mailbox);
         pthread_mutex_destroy(&models->lock);
         free(models);
@@ -77,6 +81,10 @@ struct mailbox *models_mailbox(struct models *models) {
 
 const struct models_options *models_options(const struct models *models) {
         return &models->options;
+}
+
+struct version_rows *models_version_rows(struct models *models) {
+        return &models->rows;
 }
 
 bool models_champion(struct models *models, bool *ret_has_champion, struct champion *ret_champion) {

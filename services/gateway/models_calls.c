@@ -13,7 +13,7 @@
 #include "services/gateway/models_internal.h"
 
 enum {
-        VERSIONS_LISTED_MAX = 1000,
+        VERSIONS_LISTED_MAX = 100,
         MOVES_LISTED_MAX = 100,
         ACTOR_BYTES = 16,
 };
@@ -107,54 +107,42 @@ static void put_aliases(struct json_builder *json, const struct aliases *aliases
         json_key_int64(json, "sequence", aliases->sequence);
 }
 
-static void put_version(const struct manifest *manifest, struct json_builder *json) {
-        _cleanup_(json_destroy_pointer) struct json *document = NULL;
-        struct fault fault = FAULT_NULL;
-        char at[CLOCK_RFC3339_BYTES];
-        const struct json_value *metrics = NULL;
+/* A page of the versions below `before` (0: from the newest), newest first. One that was never completed, or that
+ * cannot be read, is left out, so that a page may be shorter than others. ret_next: where the next page begins, 0 for
+ * none. */
+static int put_versions(struct models *models, int64_t before, struct json_builder *json, int64_t *ret_next) {
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
+        const struct buffer *row;
+        size_t i = 0, n_seen = 0;
+        int r;
 
-        clock_format_rfc3339(manifest->created_at_ms, at);
-        json_begin_object(json);
-        json_key_int64(json, "version", manifest->version);
-        json_key_text(json, "run_id", manifest->run);
-        json_key_text(json, "created_at", at);
-        if (!json_parse(buffer_text(&manifest->text), manifest->text.n_bytes, &fault, &document))
-                metrics = json_get(json_root(document), "metrics");
-        if (metrics) {
-                json_key(json, "metrics");
-                json_put_value(json, metrics);
-        }
-        json_end_object(json);
-}
-
-/* A version whose manifest is broken is left out; the log says why. */
-static int put_versions(struct registry_versions *versions, struct json_builder *json) {
-        size_t n_put = 0;
-        int r = 0;
-
+        r = registry_versions_init(models_options(models)->registry, &versions);
+        if (r)
+                return error_trace(r);
         json_key(json, "versions");
         json_begin_array(json);
-        while (n_put < VERSIONS_LISTED_MAX && r >= 0 && r != REGISTRY_E_MISSING) {
-                _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
-
-                r = registry_versions_next(versions, &manifest);
-                if (r)
-                        continue;
-                put_version(&manifest, json);
-                n_put++;
+        while (before && i < versions.n_numbers && versions.numbers[i] >= before)
+                i++;
+        for (; i < versions.n_numbers && n_seen < VERSIONS_LISTED_MAX; i++, n_seen++) {
+                r = version_rows_get(models_version_rows(models), versions.numbers[i], &row);
+                if (r < 0)
+                        return error_trace(r);
+                if (!r)
+                        json_put_raw(json, buffer_text(row), row->n_bytes);
         }
         json_end_array(json);
-        return r < 0 ? error_trace(r) : 0;
+        *ret_next = i < versions.n_numbers ? versions.numbers[i - 1] : 0;
+        return 0;
 }
 
-static int write_list(const struct models_options *options, struct aliases *aliases, struct buffer *text) {
-        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
+static int write_list(struct models *models, int64_t before, struct aliases *aliases, struct buffer *text) {
+        const struct models_options *options = models_options(models);
         struct json_builder json;
+        int64_t last = 0;
+        char next[32];
         int r;
 
         r = registry_read_aliases(options->registry, aliases);
-        if (!r)
-                r = registry_versions_init(options->registry, &versions);
         if (r)
                 return error_trace(r);
         json = json_begin(text, JSON_COMPACT);
@@ -164,11 +152,17 @@ static int write_list(const struct models_options *options, struct aliases *alia
         json_begin_object(&json);
         json_key_text(&json, "name", options->pipeline->parameters.name);
         put_aliases(&json, aliases);
-        r = put_versions(&versions, &json);
+        r = put_versions(models, before, &json, &last);
+        if (r)
+                return error_trace(r);
         json_end_object(&json);
         json_end_array(&json);
+        if (last) {
+                snprintf(next, sizeof(next), "%lld", (long long)last);
+                json_key_text(&json, "next", next);
+        }
         json_end_object(&json);
-        return r ? error_trace(r) : error_trace(json_end(&json));
+        return error_trace(json_end(&json));
 }
 
 /* What was read of the registry, or why it was not. */
@@ -190,7 +184,7 @@ void models_call_list(struct job *job, void *context) {
         struct handoff *handoff = handoff_of_job(job);
         int r;
 
-        r = aliases ? write_list(models_options(context), aliases, &handoff->answer) : -ENOMEM;
+        r = aliases ? write_list(context, handoff->number, aliases, &handoff->answer) : -ENOMEM;
         answer_read(handoff, r);
 }
 

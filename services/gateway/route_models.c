@@ -10,18 +10,23 @@ static int hand_over(struct request *request, job_function *call) {
         return handoff_post(request, models_mailbox(gateway_of(request)->models), call, NULL, 0);
 }
 
-static int list_models(struct request *request) {
-        return hand_over(request, models_call_list);
-}
-
-static int show_history(struct request *request) {
+/* A list that comes in pages. */
+static int hand_list_over(struct request *request, job_function *call) {
         int64_t before = request_query_number(request, "before");
 
         if (before < 0) {
                 request_answer_error(request, 400, "before is a number, the \"next\" of an earlier answer");
                 return 0;
         }
-        return handoff_post(request, models_mailbox(gateway_of(request)->models), models_call_history, NULL, before);
+        return handoff_post(request, models_mailbox(gateway_of(request)->models), call, NULL, before);
+}
+
+static int list_models(struct request *request) {
+        return hand_list_over(request, models_call_list);
+}
+
+static int show_history(struct request *request) {
+        return hand_list_over(request, models_call_history);
 }
 
 static int set_alias(struct request *request) {

@@ -1,5 +1,8 @@
 """Predictions of a published version, and aliases that move while they are asked for."""
 
+import json
+import os
+import subprocess
 import threading
 
 import pytest
@@ -226,6 +229,33 @@ def test_a_champion_that_cannot_be_loaded(gateway):
     assert gateway.post(MODEL + ":rollback", {"from": 4, "to": 2}).status_code == 200
     assert predict(gateway, ROW)["version"] == 2
     file.write_bytes(content)
+
+
+def test_versions_come_in_pages_and_are_read_once():
+    with Gateway() as gateway:
+        gateway.stop()
+        gateway.publish(4)
+        versions = gateway.home / "registry/toys/versions"
+        for number in range(5, 103):  # claimed, and never completed
+            (versions / str(number)).mkdir()
+        gateway.start()
+        page = gateway.get("/models").json()
+        pages = [page]
+        while "next" in page:
+            page = gateway.get(f"/models?before={page['next']}").json()
+            pages.append(page)
+        assert [[version["version"] for version in page["models"][0]["versions"]] for page in pages] == [[4, 3], [2, 1]]
+        assert all(page["models"][0]["aliases"]["champion"] == 1 for page in pages)
+        told = subprocess.run([os.environ["CONVOY"], "models", "--json", "--url", gateway.url], check=True,
+                              env=gateway.environment, capture_output=True, timeout=60).stdout
+        model, = json.loads(told)["models"]
+        assert [version["version"] for version in model["versions"]] == [4, 3, 2, 1]
+        told = subprocess.run([os.environ["CONVOY"], "models", "--url", gateway.url], check=True,
+                              env=gateway.environment, capture_output=True, text=True, timeout=60).stdout
+        assert [int(line.split()[0]) for line in told.splitlines()[2:]] == [4, 3, 2, 1]
+        (versions / "3/manifest.json").unlink()
+        assert gateway.get("/models").json() == pages[0]
+        assert gateway.get("/models?before=one").status_code == 400
 
 
 def test_the_history_comes_in_pages(gateway):

@@ -1,0 +1,55 @@
+/* Version rows: a table indexed by the version, modulo its size. */
+
+#include "services/gateway/version_rows.h"
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/json.h"
+#include "common/base/json_builder.h"
+
+void version_rows_finish(struct version_rows *rows) {
+        for (size_t i = 0; i < VERSION_ROWS_MAX; i++)
+                buffer_finish(&rows->rows[i].json);
+}
+
+static int write_row(const struct manifest *manifest, struct buffer *text) {
+        _cleanup_(json_destroy_pointer) struct json *document = NULL;
+        struct json_builder json = json_begin(text, JSON_COMPACT);
+        const struct json_value *metrics = NULL;
+        struct fault fault = FAULT_NULL;
+        char at[CLOCK_RFC3339_BYTES];
+
+        clock_format_rfc3339(manifest->created_at_ms, at);
+        json_begin_object(&json);
+        json_key_int64(&json, "version", manifest->version);
+        json_key_text(&json, "run_id", manifest->run);
+        json_key_text(&json, "created_at", at);
+        if (!json_parse(buffer_text(&manifest->text), manifest->text.n_bytes, &fault, &document))
+                metrics = json_get(json_root(document), "metrics");
+        if (metrics) {
+                json_key(&json, "metrics");
+                json_put_value(&json, metrics);
+        }
+        json_end_object(&json);
+        return error_trace(json_end(&json));
+}
+
+int version_rows_get(struct version_rows *rows, int64_t version, const struct buffer **ret_json) {
+        struct version_row *row = &rows->rows[version % VERSION_ROWS_MAX];
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        int r;
+
+        if (row->version != version) {
+                r = registry_read_manifest(rows->registry, version, &manifest);
+                if (r)
+                        return r < 0 ? error_trace(r) : r;
+                row->version = 0;
+                buffer_clear(&row->json);
+                r = write_row(&manifest, &row->json);
+                if (r)
+                        return error_trace(r);
+                row->version = version;
+        }
+        *ret_json = &row->json;
+        return 0;
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+/*
+ * Version rows
+ *
+ * What GET /models tells of each version, as JSON. A version never changes, so that its manifest is read once; the rows
+ * are kept in a table of fixed size, in which later ones take the places of earlier ones. Owned by one thread.
+ */
+
+#include "common/base/buffer.h"
+#include "common/store/registry.h"
+
+#define VERSION_ROWS_MAX 512
+
+struct version_row {
+        int64_t version; /* 0: nothing is kept here */
+        struct buffer json;
+};
+
+struct version_rows {
+        struct registry *registry; /* borrowed */
+        struct version_row rows[VERSION_ROWS_MAX];
+};
+
+void version_rows_finish(struct version_rows *rows);
+
+/* The row of a version, borrowed until the next call. 0; REGISTRY_E_MISSING for one that was never completed;
+ * REGISTRY_E_CORRUPT for one that cannot be read (told in the log); or a negative errno. */
+int version_rows_get(struct version_rows *rows, int64_t version, const struct buffer **ret_json);
