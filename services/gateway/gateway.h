@@ -8,7 +8,7 @@
 
 #include "proto/pipeline.h"
 #include "services/gateway/line.h"
-#include "services/gateway/models.h"
+#include "services/gateway/model_swap.h"
 #include "services/gateway/router.h"
 #include "services/gateway/server.h"
 
@@ -17,7 +17,7 @@ struct gateway {
         struct schema *schema; /* the pipeline's, for the form before there is a model */
         struct router router;
         struct server *server;
-        struct models *models;
+        struct model_swap *model_swap;
         struct line *line;
         int64_t started_at; /* milliseconds since 1970 */
 };

@@ -45,6 +45,8 @@ static const char TABLES[] = "CREATE TABLE IF NOT EXISTS run ("
 
 struct ledger {
         struct db *db;
+        bool are_counts_known; /* no run was written since they were counted */
+        int64_t counts[RUN_STATE_N];
 };
 
 int ledger_create(struct db *db, struct ledger **ret_ledger) {
@@ -81,6 +83,7 @@ int ledger_put_run(struct ledger *ledger, const struct run_manifest *manifest) {
         _cleanup_(db_release) struct db_statement *put = NULL;
         int r;
 
+        ledger->are_counts_known = false;
         r = run_manifest_write(manifest, &text);
         if (r)
                 return error_trace(r);
@@ -277,6 +280,10 @@ int ledger_count_states(struct ledger *ledger, int64_t ret_counts[RUN_STATE_N]) 
         int64_t counts[RUN_STATE_N] = { 0 }, state;
         int r;
 
+        if (ledger->are_counts_known) {
+                memcpy(ret_counts, ledger->counts, sizeof(ledger->counts));
+                return 0;
+        }
         r = db_prepare(ledger->db, "SELECT state, count(*) FROM run GROUP BY state", &find);
         if (r)
                 return error_trace(r);
@@ -287,6 +294,8 @@ int ledger_count_states(struct ledger *ledger, int64_t ret_counts[RUN_STATE_N]) 
         }
         if (r)
                 return error_trace(r);
+        ledger->are_counts_known = true;
+        memcpy(ledger->counts, counts, sizeof(counts));
         memcpy(ret_counts, counts, sizeof(counts));
         return 0;
 }

@@ -71,7 +71,7 @@ int ledger_get_view(struct ledger *ledger, const char *run, struct run_view *ret
 int ledger_list(struct ledger *ledger, int64_t before, int64_t n_max,
                 int (*each)(void *context, int64_t number, const char *run), void *context);
 
-/* Counts runs by state. */
+/* Counts runs by state; not within a transaction. Reads the index anew only when a run was written since. */
 int ledger_count_states(struct ledger *ledger, int64_t ret_counts[RUN_STATE_N]);
 
 /* Keys older than LEDGER_KEY_MS are forgotten by put. */

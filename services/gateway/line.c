@@ -142,7 +142,7 @@ static void on_lossy(void *context, const char *key _unused_, const uint8_t *bod
 static bool find_champion(void *context, bool *ret_has_champion, struct champion *ret_champion) {
         struct line *line = context;
 
-        return models_champion(line->options.models, ret_has_champion, ret_champion);
+        return model_swap_champion(line->options.model_swap, ret_has_champion, ret_champion);
 }
 
 static void on_event(void *context, const char *run, const struct ledger_event *event, bool is_last) {
@@ -176,7 +176,7 @@ static void discard_arrival(struct job *job) {
 static void on_taken(void *context) {
         struct arrival *arrival = context;
 
-        mailbox_put_surely(&arrival->line->mailbox, &arrival->job);
+        mailbox_put_always(&arrival->line->mailbox, &arrival->job);
 }
 
 static void on_released(void *context, const char *run, const struct pusher_to_gateway *release) {
@@ -191,7 +191,7 @@ static void on_released(void *context, const char *run, const struct pusher_to_g
         *arrival = (struct arrival){ { .run = run_arrival, .discard = discard_arrival }, .line = line };
         snprintf(arrival->run, sizeof(arrival->run), "%s", run);
         if (release->promoted)
-                models_look(line->options.models, on_taken, arrival);
+                model_swap_look(line->options.model_swap, on_taken, arrival);
         else
                 on_taken(arrival);
 }
@@ -363,7 +363,7 @@ static int turn(struct line *line) {
 
 static void tick(struct line *line) {
         update_counts(line);
-        watchers_breathe(&line->watchers);
+        watchers_keep_alive(&line->watchers);
         if (line->must_resume)
                 line->must_resume = runs_resume(line->runs);
 }

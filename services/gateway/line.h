@@ -16,7 +16,7 @@
 #include "proto/pipeline.h"
 #include "services/gateway/ledger.h"
 #include "services/gateway/mailbox.h"
-#include "services/gateway/models.h"
+#include "services/gateway/model_swap.h"
 
 /* a stage whose heartbeat is older than this does not count as alive */
 #define LINE_HEARTBEAT_MS 3000
@@ -26,7 +26,7 @@ struct line_options {
         const struct pipeline *pipeline;
         struct blob schema; /* the pipeline's, in the store */
         struct store *store;
-        struct models *models;
+        struct model_swap *model_swap;
         const char *spool_path;
         const char *endpoint; /* to bind */
 };

@@ -63,12 +63,12 @@ void mailbox_finish(struct mailbox *mailbox) {
         pthread_mutex_destroy(&mailbox->lock);
 }
 
-static bool put(struct mailbox *mailbox, struct job *job, bool is_sure) {
+static bool put(struct mailbox *mailbox, struct job *job, bool is_always) {
         const uint64_t one = 1;
         bool has_room;
 
         pthread_mutex_lock(&mailbox->lock);
-        has_room = is_sure || (mailbox->n_waiting < MAILBOX_JOBS_MAX && !mailbox->is_closed);
+        has_room = is_always || (mailbox->n_waiting < MAILBOX_JOBS_MAX && !mailbox->is_closed);
         if (has_room) {
                 job->next = NULL;
                 if (mailbox->last)
@@ -88,7 +88,7 @@ bool mailbox_put(struct mailbox *mailbox, struct job *job) {
         return put(mailbox, job, false);
 }
 
-void mailbox_put_surely(struct mailbox *mailbox, struct job *job) {
+void mailbox_put_always(struct mailbox *mailbox, struct job *job) {
         put(mailbox, job, true);
 }
 

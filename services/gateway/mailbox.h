@@ -32,7 +32,7 @@ struct mailbox {
 
 int mailbox_init(struct mailbox *mailbox);
 
-/* Once its thread has ended: discards what was never taken, and refuses what comes, but for mailbox_put_surely(). */
+/* Once its thread has ended: discards what was never taken, and refuses what comes, but for mailbox_put_always(). */
 void mailbox_close(struct mailbox *mailbox);
 
 /* Discards likewise. */
@@ -42,7 +42,7 @@ void mailbox_finish(struct mailbox *mailbox);
 bool mailbox_put(struct mailbox *mailbox, struct job *job);
 
 /* The same for a job that must not be lost, however many wait. */
-void mailbox_put_surely(struct mailbox *mailbox, struct job *job);
+void mailbox_put_always(struct mailbox *mailbox, struct job *job);
 
 /* Runs the jobs that wait now; never blocks. What is put meanwhile waits for the next call, so that clients which ask
  * again at once leave the thread time for its other work. */

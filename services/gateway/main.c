@@ -165,17 +165,17 @@ static int create_parts(struct process *process, struct fault *fault) {
                                                     .context = gateway },
                           &gateway->server, fault);
         if (!r)
-                r = models_create(&(struct models_options){ .pipeline = &gateway->pipeline,
-                                                            .registry = &process->registry,
-                                                            .server = gateway->server },
-                                  &gateway->models);
+                r = model_swap_create(&(struct model_swap_options){ .pipeline = &gateway->pipeline,
+                                                                    .registry = &process->registry,
+                                                                    .server = gateway->server },
+                                      &gateway->model_swap);
         if (!r)
                 r = stage_endpoint(STAGE_GATEWAY, endpoint, fault);
         if (!r)
                 r = line_create(&(struct line_options){ .pipeline = &gateway->pipeline,
                                                         .schema = process->schema,
                                                         .store = process->store,
-                                                        .models = gateway->models,
+                                                        .model_swap = gateway->model_swap,
                                                         .spool_path = SPOOL_PATH,
                                                         .endpoint = endpoint },
                                 &gateway->line, fault);
@@ -186,8 +186,8 @@ static int create_parts(struct process *process, struct fault *fault) {
 static void stop(struct gateway *gateway) {
         if (gateway->line)
                 line_stop(gateway->line);
-        if (gateway->models)
-                models_stop(gateway->models);
+        if (gateway->model_swap)
+                model_swap_stop(gateway->model_swap);
         if (gateway->server)
                 server_stop(gateway->server);
 }
@@ -197,7 +197,7 @@ static int serve(struct process *process) {
         struct pollfd wait = { .fd = process->signal_fd, .events = POLLIN };
         int r;
 
-        r = models_start(gateway->models);
+        r = model_swap_start(gateway->model_swap);
         if (!r)
                 r = line_start(gateway->line);
         if (r)
@@ -263,7 +263,7 @@ static void finish(struct process *process) {
         stop(gateway);
         server_destroy(gateway->server);
         line_destroy(gateway->line);
-        models_destroy(gateway->models);
+        model_swap_destroy(gateway->model_swap);
         router_finish(&gateway->router);
         schema_destroy(gateway->schema);
         store_close(process->registry_store);

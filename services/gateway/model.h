@@ -4,7 +4,7 @@
  * Model
  *
  * A version that is loaded and ready to answer. Never changed after model_load(); shared by the loops and the thread of
- * models.h through references.
+ * model_swap.h through references.
  */
 
 #include "common/version/version.h"

@@ -120,7 +120,8 @@ static int is_past_return(struct rebuild *rebuild, const char *run, bool *ret_is
         return r < 0 ? error_trace(r) : 0;
 }
 
-/* What becomes of a run that was in flight; messages about it may be lost. */
+/* Gives a run that was in flight the state from which it can go on, or in which it ended: messages about it may be
+ * lost. */
 static int resolve(struct rebuild *rebuild, struct run_manifest *run) {
         bool goes_on = run->state == RUN_STATE_RUNNING;
         int r;

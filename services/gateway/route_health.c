@@ -12,10 +12,10 @@ static int answer_health(struct request *request) {
 }
 
 /* "none": the registry can be read, and holds no champion yet. */
-static const char *model_word(enum models_readiness readiness, bool has_model) {
-        if (readiness == MODELS_READY)
+static const char *model_word(enum model_swap_readiness readiness, bool has_model) {
+        if (readiness == MODEL_SWAP_READY)
                 return has_model ? "ready" : "none";
-        return readiness == MODELS_LOADING ? "loading" : "unusable";
+        return readiness == MODEL_SWAP_LOADING ? "loading" : "unusable";
 }
 
 /* ?line=1 also wants every stage alive: what demo, tests and compose wait for, and no load balancer should. */
@@ -23,9 +23,9 @@ static int answer_ready(struct request *request) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         struct gateway *gateway = gateway_of(request);
         struct line_stage stages[STAGE_N_WORKERS];
-        enum models_readiness readiness = models_readiness(gateway->models);
+        enum model_swap_readiness readiness = model_swap_readiness(gateway->model_swap);
         h2o_iovec_t wants_line = request_query(request, "line");
-        bool is_ready = readiness == MODELS_READY;
+        bool is_ready = readiness == MODEL_SWAP_READY;
         struct json_builder json = json_begin(&text, JSON_COMPACT);
 
         line_stages(gateway->line, stages);

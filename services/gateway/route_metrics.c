@@ -70,8 +70,8 @@ static int put_model(struct gateway *gateway, struct buffer *text) {
                              "convoy_build_info{version=\"%s\"} 1\n"
                              "# HELP process_start_time_seconds Start of the process since 1970.\n"
                              "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %.3f\n",
-                             gateway->pipeline.parameters.name, models_answering(gateway->models), version_text(),
-                             (double)gateway->started_at / 1000);
+                             gateway->pipeline.parameters.name, model_swap_answering(gateway->model_swap),
+                             version_text(), (double)gateway->started_at / 1000);
 }
 
 static int answer_metrics(struct request *request) {

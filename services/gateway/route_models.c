@@ -7,7 +7,7 @@
 static int hand_over(struct request *request, job_function *call) {
         if (request_refuses_type(request, "application/json"))
                 return 0;
-        return handoff_post(request, models_mailbox(gateway_of(request)->models), call, NULL, 0);
+        return handoff_post(request, model_swap_mailbox(gateway_of(request)->model_swap), call, NULL, 0);
 }
 
 /* A list that comes in pages. */
@@ -18,31 +18,31 @@ static int hand_list_over(struct request *request, job_function *call) {
                 request_answer_error(request, 400, "before is a number, the \"next\" of an earlier answer");
                 return 0;
         }
-        return handoff_post(request, models_mailbox(gateway_of(request)->models), call, NULL, before);
+        return handoff_post(request, model_swap_mailbox(gateway_of(request)->model_swap), call, NULL, before);
 }
 
 static int list_models(struct request *request) {
-        return hand_list_over(request, models_call_list);
+        return hand_list_over(request, model_call_list);
 }
 
 static int show_history(struct request *request) {
-        return hand_list_over(request, models_call_history);
+        return hand_list_over(request, model_call_history);
 }
 
 static int set_alias(struct request *request) {
-        return hand_over(request, models_call_alias);
+        return hand_over(request, model_call_alias);
 }
 
 static int roll_back(struct request *request) {
-        return hand_over(request, models_call_rollback);
+        return hand_over(request, model_call_rollback);
 }
 
 static int pin(struct request *request) {
-        return hand_over(request, models_call_pin);
+        return hand_over(request, model_call_pin);
 }
 
 static int unpin(struct request *request) {
-        return hand_over(request, models_call_unpin);
+        return hand_over(request, model_call_unpin);
 }
 
 void route_models_register(struct router *router) {

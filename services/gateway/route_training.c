@@ -1,4 +1,5 @@
-/* POST /training: a run is recorded, then 202. GET /training: the runs. */
+/* POST /training: a run is recorded, then 202. Only the form of an Idempotency-Key is looked at here; whether it names
+ * an earlier run is decided by find_key() of runs.c, in the line's thread. */
 
 #include "services/gateway/gateway.h"
 

@@ -52,8 +52,8 @@ void runs_destroy_pointer(struct runs **runs) {
 }
 
 void runs_log(const struct run_manifest *run) {
-        log_info("run=%s attempt=%lld state=%s the run is %s", run->run_id, (long long)run->attempt,
-                 run_state_name(run->state), run_state_name(run->state));
+        log_info("run=%s attempt=%lld state=%s the run has changed its state", run->run_id, (long long)run->attempt,
+                 run_state_name(run->state));
 }
 
 /*
@@ -97,7 +97,7 @@ static void note_start(struct runs *runs, const struct run_manifest *run) {
 }
 
 /* 0 when a run is RUNNING or CANCELING, RUNS_E_NONE when not. */
-static int find_in_flight(struct runs *runs, struct run_manifest *ret_run) {
+static int get_in_flight(struct runs *runs, struct run_manifest *ret_run) {
         int r;
 
         r = ledger_first_in_state(runs->options.ledger, RUN_STATE_RUNNING, ret_run);
@@ -106,7 +106,7 @@ static int find_in_flight(struct runs *runs, struct run_manifest *ret_run) {
         return r < 0 ? error_trace(r) : r;
 }
 
-static int find_waiting(struct runs *runs, struct run_manifest *ret_run) {
+static int get_waiting(struct runs *runs, struct run_manifest *ret_run) {
         int r = ledger_first_in_state(runs->options.ledger, RUN_STATE_PENDING, ret_run);
 
         return r < 0 ? error_trace(r) : r;
@@ -118,9 +118,9 @@ int runs_begin(struct runs *runs) {
 
         if (!runs->may_begin)
                 return 0;
-        r = find_in_flight(runs, run);
+        r = get_in_flight(runs, run);
         if (r == RUNS_E_NONE)
-                r = find_waiting(runs, run);
+                r = get_waiting(runs, run);
         else if (!r)
                 r = RUNS_E_STATE;
         if (r > 0)
@@ -195,9 +195,9 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         r = find_key(runs, key, request_sha256, ret_run, ret_condition);
         if (r != LEDGER_E_NONE)
                 return error_trace(r);
-        r = find_in_flight(runs, run);
+        r = get_in_flight(runs, run);
         if (r == RUNS_E_NONE)
-                r = find_waiting(runs, run);
+                r = get_waiting(runs, run);
         if (r < 0)
                 return error_trace(r);
         is_busy = !r;
@@ -329,7 +329,7 @@ int runs_resume(struct runs *runs) {
         int r;
 
         runs->may_begin = true;
-        r = find_in_flight(runs, runs->run);
+        r = get_in_flight(runs, runs->run);
         if (r)
                 return r < 0 ? error_trace(r) : 0;
         if (strcmp(runs->progress_run, runs->run->run_id) || runs->progress_attempt != runs->run->attempt)

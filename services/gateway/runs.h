@@ -3,10 +3,10 @@
 /*
  * Runs
  *
- * What becomes of a run, from the request to its end. Each change is one transaction of the spool: the ledger's row,
- * the event for those who watch, and the message that leaves, together or not at all. One run is in flight; the others
- * wait PENDING in the order of their coming. Messages of stages may come in any order; one about an earlier attempt is
- * ignored. Owned by the thread of line.h.
+ * The states of a run, from the request to its end, and what changes them. Each change is one transaction of the spool:
+ * the ledger's row, the event for those who watch, and the message that leaves, together or not at all. One run is in
+ * flight; the others wait PENDING in the order of their coming. Messages of stages may come in any order; one about an
+ * earlier attempt is ignored. Owned by the thread of line.h.
  *
  *     accept                           PENDING, and RUNNING at once when nothing is in flight
  *     begin    PENDING                 RUNNING

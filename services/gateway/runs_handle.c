@@ -134,7 +134,7 @@ int runs_check_release(struct runs *runs, const char *run_id) {
         return 0;
 }
 
-/* Whose word was refused. Where that cannot be read, the first stage that has not told its end. */
+/* The stage whose message was refused. Where that cannot be read, the first stage whose end is not known. */
 static enum stage find_refused_stage(const struct run_view *view, const struct envelope *envelope) {
         int stage = STAGE_INGESTOR;
 
@@ -205,7 +205,7 @@ static int drop(struct runs *runs, const struct spool_message *message, const st
         int r;
 
         fault_format(fault, reason, sizeof(reason));
-        log_warn("run=%s id=%s reason=\"%s\" a message is put to the dead", message->key, message->id, reason);
+        log_warn("run=%s id=%s reason=\"%s\" a message is kept in dead", message->key, message->id, reason);
         r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);

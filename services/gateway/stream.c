@@ -73,7 +73,7 @@ static void on_disposed(void *memory) {
         buffer_finish(&generator->waiting);
         stream->request.h2o = NULL;
         stream->generator = NULL;
-        mailbox_put_surely(stream->mailbox, &stream->forget);
+        mailbox_put_always(stream->mailbox, &stream->forget);
 }
 
 static void start(struct stream_generator *generator) {
@@ -215,7 +215,7 @@ int stream_tell(struct stream *stream, const struct ledger_event *event) {
         return post(stream, message, r);
 }
 
-int stream_breathe(struct stream *stream) {
+int stream_keep_alive(struct stream *stream) {
         struct stream_message *message;
 
         if (clock_monotonic_ms() - stream->told_ms < STREAM_COMMENT_MS)

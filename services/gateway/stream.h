@@ -48,7 +48,7 @@ int stream_open(struct request *request, struct mailbox *mailbox, job_function *
  * fails (-ENOMEM) ends the stream: the client comes again and asks for what it missed. */
 int stream_tell(struct stream *stream, const struct ledger_event *event);
 void stream_end(struct stream *stream);
-int stream_breathe(struct stream *stream);
+int stream_keep_alive(struct stream *stream);
 int stream_refuse(struct stream *stream, int status, const char *sentence);
 
 /* From any thread: one hold more or less. The line ends the client's when it forgets the stream. */

@@ -79,9 +79,9 @@ void watchers_tell_progress(struct watchers *watchers, struct runs *runs) {
                 log_warn("run=%s its progress was not told, ignoring", run);
 }
 
-void watchers_breathe(struct watchers *watchers) {
+void watchers_keep_alive(struct watchers *watchers) {
         for (struct stream *stream = watchers->first; stream; stream = stream->next)
-                if (stream_breathe(stream))
+                if (stream_keep_alive(stream))
                         return;
 }
 

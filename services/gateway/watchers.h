@@ -29,8 +29,8 @@ void watchers_tell(struct watchers *watchers, const char *run, const struct ledg
 /* Tells how far stages are, as `stage` events without an id: they are not kept. */
 void watchers_tell_progress(struct watchers *watchers, struct runs *runs);
 
-/* To be called each second: lets silent streams breathe. */
-void watchers_breathe(struct watchers *watchers);
+/* To be called each second: sends a comment on streams that were silent for long. */
+void watchers_keep_alive(struct watchers *watchers);
 
 /* Ends all streams: the line stops. */
 void watchers_end(struct watchers *watchers);

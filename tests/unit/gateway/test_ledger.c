@@ -101,6 +101,11 @@ static void what_a_transaction_undid_is_not_there(void **state) {
         assert_int_equal(ledger_count_states(fixture->ledger, counts), 0);
         assert_int_equal(counts[RUN_STATE_RUNNING], 1);
         assert_int_equal(counts[RUN_STATE_FAILED], 0);
+        /* what was counted is not kept for longer than it holds */
+        assert_int_equal(ledger_put_run(fixture->ledger, &run), 0);
+        assert_int_equal(ledger_count_states(fixture->ledger, counts), 0);
+        assert_int_equal(counts[RUN_STATE_RUNNING], 0);
+        assert_int_equal(counts[RUN_STATE_FAILED], 1);
 }
 
 int main(void) {

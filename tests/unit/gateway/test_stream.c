@@ -117,7 +117,7 @@ static void a_refused_stream_is_an_error_in_json(void **state _unused_) {
         close_stream(&bare);
 }
 
-static void a_silent_stream_breathes(void **state _unused_) {
+static void a_silent_stream_keep_alives(void **state _unused_) {
         struct bare bare;
 
         open_stream(&bare, NULL);
@@ -125,12 +125,12 @@ static void a_silent_stream_breathes(void **state _unused_) {
         bare_turn(&bare);
         bare_proceed(&bare);
         buffer_clear(&bare.body);
-        assert_int_equal(stream_breathe(watching), 0);
+        assert_int_equal(stream_keep_alive(watching), 0);
         bare_turn(&bare);
         assert_int_equal(bare.body.n_bytes, 0);
         watching->told_ms -= STREAM_COMMENT_MS;
-        assert_int_equal(stream_breathe(watching), 0);
-        assert_int_equal(stream_breathe(watching), 0);
+        assert_int_equal(stream_keep_alive(watching), 0);
+        assert_int_equal(stream_keep_alive(watching), 0);
         bare_turn(&bare);
         assert_string_equal(buffer_text(&bare.body), ":\n\n");
         close_stream(&bare);
@@ -241,7 +241,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(events_are_told_as_they_come, begin, end),
                 cmocka_unit_test_setup_teardown(last_event_id, begin, end),
                 cmocka_unit_test_setup_teardown(a_refused_stream_is_an_error_in_json, begin, end),
-                cmocka_unit_test_setup_teardown(a_silent_stream_breathes, begin, end),
+                cmocka_unit_test_setup_teardown(a_silent_stream_keep_alives, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_that_does_not_read_is_cut, begin, end),
                 cmocka_unit_test_setup_teardown(a_client_may_go_at_any_time, begin, end),
                 cmocka_unit_test_setup_teardown(a_line_that_ends_leaves_no_stream_waiting, begin, end),

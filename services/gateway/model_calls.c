@@ -1,4 +1,4 @@
-/* Models: the HTTP calls that read versions and move aliases. */
+/* Model calls: the HTTP calls that read versions and move aliases. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "common/base/json.h"
 #include "common/base/json_builder.h"
 #include "services/gateway/handoff.h"
-#include "services/gateway/models_internal.h"
+#include "services/gateway/model_swap_internal.h"
 
 enum {
         VERSIONS_LISTED_MAX = 100,
@@ -37,8 +37,8 @@ static int read_number(const struct json_value *body, const char *name, int64_t 
         return json_need_int(body, name, 0, INT64_MAX, fault, number);
 }
 
-static int refuse_strangers(const struct json_value *body, const char *const *known, size_t n_known,
-                            struct fault *fault) {
+static int refuse_unknown_fields(const struct json_value *body, const char *const *known, size_t n_known,
+                                 struct fault *fault) {
         struct json_object_iterator iterator = json_iterate_object(body);
         const struct json_value *value;
         const char *key;
@@ -69,7 +69,7 @@ static int call_read(const struct handoff *handoff, const char *const *known, si
         if (call.document && !json_is_object(body))
                 r = fault_set(fault, "BODY_NOT_AN_OBJECT", "the body is not a JSON object");
         if (!r)
-                r = refuse_strangers(body, known, n_known, fault);
+                r = refuse_unknown_fields(body, known, n_known, fault);
         if (!r)
                 r = read_number(body, "version", &call.version, fault);
         if (!r)
@@ -88,7 +88,7 @@ static int call_read(const struct handoff *handoff, const char *const *known, si
         return 0;
 }
 
-static bool is_our_model(struct handoff *handoff, const struct models_options *options) {
+static bool is_our_model(struct handoff *handoff, const struct model_swap_options *options) {
         if (!strcmp(handoff->parameter, options->pipeline->parameters.name))
                 return true;
         handoff_return_error(handoff, 404, "there is no model %s; this gateway serves %s", handoff->parameter,
@@ -110,13 +110,13 @@ static void put_aliases(struct json_builder *json, const struct aliases *aliases
 /* A page of the versions below `before` (0: from the newest), newest first. One that was never completed, or that
  * cannot be read, is left out, so that a page may be shorter than others. ret_next: where the next page begins, 0 for
  * none. */
-static int put_versions(struct models *models, int64_t before, struct json_builder *json, int64_t *ret_next) {
+static int put_versions(struct model_swap *swap, int64_t before, struct json_builder *json, int64_t *ret_next) {
         _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
         const struct buffer *row;
         size_t i = 0, n_seen = 0;
         int r;
 
-        r = registry_versions_init(models_options(models)->registry, &versions);
+        r = registry_versions_init(model_swap_options(swap)->registry, &versions);
         if (r)
                 return error_trace(r);
         json_key(json, "versions");
@@ -124,7 +124,7 @@ static int put_versions(struct models *models, int64_t before, struct json_build
         while (before && i < versions.n_numbers && versions.numbers[i] >= before)
                 i++;
         for (; i < versions.n_numbers && n_seen < VERSIONS_LISTED_MAX; i++, n_seen++) {
-                r = version_rows_get(models_version_rows(models), versions.numbers[i], &row);
+                r = version_rows_get(model_swap_version_rows(swap), versions.numbers[i], &row);
                 if (r < 0)
                         return error_trace(r);
                 if (!r)
@@ -135,8 +135,8 @@ static int put_versions(struct models *models, int64_t before, struct json_build
         return 0;
 }
 
-static int write_list(struct models *models, int64_t before, struct aliases *aliases, struct buffer *text) {
-        const struct models_options *options = models_options(models);
+static int write_list(struct model_swap *swap, int64_t before, struct aliases *aliases, struct buffer *text) {
+        const struct model_swap_options *options = model_swap_options(swap);
         struct json_builder json;
         int64_t last = 0;
         char next[32];
@@ -152,7 +152,7 @@ static int write_list(struct models *models, int64_t before, struct aliases *ali
         json_begin_object(&json);
         json_key_text(&json, "name", options->pipeline->parameters.name);
         put_aliases(&json, aliases);
-        r = put_versions(models, before, &json, &last);
+        r = put_versions(swap, before, &json, &last);
         if (r)
                 return error_trace(r);
         json_end_object(&json);
@@ -179,7 +179,7 @@ static void answer_read(struct handoff *handoff, int r) {
                 handoff_return_failure(handoff, r);
 }
 
-void models_call_list(struct job *job, void *context) {
+void model_call_list(struct job *job, void *context) {
         _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
         struct handoff *handoff = handoff_of_job(job);
         int r;
@@ -189,7 +189,7 @@ void models_call_list(struct job *job, void *context) {
 }
 
 /* Moves from `before` (0: the last) down, newest first. One that is missing is left out, as in the registry. */
-static int write_history(const struct models_options *options, int64_t before, struct buffer *text) {
+static int write_history(const struct model_swap_options *options, int64_t before, struct buffer *text) {
         _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
         struct json_builder json = json_begin(text, JSON_COMPACT);
         struct alias_move move;
@@ -223,8 +223,8 @@ static int write_history(const struct models_options *options, int64_t before, s
         return error_trace(json_end(&json));
 }
 
-void models_call_history(struct job *job, void *context) {
-        const struct models_options *options = models_options(context);
+void model_call_history(struct job *job, void *context) {
+        const struct model_swap_options *options = model_swap_options(context);
         struct handoff *handoff = handoff_of_job(job);
 
         if (is_our_model(handoff, options))
@@ -236,7 +236,7 @@ static void answer_moved(void *context) {
         handoff_return(context, 200);
 }
 
-static void answer_move(struct models *models, struct handoff *handoff, int result, const struct aliases *aliases) {
+static void answer_move(struct model_swap *swap, struct handoff *handoff, int result, const struct aliases *aliases) {
         struct json_builder json;
         int r;
 
@@ -251,7 +251,7 @@ static void answer_move(struct models *models, struct handoff *handoff, int resu
                 if (r)
                         handoff_return_failure(handoff, r);
                 else
-                        models_look(models, answer_moved, handoff);
+                        model_swap_look(swap, answer_moved, handoff);
                 return;
         case REGISTRY_E_MISSING:
                 handoff_return_error(handoff, 404, "there is no such version");
@@ -284,7 +284,7 @@ static void move(struct job *job, void *context, const char *const *known, size_
                               const struct alias_request *request, struct aliases *ret_aliases, struct fault *fault)) {
         _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
         struct handoff *handoff = handoff_of_job(job);
-        const struct models_options *options = models_options(context);
+        const struct model_swap_options *options = model_swap_options(context);
         struct alias_request request = { .actor = ACTOR, .at_ms = clock_realtime_ms() };
         struct fault fault = FAULT_NULL;
         struct call call;
@@ -323,7 +323,7 @@ static int apply_alias(struct registry *registry, const struct handoff *handoff,
                                   call->expect < 0 ? ALIASES_ANY : call->expect, ret_aliases);
 }
 
-void models_call_alias(struct job *job, void *context) {
+void model_call_alias(struct job *job, void *context) {
         static const char *const known[] = { "version", "expect", "reason" };
 
         move(job, context, known, N_ELEMENTS(known), apply_alias);
@@ -338,7 +338,7 @@ static int apply_rollback(struct registry *registry, const struct handoff *hando
         return registry_roll_back(registry, request, call->from, call->to < 0 ? ALIASES_NONE : call->to, ret_aliases);
 }
 
-void models_call_rollback(struct job *job, void *context) {
+void model_call_rollback(struct job *job, void *context) {
         static const char *const known[] = { "from", "to", "reason" };
 
         move(job, context, known, N_ELEMENTS(known), apply_rollback);
@@ -356,13 +356,13 @@ static int apply_unpin(struct registry *registry, const struct handoff *handoff 
         return registry_pin(registry, request, false, ret_aliases);
 }
 
-void models_call_pin(struct job *job, void *context) {
+void model_call_pin(struct job *job, void *context) {
         static const char *const known[] = { "reason" };
 
         move(job, context, known, N_ELEMENTS(known), apply_pin);
 }
 
-void models_call_unpin(struct job *job, void *context) {
+void model_call_unpin(struct job *job, void *context) {
         static const char *const known[] = { "reason" };
 
         move(job, context, known, N_ELEMENTS(known), apply_unpin);

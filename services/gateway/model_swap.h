@@ -1,0 +1,62 @@
+#pragma once
+
+/*
+ * Model swap
+ *
+ * The thread that knows the registry. It looks for moved aliases every second, or at once when a release was announced;
+ * loads and verifies the champion and gives it to all loops; keeps the last few versions mapped, so that a rollback
+ * needs neither store nor network; and does the calls that move aliases.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/store/registry.h"
+#include "proto/order.h"
+#include "proto/pipeline.h"
+#include "services/gateway/mailbox.h"
+#include "services/gateway/server.h"
+
+/* All borrowed for the life of the swap. */
+struct model_swap_options {
+        const struct pipeline *pipeline;
+        struct registry *registry;
+        struct server *server;
+};
+
+struct model_swap;
+
+int model_swap_create(const struct model_swap_options *options, struct model_swap **ret_swap);
+
+/* Looks once, in the caller's thread, so that a local model answers from the first request on; then starts the thread.
+ * A registry that cannot be read is looked at again later. */
+int model_swap_start(struct model_swap *swap);
+
+/* Ends the thread; whoever waits for an answer gets 503, so the server's loops must still be there. */
+void model_swap_stop(struct model_swap *swap);
+struct model_swap *model_swap_destroy(struct model_swap *swap);
+
+/* For jobs of this thread; their context is the model_swap. */
+struct mailbox *model_swap_mailbox(struct model_swap *swap);
+
+/* The version that answers, 0 while none does. From any thread. */
+int64_t model_swap_answering(struct model_swap *swap);
+
+/* The champion as last seen, whether it could be loaded or not; false while the aliases could not be read. From any
+ * thread. */
+bool model_swap_champion(struct model_swap *swap, bool *ret_has_champion, struct champion *ret_champion);
+
+enum model_swap_readiness {
+        MODEL_SWAP_READY,    /* a model answers, or a reachable registry holds none yet */
+        MODEL_SWAP_LOADING,  /* nothing was seen so far */
+        MODEL_SWAP_UNUSABLE, /* the registry names a champion that could not be loaded */
+};
+enum model_swap_readiness model_swap_readiness(struct model_swap *swap);
+
+/* Looks now; done(context) is called, in any thread, once every loop answers with what was found, or it failed. */
+void model_swap_look(struct model_swap *swap, void (*done)(void *context), void *context);
+
+/* Jobs for handoffs (model_calls.c): GET /models, /models/{m}/history; POST /models/{m}/aliases/{alias}, :rollback,
+ * :pin, :unpin. */
+job_function model_call_list, model_call_history, model_call_alias, model_call_rollback, model_call_pin,
+        model_call_unpin;
