@@ -185,7 +185,11 @@ int socket_connect_dealer(struct socket_context *context, const char *endpoint, 
         return error_trace(open_socket(context, ZMQ_DEALER, endpoint, zmq_connect, ret_socket));
 }
 
+/* A peer may go between two frames. libzmq then takes back the frames that it has, refuses the one at hand and drops
+ * those that follow, up to the last; so they are handed over all the same, and the next message begins at its first
+ * frame. */
 int socket_send(struct socket *socket, const struct socket_frame *frames, size_t n_frames) {
+        bool is_away = false;
         int flags, n;
 
         for (size_t i = 0; i < n_frames; i++) {
@@ -195,10 +199,12 @@ int socket_send(struct socket *socket, const struct socket_frame *frames, size_t
                 } while (n < 0 && zmq_errno() == EINTR);
                 if (n < 0 && zmq_errno() == EAGAIN && i == 0)
                         return SOCKET_E_AWAY;
-                if (n < 0)
+                if (n < 0 && zmq_errno() == EAGAIN)
+                        is_away = true;
+                else if (n < 0)
                         return error_origin(last_error(), "sending frame %zu: %s", i, last_words());
         }
-        return 0;
+        return is_away ? SOCKET_E_AWAY : 0;
 }
 
 void socket_message_finish(struct socket_message *message) {

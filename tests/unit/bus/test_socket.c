@@ -1,8 +1,10 @@
 /* Sockets: what leaves a DEALER comes out of a ROUTER and back, and nothing blocks. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -198,6 +200,77 @@ static void test_poll_sees_descriptors(void **state) {
         close(ends[1]);
 }
 
+/* A receiver that comes and goes; what it gets of a message is all of it. */
+struct coming_and_going {
+        char endpoint[SOCKET_ENDPOINT_BYTES];
+        _Atomic bool is_over;
+        size_t n_whole, n_broken;
+};
+
+enum { N_LONG_FRAMES = SOCKET_N_FRAMES_MAX - 1, N_COMINGS = 60 };
+
+static void *come_and_go(void *context) {
+        struct socket_message message = SOCKET_MESSAGE_NULL;
+        struct coming_and_going *receiver = context;
+        struct socket_context *sockets;
+        struct socket *router;
+
+        assert_int_equal(socket_context_create(&sockets), 0);
+        for (int i = 0; i < N_COMINGS; i++) {
+                struct socket_poll item;
+
+                assert_int_equal(socket_bind_router(sockets, receiver->endpoint, &router), 0);
+                item = (struct socket_poll){ .socket = router };
+                for (int j = 0; j < 50; j++) {
+                        assert_int_equal(socket_poll(&item, 1, 300), 0);
+                        while (socket_receive(router, &message) == 0) {
+                                if (message.n_frames == N_LONG_FRAMES + 1 && message.frames[1].data[0] == 'a' &&
+                                    message.frames[N_LONG_FRAMES].data[0] == 'a' + N_LONG_FRAMES - 1)
+                                        receiver->n_whole++;
+                                else
+                                        receiver->n_broken++;
+                        }
+                }
+                socket_destroy(router);
+        }
+        socket_message_finish(&message);
+        socket_context_destroy(sockets);
+        atomic_store(&receiver->is_over, true);
+        return NULL;
+}
+
+/* A peer that goes between two frames of a message is away, no more: the next message begins at its first frame. */
+static void test_peer_that_goes_amid_a_message(void **state) {
+        static uint8_t bytes[N_LONG_FRAMES][20000];
+        struct socket_frame frames[N_LONG_FRAMES];
+        struct coming_and_going receiver = { 0 };
+        struct socket_context *sockets;
+        struct scratch *scratch = *state;
+        struct socket *dealer;
+        pthread_t thread;
+        size_t n_sent = 0;
+        int r;
+
+        for (size_t i = 0; i < N_LONG_FRAMES; i++) {
+                memset(bytes[i], (int)('a' + i), sizeof(bytes[i]));
+                frames[i] = (struct socket_frame){ bytes[i], sizeof(bytes[i]) };
+        }
+        snprintf(receiver.endpoint, sizeof(receiver.endpoint), "ipc://%.100s/s", scratch->folder);
+        assert_int_equal(socket_context_create(&sockets), 0);
+        assert_int_equal(socket_connect_dealer(sockets, receiver.endpoint, &dealer), 0);
+        assert_int_equal(pthread_create(&thread, NULL, come_and_go, &receiver), 0);
+        while (!atomic_load(&receiver.is_over)) {
+                r = socket_send(dealer, frames, N_LONG_FRAMES);
+                assert_true(r == 0 || r == SOCKET_E_AWAY);
+                n_sent += r == 0;
+        }
+        pthread_join(thread, NULL);
+        assert_true(n_sent > 0 && receiver.n_whole > 0);
+        assert_int_equal(receiver.n_broken, 0);
+        socket_destroy(dealer);
+        socket_context_destroy(sockets);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_endpoints),
@@ -205,6 +278,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_surplus_frames_are_counted_and_dropped, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_nobody_there, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_peer_that_goes_amid_a_message, scratch_setup, scratch_teardown),
                 cmocka_unit_test(test_bad_endpoints_are_failures),
                 cmocka_unit_test(test_taken_port),
                 cmocka_unit_test(test_poll_sees_descriptors),
