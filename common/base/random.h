@@ -19,6 +19,7 @@ enum random_salt {
         RANDOM_SALT_DRIFT_NULL = 0x64726966,
         RANDOM_SALT_SKETCH = 0x736b6574,
         RANDOM_SALT_COURIER = 0x636f7572,
+        RANDOM_SALT_RETRY = 0x72657472,
 };
 
 struct random {

@@ -25,6 +25,9 @@
 /* after a failed commit the disk is left alone for so long */
 #define STORAGE_PAUSE_MS 1000
 
+/* What has failed last and not worked since; each is logged once. */
+enum storage { STORAGE_WORKS, STORAGE_READS_FAIL, STORAGE_WRITES_FAIL };
+
 struct courier {
         struct socket_context *sockets;
         struct courier_hooks hooks;
@@ -38,24 +41,30 @@ struct courier {
         struct socket_message message;
         int wake_fd;
         int64_t forget_ms;  /* monotonic, when acked letters are deleted at the latest; INT64_MAX: there are none */
-        int64_t storage_ms; /* monotonic, until when the disk is left alone; 0: it works */
+        int64_t storage_ms; /* monotonic, until when the disk is left alone */
+        enum storage storage;
 };
 
 /* Takes over an error that passes, such as a full disk: 0 when the courier can go on. */
-static int survive(struct courier *courier, int code) {
+static int survive(struct courier *courier, int code, enum storage failing) {
         if (!spool_failure_passes(code))
                 return error_trace(code);
-        if (!courier->storage_ms)
-                log_warn("errno=%d the spool cannot be written, nothing is acked; retrying every %d ms", -code,
+        if (courier->storage < failing) {
+                log_warn("errno=%d the spool cannot be %s; retrying every %d ms", -code,
+                         failing == STORAGE_READS_FAIL ? "read, nothing is sent" : "written, nothing is acked",
                          STORAGE_PAUSE_MS);
+                courier->storage = failing;
+        }
         courier->storage_ms = clock_monotonic_ms() + STORAGE_PAUSE_MS;
         return 0;
 }
 
-static void storage_works(struct courier *courier) {
-        if (courier->storage_ms)
-                log_info("the spool can be written again");
-        courier->storage_ms = 0;
+/* What worked: a write shows that reads work, too, but not the reverse. */
+static void storage_works(struct courier *courier, enum storage working) {
+        if (courier->storage == STORAGE_WORKS || courier->storage > working)
+                return;
+        log_info("the spool can be %s again", courier->storage == STORAGE_READS_FAIL ? "read" : "written");
+        courier->storage = STORAGE_WORKS;
 }
 
 static bool storage_is_paused(const struct courier *courier, int64_t now_ms) {
@@ -67,29 +76,6 @@ static struct courier_peer *find_peer(struct courier *courier, const char *name)
                 if (strcmp(courier->peers[i]->name, name) == 0)
                         return courier->peers[i];
         return NULL;
-}
-
-/* An endpoint can be connected to as it is; any other name is its owner's. */
-static bool is_endpoint(const char *peer) {
-        return strstr(peer, "://");
-}
-
-/* The peer of that name, which was connected before unless it is an endpoint. */
-static int need_peer(struct courier *courier, const char *name, struct courier_peer **ret_peer) {
-        int r;
-
-        if (!find_peer(courier, name)) {
-                assert(is_endpoint(name));
-                r = courier_connect(courier, name, name);
-                if (r)
-                        return error_trace(r);
-        }
-        *ret_peer = find_peer(courier, name);
-        return 0;
-}
-
-static int connect_endpoint(void *context, const char *peer) {
-        return is_endpoint(peer) ? error_trace(courier_connect(context, peer, peer)) : 0;
 }
 
 int courier_create(const struct courier_options *options, struct courier **ret_courier) {
@@ -121,9 +107,6 @@ int courier_create(const struct courier_options *options, struct courier **ret_c
                 if (r)
                         return error_trace(r);
         }
-        r = spool_outbox_peers(options->spool, connect_endpoint, courier);
-        if (r)
-                return error_trace(r);
         *ret_courier = steal(courier);
         return 0;
 }
@@ -201,15 +184,12 @@ int courier_connect(struct courier *courier, const char *peer, const char *endpo
 }
 
 int courier_post(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes) {
-        struct courier_peer *to;
+        struct courier_peer *to = find_peer(courier, peer);
         int r;
 
-        assert(courier_key_is_valid(key));
+        assert(to && courier_key_is_valid(key));
         if (n_bytes > COURIER_BODY_BYTES_MAX)
                 return error_origin(-EMSGSIZE, "key=%s n_bytes=%zu posting a letter", key, n_bytes);
-        r = need_peer(courier, peer, &to);
-        if (r)
-                return error_trace(r);
         r = spool_outbox_put(courier->shared.spool, peer, key, body, n_bytes, NULL);
         if (r)
                 return error_trace(r);
@@ -217,7 +197,7 @@ int courier_post(struct courier *courier, const char *peer, const char *key, con
         return 0;
 }
 
-int courier_flush(struct courier *courier) {
+static int flush(struct courier *courier) {
         int64_t now_ms = clock_monotonic_ms();
         int r = 0;
 
@@ -225,22 +205,30 @@ int courier_flush(struct courier *courier) {
                 return 0;
         for (size_t i = 0; i < courier->n_peers && !r; i++)
                 r = courier_peer_send(courier->peers[i], &courier->shared, now_ms);
-        return r ? survive(courier, r) : 0;
+        if (r)
+                return survive(courier, r, STORAGE_READS_FAIL);
+        storage_works(courier, STORAGE_READS_FAIL);
+        return 0;
+}
+
+void courier_flush(struct courier *courier) {
+        int r;
+
+        r = flush(courier);
+        if (r)
+                log_warn("errno=%d letters cannot be sent now, retrying", -r);
 }
 
 int courier_send_lossy(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes) {
         struct courier_header header = { .kind = COURIER_KIND_LOSSY };
         uint8_t head[COURIER_HEADER_BYTES_MAX];
         struct socket_frame frames[2] = { { .data = head }, { body, n_bytes } };
-        struct courier_peer *to;
+        struct courier_peer *to = find_peer(courier, peer);
         int r;
 
-        assert(courier_key_is_valid(key));
+        assert(to && courier_key_is_valid(key));
         if (n_bytes > COURIER_BODY_BYTES_MAX)
                 return error_origin(-EMSGSIZE, "key=%s n_bytes=%zu sending a lossy message", key, n_bytes);
-        r = need_peer(courier, peer, &to);
-        if (r)
-                return error_trace(r);
         r = uuid_make_v7(header.id);
         if (r)
                 return error_trace(r);
@@ -267,9 +255,9 @@ static int receive(struct courier *courier, int64_t now_ms, size_t *ret_n_accept
                 r = commit(courier);
         spool_rollback(courier->shared.spool);
         if (r)
-                return survive(courier, r);
+                return survive(courier, r, STORAGE_WRITES_FAIL);
         if (is_open)
-                storage_works(courier);
+                storage_works(courier, STORAGE_WRITES_FAIL);
         courier->counts.n_accepted += n_accepted;
         courier->counts.n_rejected += n_rejected;
         *ret_n_accepted += n_accepted;
@@ -286,7 +274,8 @@ static int64_t shorten(const struct courier *courier, int64_t now_ms, int64_t ti
                 peer_ms = courier_peer_due_ms(courier->peers[i]);
                 due_ms = peer_ms < due_ms ? peer_ms : due_ms;
         }
-        if (due_ms < courier->storage_ms)
+        /* what is due meanwhile waits for the end of the pause, and so do letters that could not be loaded yet */
+        if (storage_is_paused(courier, now_ms))
                 due_ms = courier->storage_ms;
         if (due_ms == INT64_MAX)
                 return timeout_ms;
@@ -323,11 +312,11 @@ static int turn(struct courier *courier, const struct socket_poll *items, size_t
         if (courier->forget_ms <= now_ms && !storage_is_paused(courier, now_ms)) {
                 r = forget(courier);
                 if (!r)
-                        storage_works(courier);
-                else if (survive(courier, r))
+                        storage_works(courier, STORAGE_WRITES_FAIL);
+                else if (survive(courier, r, STORAGE_WRITES_FAIL))
                         return error_trace(r);
         }
-        return error_trace(courier_flush(courier));
+        return error_trace(flush(courier));
 }
 
 int courier_wait(struct courier *courier, const int *fds, bool *ret_is_ready, size_t n_fds, int64_t timeout_ms,
@@ -339,7 +328,7 @@ int courier_wait(struct courier *courier, const int *fds, bool *ret_is_ready, si
         int r;
 
         assert(n_fds <= DESCRIPTORS_MAX);
-        r = courier_flush(courier);
+        r = flush(courier);
         if (r)
                 return error_trace(r);
         n_peers = courier->n_peers;

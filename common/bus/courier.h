@@ -11,9 +11,8 @@
  * not even between two messages of one sender. A lossy message is sent at once or dropped, and never stored.
  *
  * A peer has a name and, for the life of a courier, an endpoint; letters are addressed by name, so that those in the
- * outbox follow a peer whose endpoint has been changed meanwhile. An endpoint is also the name of whoever is there.
- * What a stage is, and what a body means, the courier does not know. A letter found in the outbox for an endpoint is
- * carried there, though nobody has named it; one for another name waits until a peer of that name is connected.
+ * outbox follow a peer whose endpoint has been changed meanwhile. A letter in the outbox waits until a peer of its name
+ * is connected. What a stage is, and what a body means, the courier does not know.
  *
  * Back-pressure: with SPOOL_INBOX_ROWS_MAX rows in the inbox nothing more is acked, so it stays with its senders; of
  * one peer at most COURIER_WINDOW letters are under way. When the disk is full nothing is acked, once logged, until a
@@ -87,15 +86,17 @@ void courier_destroy_pointer(struct courier **courier);
  * name; again with the same endpoint does nothing. */
 int courier_connect(struct courier *courier, const char *peer, const char *endpoint);
 
-/* Writes a letter to a connected peer, or to an endpoint, into the outbox, in the transaction that the caller has
+/* Writes a letter to a connected peer into the outbox, in the transaction that the caller has
  * opened on the spool; it leaves at the courier_flush() after the commit. key must be valid. -EMSGSIZE above
  * COURIER_BODY_BYTES_MAX. */
 int courier_post(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes);
 
-/* Sends what has been committed to the outbox. To be called after a commit, outside any transaction. */
-int courier_flush(struct courier *courier);
+/* Sends what has been committed to the outbox. To be called after a commit, outside any transaction. What is committed
+ * stays so whatever happens here: what cannot be sent now is left to the next courier_wait(), which also says when the
+ * courier cannot go on. */
+void courier_flush(struct courier *courier);
 
-/* Sends now or never. 0 also when the peer is away. */
+/* Sends to a connected peer, now or never. 0 also when the peer is away. */
 int courier_send_lossy(struct courier *courier, const char *peer, const char *key, const void *body, size_t n_bytes);
 
 /* Waits up to timeout_ms (-1: without end) for messages, acks, a wake, or one of the caller's descriptors (fds, each

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 
@@ -69,6 +70,24 @@ static int read_message(const struct socket_message *message, struct incoming *r
         return 0;
 }
 
+/* Whoever sends messages without an id is not acked and does not stop: it gets one line in a while. */
+static void log_reject(struct courier_receiver *receiver, const struct incoming *incoming, const struct fault *fault) {
+        int64_t now_ms = clock_monotonic_ms();
+
+        if (!incoming->is_known && now_ms < receiver->nameless_ms) {
+                receiver->n_nameless++;
+                return;
+        }
+        log_warn("msg=%s run=%s n_bytes=%zu outcome=reject code=%s %s", incoming->header.id, incoming->header.key,
+                 incoming->body.n_bytes, fault->code, fault->message);
+        if (incoming->is_known)
+                return;
+        if (receiver->n_nameless)
+                log_warn("n_messages=%zu more messages without an id were refused", receiver->n_nameless);
+        receiver->n_nameless = 0;
+        receiver->nameless_ms = now_ms + COURIER_NAMELESS_MS;
+}
+
 /* Keeps a refused message in dead: its body, or what stands in the place of a header that cannot be read. SPOOL_E_FULL:
  * not now. */
 static int reject(struct courier_receiver *receiver, const struct incoming *incoming, const struct fault *fault,
@@ -90,6 +109,8 @@ static int reject(struct courier_receiver *receiver, const struct incoming *inco
         snprintf(reason, sizeof(reason), "%s: %s", fault->code, fault->message);
         r = spool_dead_put(receiver->spool, reason, incoming->header.id, incoming->header.key, kept->data,
                            kept->n_bytes);
+        if (r == SPOOL_E_DUPLICATE)
+                return 0;
         if (r)
                 return error_trace(r);
         if (incoming->is_known) {
@@ -97,8 +118,7 @@ static int reject(struct courier_receiver *receiver, const struct incoming *inco
                 if (r)
                         return error_trace(r);
         }
-        log_warn("msg=%s run=%s n_bytes=%zu outcome=reject code=%s %s", incoming->header.id, incoming->header.key,
-                 incoming->body.n_bytes, fault->code, fault->message);
+        log_reject(receiver, incoming, fault);
         owe_ack(receiver, incoming);
         return 0;
 }

@@ -13,6 +13,8 @@
 #include "common/bus/courier.h"
 
 #define COURIER_BATCH 64
+/* of the messages without an id that are refused, one in so long is logged */
+#define COURIER_NAMELESS_MS 10000
 /* a ROUTER's name for a peer (ZMTP: at most 255 bytes) */
 #define COURIER_ROUTE_BYTES_MAX 255
 
@@ -31,6 +33,8 @@ struct courier_receiver {
         struct socket_message message;
         struct courier_ack acks[COURIER_BATCH];
         size_t n_acks;
+        int64_t nameless_ms; /* monotonic, before which no message without an id gets a line in the log */
+        size_t n_nameless;   /* that got none */
 };
 
 /* Takes one batch. Opens a transaction as soon as one is needed (*ret_is_open, which may be so already) and leaves it

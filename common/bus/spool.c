@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/db.h"
+#include "common/base/digest.h"
 #include "common/base/error.h"
 #include "common/base/query.h"
 
@@ -36,6 +37,13 @@ static const char *const steps[] = {
         "CREATE TABLE cancels (number INTEGER PRIMARY KEY, run TEXT NOT NULL UNIQUE, attempt INTEGER NOT NULL) STRICT;",
         "ALTER TABLE inbox ADD COLUMN deferred_ms INTEGER NOT NULL DEFAULT 0;",
         "ALTER TABLE outbox RENAME COLUMN endpoint TO peer;",
+        "ALTER TABLE inbox DROP COLUMN deferred_ms;"
+        "ALTER TABLE inbox ADD COLUMN pause_ms INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE inbox ADD COLUMN waited_ms INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE inbox ADD COLUMN deferral_kind INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE dead ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE dead ADD COLUMN times INTEGER NOT NULL DEFAULT 1;"
+        "CREATE INDEX dead_by_sha256 ON dead (sha256) WHERE sha256 <> '';",
 };
 
 /* A change belongs to the caller's transaction. */
@@ -183,14 +191,22 @@ int spool_inbox_put(struct spool *spool, const char *id, const char *key, const 
                                                query_int64(clock_realtime_ms()))));
 }
 
+/* Who rests for longer than the pause that was begun, rests because the clock was set back meanwhile, and is due. */
+static int64_t rest_of(int64_t due_ms, int64_t pause_ms) {
+        int64_t rest_ms = due_ms - clock_realtime_ms();
+
+        return rest_ms > 0 && rest_ms <= pause_ms ? rest_ms : 0;
+}
+
 int spool_inbox_next(struct spool *spool, int64_t after, struct spool_message *ret_message) {
         _cleanup_(db_release) struct db_statement *statement = NULL;
         int r;
 
-        r = find(spool,
-                 "SELECT number, id, key, body, received_ms, due_ms, starts, deferrals, deferred_ms FROM inbox"
-                 " WHERE number > ? ORDER BY number LIMIT 1",
-                 QUERY_VALUES(query_int64(after)), &statement);
+        r = find(
+                spool,
+                "SELECT number, id, key, body, due_ms, pause_ms, starts, deferrals, deferral_kind, waited_ms FROM inbox"
+                " WHERE number > ? ORDER BY number LIMIT 1",
+                QUERY_VALUES(query_int64(after)), &statement);
         if (r)
                 return error_trace(r);
         r = read_bytes(statement, 3, &ret_message->body);
@@ -199,11 +215,11 @@ int spool_inbox_next(struct spool *spool, int64_t after, struct spool_message *r
         ret_message->number = db_column_int64(statement, 0);
         read_text(statement, 1, ret_message->id, sizeof(ret_message->id));
         read_text(statement, 2, ret_message->key, sizeof(ret_message->key));
-        ret_message->received_ms = db_column_int64(statement, 4);
-        ret_message->due_ms = db_column_int64(statement, 5);
+        ret_message->rest_ms = rest_of(db_column_int64(statement, 4), db_column_int64(statement, 5));
         ret_message->n_starts = db_column_int64(statement, 6);
         ret_message->n_deferrals = db_column_int64(statement, 7);
-        ret_message->deferred_ms = db_column_int64(statement, 8);
+        ret_message->deferral_kind = db_column_int64(statement, 8);
+        ret_message->waited_ms = db_column_int64(statement, 9);
         return 0;
 }
 
@@ -231,12 +247,20 @@ int spool_inbox_release(struct spool *spool, int64_t number) {
                                       QUERY_VALUES(query_int64(number))));
 }
 
-int spool_inbox_defer(struct spool *spool, int64_t number, int64_t due_ms) {
-        return error_trace(
-                change_row(spool,
-                           "UPDATE inbox SET due_ms = ?1, starts = 0, deferrals = deferrals + 1,"
-                           " deferred_ms = iif(deferrals, deferred_ms, ?2) WHERE number = ?3",
-                           QUERY_VALUES(query_int64(due_ms), query_int64(clock_realtime_ms()), query_int64(number))));
+int spool_inbox_defer(struct spool *spool, int64_t number, int64_t kind, int64_t pause_ms) {
+        return error_trace(change_row(
+                spool,
+                "UPDATE inbox SET due_ms = ?1, pause_ms = ?2, waited_ms = waited_ms + ?2, starts = 0,"
+                " deferrals = iif(deferral_kind = ?3, deferrals + 1, 1), deferral_kind = ?3 WHERE number = ?4",
+                QUERY_VALUES(query_int64(clock_realtime_ms() + pause_ms), query_int64(pause_ms), query_int64(kind),
+                             query_int64(number))));
+}
+
+/* Only the newest stay. */
+static int prune_seen(struct spool *spool) {
+        return error_trace(change(
+                spool, "DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - " TEXT(SPOOL_SEEN_ROWS_MAX),
+                NULL, 0));
 }
 
 int spool_inbox_end(struct spool *spool, int64_t number) {
@@ -246,16 +270,17 @@ int spool_inbox_end(struct spool *spool, int64_t number) {
                    QUERY_VALUES(query_int64(number)));
         if (r)
                 return error_trace(r);
-        r = change(spool,
-                   "DELETE FROM seen WHERE number <= (SELECT max(number) FROM seen) - " TEXT(SPOOL_SEEN_ROWS_MAX), NULL,
-                   0);
+        r = prune_seen(spool);
         if (r)
                 return error_trace(r);
         return error_trace(change_row(spool, "DELETE FROM inbox WHERE number = ?", QUERY_VALUES(query_int64(number))));
 }
 
 int spool_seen_put(struct spool *spool, const char *id) {
-        return error_trace(change(spool, "INSERT OR IGNORE INTO seen (id) VALUES (?)", QUERY_VALUES(query_text(id))));
+        int r;
+
+        r = change(spool, "INSERT OR IGNORE INTO seen (id) VALUES (?)", QUERY_VALUES(query_text(id)));
+        return r ? error_trace(r) : error_trace(prune_seen(spool));
 }
 
 int spool_outbox_put(struct spool *spool, const char *peer, const char *key, const void *body, size_t n_bytes,
@@ -279,13 +304,12 @@ int spool_outbox_put(struct spool *spool, const char *peer, const char *key, con
 static int read_letter(struct db_statement *statement, struct spool_letter *ret_letter) {
         int r;
 
-        r = read_bytes(statement, 4, &ret_letter->body);
+        r = read_bytes(statement, 3, &ret_letter->body);
         if (r)
                 return error_trace(r);
         ret_letter->number = db_column_int64(statement, 0);
         read_text(statement, 1, ret_letter->id, sizeof(ret_letter->id));
-        read_text(statement, 2, ret_letter->peer, sizeof(ret_letter->peer));
-        read_text(statement, 3, ret_letter->key, sizeof(ret_letter->key));
+        read_text(statement, 2, ret_letter->key, sizeof(ret_letter->key));
         return 0;
 }
 
@@ -294,7 +318,7 @@ int spool_outbox_next(struct spool *spool, const char *peer, int64_t after, stru
         int r;
 
         r = find(spool,
-                 "SELECT number, id, peer, key, body FROM outbox WHERE peer = ? AND number > ?"
+                 "SELECT number, id, key, body FROM outbox WHERE peer = ? AND number > ?"
                  " ORDER BY number LIMIT 1",
                  QUERY_VALUES(query_text(peer), query_int64(after)), &statement);
         if (r)
@@ -306,8 +330,8 @@ int spool_outbox_get(struct spool *spool, int64_t number, struct spool_letter *r
         _cleanup_(db_release) struct db_statement *statement = NULL;
         int r;
 
-        r = find(spool, "SELECT number, id, peer, key, body FROM outbox WHERE number = ?",
-                 QUERY_VALUES(query_int64(number)), &statement);
+        r = find(spool, "SELECT number, id, key, body FROM outbox WHERE number = ?", QUERY_VALUES(query_int64(number)),
+                 &statement);
         if (r)
                 return error_trace(r);
         return error_trace(read_letter(statement, ret_letter));
@@ -319,21 +343,6 @@ int spool_outbox_remove(struct spool *spool, int64_t number) {
 
 int spool_outbox_count(struct spool *spool, int64_t *ret_n_rows) {
         return error_trace(count(spool, "SELECT count(*) FROM outbox", ret_n_rows));
-}
-
-int spool_outbox_peers(struct spool *spool, int (*each)(void *context, const char *peer), void *context) {
-        _cleanup_(db_release) struct db_statement *statement = NULL;
-        int r;
-
-        r = query_open(spool->db, "SELECT DISTINCT peer FROM outbox", NULL, 0, &statement);
-        if (r)
-                return error_trace(r);
-        while ((r = db_step(statement)) == DB_E_ROW) {
-                r = each(context, db_column_text(statement, 0));
-                if (r)
-                        return error_trace(r);
-        }
-        return error_trace(r);
 }
 
 int spool_done_put(struct spool *spool, const char *run, int64_t attempt, const char *outcome, const void *emitted,
@@ -356,8 +365,8 @@ int spool_done_get(struct spool *spool, const char *run, struct spool_done *ret_
         _cleanup_(db_release) struct db_statement *statement = NULL;
         int r;
 
-        r = find(spool, "SELECT attempt, outcome, emitted, finished_ms FROM done WHERE run = ?",
-                 QUERY_VALUES(query_text(run)), &statement);
+        r = find(spool, "SELECT attempt, outcome, emitted FROM done WHERE run = ?", QUERY_VALUES(query_text(run)),
+                 &statement);
         if (r)
                 return error_trace(r);
         r = read_bytes(statement, 2, &ret_done->emitted);
@@ -365,20 +374,38 @@ int spool_done_get(struct spool *spool, const char *run, struct spool_done *ret_
                 return error_trace(r);
         ret_done->attempt = db_column_int64(statement, 0);
         read_text(statement, 1, ret_done->outcome, sizeof(ret_done->outcome));
-        ret_done->finished_ms = db_column_int64(statement, 3);
         return 0;
+}
+
+/* Counts a nameless message that dead holds already. SPOOL_E_NONE: it does not, and ret_sha256 is to be kept with it.
+ */
+static int count_again(struct spool *spool, const void *bytes, size_t n_bytes, char ret_sha256[DIGEST_SHA256_BYTES]) {
+        int r;
+
+        r = digest_sha256(bytes, n_bytes, ret_sha256);
+        if (r)
+                return error_trace(r);
+        return error_trace(
+                change_row(spool, "UPDATE dead SET times = times + 1, died_ms = ? WHERE sha256 = ? AND sha256 <> ''",
+                           QUERY_VALUES(query_int64(clock_realtime_ms()), query_text(ret_sha256))));
 }
 
 int spool_dead_put(struct spool *spool, const char *reason, const char *id, const char *key, const void *bytes,
                    size_t n_bytes) {
         size_t n_kept = n_bytes < SPOOL_DEAD_BYTES_MAX ? n_bytes : SPOOL_DEAD_BYTES_MAX;
-        char short_reason[SPOOL_REASON_BYTES];
+        char short_reason[SPOOL_REASON_BYTES], sha256[DIGEST_SHA256_BYTES] = "";
         int r;
 
+        if (!*id) {
+                r = count_again(spool, bytes, n_bytes, sha256);
+                if (r != SPOOL_E_NONE)
+                        return r ? error_trace(r) : SPOOL_E_DUPLICATE;
+        }
         snprintf(short_reason, sizeof(short_reason), "%s", reason);
-        r = change(spool, "INSERT INTO dead (reason, id, key, bytes, n_bytes, died_ms) VALUES (?, ?, ?, ?, ?, ?)",
+        r = change(spool,
+                   "INSERT INTO dead (reason, id, key, bytes, n_bytes, died_ms, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)",
                    QUERY_VALUES(query_text(short_reason), query_text(id), query_text(key), query_bytes(bytes, n_kept),
-                                query_int64((int64_t)n_bytes), query_int64(clock_realtime_ms())));
+                                query_int64((int64_t)n_bytes), query_int64(clock_realtime_ms()), query_text(sha256)));
         if (r)
                 return error_trace(r);
         return error_trace(change(

@@ -45,7 +45,7 @@
 enum {
         _SPOOL_E_SUCCESS,
         SPOOL_E_NONE,      /* no such row */
-        SPOOL_E_DUPLICATE, /* this message is in the inbox, or has been */
+        SPOOL_E_DUPLICATE, /* this message is in the inbox, or has been; or it is in dead */
         SPOOL_E_FULL,      /* the inbox holds SPOOL_INBOX_ROWS_MAX */
 };
 
@@ -58,11 +58,11 @@ struct spool_message {
         char id[UUID_TEXT_BYTES];
         char key[COURIER_KEY_BYTES];
         struct buffer body;
-        int64_t received_ms; /* wall time */
-        int64_t due_ms;      /* wall time before which it rests; 0 for at once */
-        int64_t n_starts;    /* begun without an end */
-        int64_t n_deferrals; /* put off since it came */
-        int64_t deferred_ms; /* wall time when it was put off first; 0: never */
+        int64_t rest_ms;       /* how long it is still to rest; 0: it is due */
+        int64_t n_starts;      /* begun without an end */
+        int64_t n_deferrals;   /* put off in succession for the same kind of reason, deferral_kind */
+        int64_t deferral_kind; /* as spool_inbox_defer() was told last; 0: never put off */
+        int64_t waited_ms;     /* the sum of all its pauses */
 };
 
 #define SPOOL_MESSAGE_NULL \
@@ -73,7 +73,6 @@ struct spool_letter {
         int64_t number;
         char id[UUID_TEXT_BYTES];
         char key[COURIER_KEY_BYTES];
-        char peer[SOCKET_ENDPOINT_BYTES]; /* whom it is for, as the courier names its peers */
         struct buffer body;
 };
 
@@ -85,7 +84,6 @@ struct spool_done {
         int64_t attempt;
         char outcome[SPOOL_OUTCOME_BYTES];
         struct buffer emitted; /* what it told, in its own form; may be empty */
-        int64_t finished_ms;   /* wall time */
 };
 
 #define SPOOL_DONE_NULL \
@@ -133,8 +131,10 @@ int spool_inbox_start(struct spool *spool, int64_t number, int64_t *ret_n_starts
 /* Takes the beginning back: the daemon was asked to stop, the work did not fail. */
 int spool_inbox_release(struct spool *spool, int64_t number);
 
-/* Retry later: rests until due_ms; its starts begin at 0 again, its deferrals are counted. */
-int spool_inbox_defer(struct spool *spool, int64_t number, int64_t due_ms);
+/* Retry later: rests for pause_ms, and never longer, even when the clock is set meanwhile. Its starts begin at 0 again.
+ * Its deferrals are counted, anew when the kind of the reason, a number of the caller's above 0, is another one than
+ * the last time. */
+int spool_inbox_defer(struct spool *spool, int64_t number, int64_t kind, int64_t pause_ms);
 
 /* The message has ended; its id is remembered in seen. */
 int spool_inbox_end(struct spool *spool, int64_t number);
@@ -154,15 +154,14 @@ int spool_outbox_get(struct spool *spool, int64_t number, struct spool_letter *r
 int spool_outbox_remove(struct spool *spool, int64_t number);
 int spool_outbox_count(struct spool *spool, int64_t *ret_n_rows);
 
-/* Calls each with every peer that letters wait for; stops at its first nonzero and returns that. */
-int spool_outbox_peers(struct spool *spool, int (*each)(void *context, const char *peer), void *context);
-
 /* done: put replaces the row of an earlier attempt. emitted may be NULL with 0 bytes. */
 int spool_done_put(struct spool *spool, const char *run, int64_t attempt, const char *outcome, const void *emitted,
                    size_t n_bytes);
 int spool_done_get(struct spool *spool, const char *run, struct spool_done *ret_done);
 
-/* dead: id and key may be "" when unknown. Of the bytes the first SPOOL_DEAD_BYTES_MAX are kept, and their number. */
+/* dead: id and key may be "" when unknown. Of the bytes the first SPOOL_DEAD_BYTES_MAX are kept, and their number.
+ * Without an id a message cannot be acked and so comes again and again: it is kept once, and counted in its row
+ * (SPOOL_E_DUPLICATE). */
 int spool_dead_put(struct spool *spool, const char *reason, const char *id, const char *key, const void *bytes,
                    size_t n_bytes);
 int spool_dead_count(struct spool *spool, int64_t *ret_n_rows);

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "proto/stage_manifest.h"
-#include "services/stage/stage_crash.h"
 
 int change_init(struct change *change, struct fault *fault) {
         char endpoint[SOCKET_ENDPOINT_BYTES];
@@ -82,7 +82,7 @@ int change_end(struct change *change, const char *run, int r) {
                         restore_manifest(change, run);
                 return r;
         }
-        stage_crash_at(STAGE_GATEWAY, STAGE_CRASH_COMMITTED);
+        crash_point_at(stage_name(STAGE_GATEWAY), CRASH_POINT_COMMITTED);
         for (size_t i = 0; i < change->n_events; i++) {
                 struct ledger_event event = { .number = change->events[i].number,
                                               .data = buffer_text(&change->events[i].data),
@@ -92,9 +92,7 @@ int change_end(struct change *change, const char *run, int r) {
                 change->on_event(change->context, run, &event, change->events[i].is_last);
         }
         /* the change is made, whatever comes of the messages: they lie in the outbox, and courier_wait() sends them */
-        r = courier_flush(change->courier);
-        if (r)
-                log_warn("run=%s errno=%d a message was not sent at once, ignoring", run, -r);
+        courier_flush(change->courier);
         return 0;
 }
 
@@ -169,6 +167,6 @@ int change_store(struct change *change, const struct run_manifest *run) {
         change->is_stored = true;
         r = put_manifest(change, run);
         if (!r)
-                stage_crash_at(STAGE_GATEWAY, STAGE_CRASH_STORED);
+                crash_point_at(stage_name(STAGE_GATEWAY), CRASH_POINT_STORED);
         return error_trace(r);
 }

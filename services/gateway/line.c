@@ -270,7 +270,7 @@ static int put_off(struct line *line, const struct spool_message *message) {
 
         r = spool_begin(line->spool);
         if (!r)
-                r = spool_inbox_defer(line->spool, message->number, clock_realtime_ms() + DEFER_MS);
+                r = spool_inbox_defer(line->spool, message->number, 1, DEFER_MS);
         if (!r)
                 r = spool_commit(line->spool);
         spool_rollback(line->spool);
@@ -300,7 +300,7 @@ static int handle_rows(struct line *line) {
 
         while (!(r = spool_inbox_next(line->spool, after, &message))) {
                 after = message.number;
-                if (message.due_ms > clock_realtime_ms())
+                if (message.rest_ms)
                         continue;
                 r = runs_handle(line->runs, &message);
                 if (r)

@@ -22,13 +22,15 @@ static int put_runs(struct gateway *gateway, struct buffer *text) {
                                   "convoy_messages_total{outcome=\"accepted\"} %" PRIu64 "\n"
                                   "convoy_messages_total{outcome=\"duplicate\"} %" PRIu64 "\n"
                                   "convoy_messages_total{outcome=\"rejected\"} %" PRIu64 "\n"
+                                  "convoy_messages_total{outcome=\"deferred\"} %" PRIu64 "\n"
                                   "convoy_messages_total{outcome=\"sent\"} %" PRIu64 "\n"
                                   "convoy_messages_total{outcome=\"resent\"} %" PRIu64 "\n"
                                   "# HELP convoy_messages_dead Messages kept in the gateway's dead table.\n"
                                   "# TYPE convoy_messages_dead gauge\n"
                                   "convoy_messages_dead %" PRId64 "\n",
                                   counts.courier.n_accepted, counts.courier.n_duplicates, counts.courier.n_rejected,
-                                  counts.courier.n_sent, counts.courier.n_resent, counts.n_dead);
+                                  counts.courier.n_deferred, counts.courier.n_sent, counts.courier.n_resent,
+                                  counts.n_dead);
         return r;
 }
 

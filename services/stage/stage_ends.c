@@ -2,13 +2,14 @@
 
 #include "services/stage/stage_ends.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
-#include "services/stage/stage_crash.h"
-#include "services/stage/stage_inbox.h"
+#include "common/base/log.h"
+#include "services/stage/stage_row.h"
 
 enum { LENGTH_BYTES = 4 };
 
@@ -77,8 +78,9 @@ static int commit_and_send(struct stage_ends *ends) {
         r = spool_commit(ends->spool);
         if (r)
                 return error_trace(r);
-        stage_crash_at(ends->stage, STAGE_CRASH_COMMITTED);
-        return error_trace(courier_flush(ends->courier));
+        crash_point_at(stage_name(ends->stage), CRASH_POINT_COMMITTED);
+        courier_flush(ends->courier);
+        return 0;
 }
 
 static int write_end(struct stage_ends *ends, const struct stage_job *job, bool may_cancel) {
@@ -95,7 +97,7 @@ static int write_end(struct stage_ends *ends, const struct stage_job *job, bool 
                 r = spool_dead_put(ends->spool, job->end.error.code, message->id, message->key, message->body.data,
                                    message->body.n_bytes);
         if (!r)
-                r = stage_inbox_end(ends->spool, message->number);
+                r = stage_row_end(ends->spool, message->number);
         if (!r)
                 r = post(ends, run, job->envelope.attempt, job->end.state);
         return error_trace(r);
@@ -116,6 +118,12 @@ int stage_ends_write(struct stage_ends *ends, const struct stage_job *job, bool 
         return error_trace(r);
 }
 
+/* What is remembered is no message of this build's. */
+static int refuse_kept(const struct fault *fault) {
+        log_warn("code=%s what is remembered of an end cannot be read: %s; working again", fault->code, fault->message);
+        return STAGE_ENDS_E_FOREIGN;
+}
+
 /* The messages that done keeps, as structs; *ret_has_output is false when there was no next message. */
 static int recall(struct stage_ends *ends, const struct spool_done *done, struct stage_to_gateway *ret_end,
                   void *ret_output, bool *ret_has_output) {
@@ -128,8 +136,10 @@ static int recall(struct stage_ends *ends, const struct spool_done *done, struct
 
         for (size_t i = 0; i < LENGTH_BYTES && n_kept >= LENGTH_BYTES; i++)
                 n_notice |= (size_t)kept[i] << (8 * i);
-        if (n_kept < LENGTH_BYTES || n_notice > n_kept - LENGTH_BYTES)
-                return error_origin(-EBADMSG, "reading what is remembered of an end");
+        if (n_kept < LENGTH_BYTES || n_notice > n_kept - LENGTH_BYTES) {
+                fault_set(&fault, "FRAME_TRUNCATED", "it ends after %zu bytes", n_kept);
+                return refuse_kept(&fault);
+        }
         r = envelope_unpack(kept + LENGTH_BYTES, n_notice, &envelope, &fault);
         if (!r)
                 r = stage_to_gateway_unpack(&envelope, ret_end, &fault);
@@ -139,17 +149,18 @@ static int recall(struct stage_ends *ends, const struct spool_done *done, struct
                 r = envelope_unpack(kept + LENGTH_BYTES + n_notice, n_kept, &envelope, &fault);
         if (!r && n_kept)
                 r = envelope_unpack_body(&envelope, emits, message_record(emits), ret_output, &fault);
-        if (r > 0)
-                return error_origin(-EBADMSG, "code=%s reading what is remembered of an end: %s", fault.code,
-                                    fault.message);
-        return error_trace(r);
+        return r > 0 ? refuse_kept(&fault) : error_trace(r);
 }
 
 int stage_ends_repeat(struct stage_ends *ends, struct stage_job *job, const struct spool_done *done) {
         int r;
 
         r = recall(ends, done, &job->end, job->output, &job->has_output);
-        return r ? error_trace(r) : error_trace(stage_ends_write(ends, job, false));
+        if (r)
+                return error_trace(r);
+        r = stage_ends_write(ends, job, false);
+        assert(r <= 0);
+        return error_trace(r);
 }
 
 int stage_ends_post_refusal(struct stage_ends *ends, const struct envelope *about, const struct fault *fault) {

@@ -15,6 +15,7 @@
 enum {
         _STAGE_ENDS_E_SUCCESS,
         STAGE_ENDS_E_CANCELED, /* there is a tombstone, and nothing was changed */
+        STAGE_ENDS_E_FOREIGN,  /* done keeps what another build understands, and nothing was changed */
 };
 
 struct stage_ends {
@@ -35,7 +36,7 @@ void stage_ends_envelope(struct stage_ends *ends, const struct envelope *about, 
 int stage_ends_write(struct stage_ends *ends, const struct stage_job *job, bool may_cancel);
 
 /* Answers a later attempt of a run that has ended well from what done keeps, and ends the job's inbox row. job->end and
- * job->output are used for it. 0, or a negative errno: -EBADMSG when done keeps what another build understands. */
+ * job->output are used for it. 0, STAGE_ENDS_E_FOREIGN, or a negative errno. */
 int stage_ends_repeat(struct stage_ends *ends, struct stage_job *job, const struct spool_done *done);
 
 /* Within the open transaction: tells the gateway that the run FAILED here because its message was refused. */

@@ -30,7 +30,6 @@ struct stage_job {
         struct spool_message message;
         struct envelope envelope; /* its body is not kept */
         void *input;              /* of the type that the stage receives */
-        bool is_canceled;         /* handed to work although canceled */
         bool is_dead;             /* to be kept in dead, having crashed the daemon too often */
 
         /* What became of it, by the worker. */

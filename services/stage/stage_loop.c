@@ -11,12 +11,12 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "proto/heartbeat.h"
-#include "services/stage/stage_inbox.h"
 #include "services/stage/stage_loop_internal.h"
+#include "services/stage/stage_row.h"
 
 enum {
         BEAT_MS = 1000,
-        /* so soon again when the gateway was not there to hear it */
+        /* so soon again when the gateway was not there to receive it, then twice as long each time */
         BEAT_AGAIN_MS = 50,
         /* after the spool could not be written it is left alone for so long */
         PAUSE_MS = 1000,
@@ -166,7 +166,13 @@ static void beat(struct stage_loop *loop) {
         if (!r)
                 r = heartbeat_pack(&heartbeat, &envelope, &loop->frame);
         send_lossy(loop, envelope.run, r);
-        loop->beat_ms = now + (courier_counts(loop->courier)->n_dropped == n_dropped ? BEAT_MS : BEAT_AGAIN_MS);
+        if (courier_counts(loop->courier)->n_dropped == n_dropped)
+                loop->beat_pause_ms = 0;
+        else if (!loop->beat_pause_ms)
+                loop->beat_pause_ms = BEAT_AGAIN_MS;
+        else
+                loop->beat_pause_ms = loop->beat_pause_ms * 2 < BEAT_MS ? loop->beat_pause_ms * 2 : BEAT_MS;
+        loop->beat_ms = now + (loop->beat_pause_ms ? loop->beat_pause_ms : BEAT_MS);
 }
 
 /* Takes over a failure of the spool that passes: what could not be done is done after a pause. */
@@ -181,12 +187,8 @@ static int survive(struct stage_loop *loop, int r) {
 }
 
 static int64_t timeout(const struct stage_loop *loop) {
-        int64_t now = clock_monotonic_ms(), wait = loop->beat_ms - now, due;
+        int64_t now = clock_monotonic_ms(), wait = (loop->due_ms < loop->beat_ms ? loop->due_ms : loop->beat_ms) - now;
 
-        if (loop->due_ms != INT64_MAX) {
-                due = loop->due_ms - clock_realtime_ms();
-                wait = due < wait ? due : wait;
-        }
         if (loop->pause_ms - now > wait)
                 wait = loop->pause_ms - now;
         return wait > 0 ? wait : 0;
@@ -200,7 +202,7 @@ static int work_spool(struct stage_loop *loop) {
                 return 0;
         if (loop->ending)
                 r = stage_loop_finish(loop);
-        if (!r && (loop->must_scan || loop->due_ms <= clock_realtime_ms())) {
+        if (!r && (loop->must_scan || loop->due_ms <= clock_monotonic_ms())) {
                 loop->must_scan = false;
                 r = stage_loop_scan(loop);
         }
@@ -242,7 +244,7 @@ static int turn(struct stage_loop *loop) {
 static int leave_work(struct stage_loop *loop) {
         log_warn("stage=%s run=%s the work does not end, leaving it", stage_name(loop->options.service->stage),
                  loop->working->envelope.run);
-        return error_trace(stage_inbox_release(loop->spool, loop->working->message.number));
+        return error_trace(stage_row_release(loop->spool, loop->working->message.number));
 }
 
 int stage_loop_run(struct stage_loop *loop, struct stage_worker *worker, bool *ret_is_stuck) {

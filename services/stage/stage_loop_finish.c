@@ -2,12 +2,11 @@
 
 #include <string.h>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "services/stage/stage_inbox.h"
 #include "services/stage/stage_loop_internal.h"
 #include "services/stage/stage_retry.h"
+#include "services/stage/stage_row.h"
 
 void stage_loop_log(const struct stage_loop *loop, const struct stage_job *job, const char *outcome) {
         enum stage stage = loop->options.service->stage;
@@ -31,7 +30,7 @@ static void set_aside(struct stage_loop *loop) {
 static int release(struct stage_loop *loop, const struct stage_job *job) {
         int r;
 
-        r = stage_inbox_release(loop->spool, job->message.number);
+        r = stage_row_release(loop->spool, job->message.number);
         if (r)
                 return error_trace(r);
         stage_loop_log(loop, job, "stopped");
@@ -41,17 +40,19 @@ static int release(struct stage_loop *loop, const struct stage_job *job) {
 
 /* Something is away: again later, unless that has lasted too long. */
 static int defer(struct stage_loop *loop, struct stage_job *job) {
-        int64_t now = clock_realtime_ms(), pause = stage_retry_pause_ms(job->message.n_deferrals);
+        enum stage_retry kind = stage_retry_kind(job->error);
+        int64_t n_deferrals = job->message.deferral_kind == (int64_t)kind ? job->message.n_deferrals : 0;
+        int64_t pause = stage_retry_pause_ms(n_deferrals);
         struct fault reason = FAULT_NULL;
         int r;
 
-        if (stage_retry_is_over(job->error, job->message.n_deferrals, now - job->message.deferred_ms, &reason)) {
+        if (stage_retry_is_over(job->error, n_deferrals, job->message.waited_ms, &reason)) {
                 stage_job_end(job, loop->options.service->stage, RUN_STATE_FAILED, reason.code, reason.message);
                 loop->ending = NULL;
                 stage_loop_give(loop, job);
                 return 0;
         }
-        r = stage_inbox_defer(loop->spool, job->message.number, now + pause);
+        r = stage_row_defer(loop->spool, job->message.number, kind, pause);
         if (r)
                 return error_trace(r);
         log_warn("stage=%s run=%s attempt=%lld errno=%d %s; retrying in %lld ms",

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "services/stage/stage_crash.h"
-#include "services/stage/stage_inbox.h"
 #include "services/stage/stage_loop_internal.h"
+#include "services/stage/stage_row.h"
 
 /* A tombstone, which also ends the work at hand. */
 static int take_cancel(struct stage_loop *loop, const struct envelope *envelope) {
@@ -21,7 +21,7 @@ static int take_cancel(struct stage_loop *loop, const struct envelope *envelope)
         if (!r)
                 r = spool_cancel_put(loop->spool, envelope->run, envelope->attempt);
         if (!r)
-                r = stage_inbox_end(loop->spool, message->number);
+                r = stage_row_end(loop->spool, message->number);
         if (!r)
                 r = spool_commit(loop->spool);
         spool_rollback(loop->spool);
@@ -48,16 +48,17 @@ static int bury(struct stage_loop *loop, const struct envelope *about, const str
                 r = spool_dead_put(loop->spool, reason, message->id, message->key, message->body.data,
                                    message->body.n_bytes);
         if (!r)
-                r = stage_inbox_end(loop->spool, message->number);
+                r = stage_row_end(loop->spool, message->number);
         if (!r && *about->run)
                 r = stage_ends_post_refusal(&loop->ends, about, fault);
         if (!r)
                 r = spool_commit(loop->spool);
         spool_rollback(loop->spool);
-        if (!r)
-                log_warn("msg=%s run=%s outcome=reject code=%s %s", message->id, message->key, fault->code,
-                         fault->message);
-        return r ? error_trace(r) : error_trace(courier_flush(loop->courier));
+        if (r)
+                return error_trace(r);
+        log_warn("msg=%s run=%s outcome=reject code=%s %s", message->id, message->key, fault->code, fault->message);
+        courier_flush(loop->courier);
+        return 0;
 }
 
 /* What done says about a message that comes again: whether it has been ended here without work. */
@@ -74,12 +75,12 @@ static int answer_again(struct stage_loop *loop, struct stage_job *job, bool *re
                 return error_trace(r);
         run_state_parse(done.outcome, &state);
         if (done.attempt >= job->envelope.attempt) {
-                r = stage_inbox_drop(loop->spool, job->message.number);
+                r = stage_row_drop(loop->spool, job->message.number);
                 *ret_is_ended = !r;
         } else if (state == RUN_STATE_SUCCEEDED || state == RUN_STATE_SKIPPED) {
                 r = stage_ends_repeat(&loop->ends, job, &done);
-                if (r == -EBADMSG)
-                        r = 0; /* another build's; to work */
+                if (r == STAGE_ENDS_E_FOREIGN)
+                        r = 0; /* to work */
                 else
                         *ret_is_ended = !r;
                 outcome = "repeated";
@@ -98,11 +99,10 @@ static int begin(struct stage_loop *loop, struct stage_job *job, bool is_cancele
         int64_t n_starts = 0;
         int r;
 
-        r = stage_inbox_start(loop->spool, job->message.number, &n_starts);
+        r = stage_row_start(loop->spool, job->message.number, &n_starts);
         if (r)
                 return error_trace(r);
         job->task = STAGE_TASK_WORK;
-        job->is_canceled = is_canceled;
         if (is_canceled && !service->decides_cancel) {
                 stage_job_end(job, service->stage, RUN_STATE_CANCELED, NULL, NULL);
         } else if (n_starts > SPOOL_STARTS_MAX) {
@@ -111,7 +111,7 @@ static int begin(struct stage_loop *loop, struct stage_job *job, bool is_cancele
                               "the stage ended without a word each time it began with this run; its log says more");
         }
         stage_shared_reset(&loop->shared, is_canceled);
-        stage_crash_at(service->stage, STAGE_CRASH_ACCEPTED);
+        crash_point_at(stage_name(service->stage), CRASH_POINT_ACCEPTED);
         stage_loop_give(loop, job);
         return 0;
 }
@@ -152,9 +152,10 @@ static int take_message(struct stage_loop *loop, const struct envelope *envelope
 
 static int take_row(struct stage_loop *loop, bool is_for_commands) {
         bool is_free = loop->spare && !loop->is_stopping;
-        bool is_due = loop->message.due_ms <= clock_realtime_ms();
+        bool is_due = !loop->message.rest_ms;
         struct envelope envelope = ENVELOPE_NULL;
         struct fault fault = FAULT_NULL;
+        int64_t due_ms;
         int r;
 
         r = envelope_unpack(loop->message.body.data, loop->message.body.n_bytes, &envelope, &fault);
@@ -166,8 +167,9 @@ static int take_row(struct stage_loop *loop, bool is_for_commands) {
                 return error_trace(bury(loop, &(struct envelope)ENVELOPE_NULL, &fault));
         if (is_for_commands)
                 return 0;
-        if (!is_due && loop->message.due_ms < loop->due_ms)
-                loop->due_ms = loop->message.due_ms;
+        due_ms = clock_monotonic_ms() + loop->message.rest_ms;
+        if (!is_due && due_ms < loop->due_ms)
+                loop->due_ms = due_ms;
         return is_free ? error_trace(take_message(loop, &envelope, is_due)) : 0;
 }
 

@@ -24,10 +24,11 @@ struct stage_loop {
 
         int64_t started_at;
         int64_t n_handled;
-        int64_t beat_ms;  /* monotonic, of the next heartbeat */
-        int64_t due_ms;   /* wall, of the first message that rests; INT64_MAX: none does */
-        int64_t pause_ms; /* monotonic, until when the spool is left alone; 0: it works */
-        bool must_scan;   /* the inbox may hold something to begin */
+        int64_t beat_ms;       /* monotonic, of the next heartbeat */
+        int64_t beat_pause_ms; /* before the next heartbeat, since the gateway was not there for the last; 0: it was */
+        int64_t due_ms;        /* monotonic, of the first message that rests; INT64_MAX: none does */
+        int64_t pause_ms;      /* monotonic, until when the spool is left alone; 0: it works */
+        bool must_scan;        /* the inbox may hold something to begin */
         bool is_stopping;
 };
 

@@ -35,7 +35,7 @@ enum stage_retry stage_retry_kind(int error) {
 }
 
 int64_t stage_retry_pause_ms(int64_t n_failed) {
-        struct random chance = random_stream((uint64_t)clock_monotonic_ns(), RANDOM_SALT_COURIER, (uint64_t)n_failed);
+        struct random chance = random_stream((uint64_t)clock_monotonic_ns(), RANDOM_SALT_RETRY, (uint64_t)n_failed);
         int64_t pause = STAGE_RETRY_FIRST_MS;
 
         for (int64_t i = 0; i < n_failed && pause < STAGE_RETRY_MS_MAX; i++)
@@ -58,7 +58,7 @@ bool stage_retry_is_over(int error, int64_t n_deferrals, int64_t waited_ms, stru
                                   "too many files are open; raise the limit (ulimit -n), or end what holds them");
                 return true;
         }
-        if (kind == STAGE_RETRY_PATIENT && n_deferrals && waited_ms >= STAGE_RETRY_LIMIT_MS) {
+        if (kind == STAGE_RETRY_PATIENT && waited_ms >= STAGE_RETRY_LIMIT_MS) {
                 fault_set(ret_reason, "STORE_UNAVAILABLE",
                           "store or network could not be reached for a day; the stage's log says more");
                 return true;

@@ -12,9 +12,9 @@
 /* the pause doubles from the first to the most, with up to a quarter more by chance */
 #define STAGE_RETRY_FIRST_MS 250
 #define STAGE_RETRY_MS_MAX 60000
-/* a message that was put off first so long ago is given up */
+/* a message that has waited for so long, its pauses taken together, is given up */
 #define STAGE_RETRY_LIMIT_MS (INT64_C(24) * 60 * 60 * 1000)
-/* and one that this machine is too small for after so many times, some four seconds */
+/* and one that this machine is too small for after so many times in succession, some four seconds */
 #define STAGE_RETRY_FEW 4
 
 enum stage_retry {
@@ -29,6 +29,7 @@ enum stage_retry stage_retry_kind(int error);
 /* The pause before the next try, after so many that failed. */
 int64_t stage_retry_pause_ms(int64_t n_failed);
 
-/* Whether a message that has been put off n_deferrals times, first waited_ms ago, and failed again with this error is
- * to be given up: then ret_reason says so, with STORE_UNAVAILABLE, OUT_OF_MEMORY or OUT_OF_FILES. */
+/* Whether a message that was put off n_deferrals times in succession for the same kind of failure, that has waited for
+ * waited_ms in all, and that failed again with this error is to be given up: then ret_reason says so, with
+ * STORE_UNAVAILABLE, OUT_OF_MEMORY or OUT_OF_FILES. */
 bool stage_retry_is_over(int error, int64_t n_deferrals, int64_t waited_ms, struct fault *ret_reason);

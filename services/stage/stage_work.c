@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/json_builder.h"
-#include "services/stage/stage_crash.h"
 #include "services/stage/stage_shared.h"
 
 void stage_progress(struct stage_work *work, int64_t done, int64_t total, const char *unit) {
@@ -26,7 +26,7 @@ void stage_progress(struct stage_work *work, int64_t done, int64_t total, const 
         if (is_due)
                 courier_wake(shared->courier);
         if (is_first)
-                stage_crash_at(shared->stage, STAGE_CRASH_WORKING);
+                crash_point_at(stage_name(shared->stage), CRASH_POINT_WORKING);
 }
 
 bool stage_is_canceled(struct stage_work *work) {

@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "services/stage/stage_build.h"
 #include "services/stage/stage_cache.h"
 #include "services/stage/stage_carry.h"
-#include "services/stage/stage_crash.h"
 #include "services/stage/stage_retry.h"
 
 enum { PATH_BYTES = 4096 };
@@ -288,7 +288,7 @@ static void do_job(struct stage_worker *worker, struct stage_job *job) {
                 return;
         leave_manifest_or_retry(worker, job);
         if (job->result == STAGE_JOB_ENDED)
-                stage_crash_at(job->end.stage, STAGE_CRASH_STORED);
+                crash_point_at(stage_name(job->end.stage), CRASH_POINT_STORED);
 }
 
 /* The next job, or NULL at the end. */

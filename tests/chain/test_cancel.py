@@ -115,7 +115,7 @@ def test_cancel_before_and_after_a_version_is_there(tmp_path, parameters, point,
         line.crashed("pusher")
         assert (line.home / "registry" / "vehicle-insurance" / "versions" / "1" / "model.ubj").exists()
         assert line.versions() == versions
-        line.change("pusher", "UPDATE inbox SET due_ms = 1 << 60")  # so that the cancel comes first
+        line.change("pusher", "UPDATE inbox SET due_ms = 1 << 60, pause_ms = 1 << 61")  # so that the cancel comes first
         assert line.post(f"/runs/{run}:cancel").status_code == 202
         line.start("pusher")
         view = line.ended(run, state)

@@ -63,8 +63,8 @@ def test_resent_messages_change_nothing(line, parameters):
         kept = line.rows(name, "SELECT emitted FROM done WHERE run = ?", run)[0]["emitted"]
         n_notice = 4 + int.from_bytes(kept[:4], "little")
         line.stop(name)
-        post_again(line, name, [(fresh_id(), "ipc://run/gateway.sock", run, kept[4:n_notice]),
-                                (fresh_id(), f"ipc://run/{receiver}.sock", run, kept[n_notice:])])
+        post_again(line, name, [(fresh_id(), GATEWAY, run, kept[4:n_notice]),
+                                (fresh_id(), receiver, run, kept[n_notice:])])
         at_rest(line)
     line.ready()
     assert snapshot(line, run) == before
@@ -88,7 +88,7 @@ def test_a_late_notice_of_another_end_changes_nothing(line, parameters):
     frames = [msgpack.packb([1, "stage_to_gateway", key, attempt, 9, now, "", body])
               for key, attempt in [(run, 2), ("018f0000-0000-7000-8000-000000000000", 1)]]
     line.stop("trainer")
-    post_again(line, "trainer", [(fresh_id(), "ipc://run/gateway.sock", run, frame) for frame in frames])
+    post_again(line, "trainer", [(fresh_id(), GATEWAY, run, frame) for frame in frames])
     at_rest(line)
     line.ready()
     assert snapshot(line, run) == before
@@ -102,7 +102,7 @@ def test_a_malformed_message_is_kept_and_the_daemon_lives_on(line, parameters):
               msgpack.packb([2, "gateway_to_stage", "", 1, 1, 1, "", {"command": "cancel"}]),
               msgpack.packb([1, "gateway_to_stage", "", 1, 1, 1, "", {"command": "explode"}])]
     line.stop(GATEWAY)
-    post_again(line, GATEWAY, [(fresh_id(), "ipc://run/trainer.sock", "", frame) for frame in frames])
+    post_again(line, GATEWAY, [(fresh_id(), "trainer", "", frame) for frame in frames])
     until(lambda: len(line.rows("trainer", "SELECT 1 FROM dead")) == len(frames), "all are among the dead")
     line.ready()
     assert line.ended(line.train(**parameters))["version"] == 1

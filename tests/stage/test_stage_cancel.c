@@ -144,7 +144,7 @@ static void a_waiting_message_does_not_keep_a_cancel_waiting(void **state) {
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
         assert_int_equal(fixture_end(fixture, SIGTERM), 0);
-        fixture_change_spool(fixture, "UPDATE inbox SET due_ms = received_ms + 3600000");
+        fixture_change_spool(fixture, "UPDATE inbox SET due_ms = received_ms + 3600000, pause_ms = 3600000");
         fixture_start(fixture);
         fixture_cancel(fixture, RUN_A, 1);
         fixture_await_notice(fixture, 1, &envelope, &notice);

@@ -130,11 +130,57 @@ static void a_store_that_stays_away_for_a_day_fails_the_run(void **state) {
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
         assert_int_equal(fixture_end(fixture, SIGTERM), 0);
-        fixture_change_spool(fixture, "UPDATE inbox SET deferred_ms = deferred_ms - 86400000");
+        fixture_change_spool(fixture, "UPDATE inbox SET waited_ms = waited_ms + 86400000");
         fixture_start(fixture);
         fixture_await_notice(fixture, 1, &envelope, &notice);
         assert_int_equal(notice.state, RUN_STATE_FAILED);
         assert_string_equal(notice.error.code, "STORE_UNAVAILABLE");
+}
+
+/* The disk was full for an hour; then memory is short, which is another matter and gets its own few tries. */
+static void each_kind_of_failure_has_its_own_count(void **state) {
+        struct fixture *fixture = *state;
+        int64_t n_before;
+
+        fixture_dangle(fixture, "away");
+        fixture_environment(fixture, "FIXTURE_STORE", "file://away/store", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        fixture_change_spool(fixture, "UPDATE inbox SET due_ms = 0, deferrals = 60");
+        n_before = (int64_t)fixture_n_bytes(fixture, "works");
+        fixture_environment(fixture, "FAKE_WORK", "hungry", "FIXTURE_STORE", "file://store", NULL);
+        fixture_start(fixture);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_string_equal(notice.error.code, "OUT_OF_MEMORY");
+        assert_int_equal(fixture_n_bytes(fixture, "works"), n_before + STAGE_RETRY_FEW + 1);
+}
+
+/* The machine slept, or its clock was set: nobody has waited for the store meanwhile. */
+static void a_clock_that_jumps_ends_no_patience(void **state) {
+        struct fixture *fixture = *state;
+        char path[700], before[700];
+
+        fixture_dangle(fixture, "away");
+        fixture_path(fixture, "away", path);
+        fixture_environment(fixture, "FIXTURE_STORE", "file://away/store", NULL);
+        fixture_start(fixture);
+        sample_post(fixture, RUN_A, 1, 10);
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        fixture_path(fixture, "log.before", before);
+        fixture_change_spool(fixture,
+                             "UPDATE inbox SET received_ms = received_ms - 172800000, due_ms = due_ms - 172800000");
+        assert_int_equal(rename(fixture->log, before), 0);
+        fixture_start(fixture);
+        FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        assert_int_equal(remove(path), 0);
+        fixture_change_spool(fixture, "UPDATE inbox SET due_ms = due_ms + 172800000");
+        fixture_start(fixture);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
 }
 
 /* A machine that is too small does not grow overnight. */
@@ -166,7 +212,7 @@ static void a_message_that_waited_long_has_its_day_too(void **state) {
         assert_int_equal(fixture_end(fixture, SIGTERM), 0);
         fixture_path(fixture, "log.before", before);
         fixture_change_spool(fixture, "UPDATE inbox SET received_ms = received_ms - 86400000,"
-                                      " due_ms = 0, deferrals = 0, deferred_ms = 0");
+                                      " due_ms = 0, deferrals = 0, deferral_kind = 0, waited_ms = 0");
         assert_int_equal(rename(fixture->log, before), 0);
         fixture_start(fixture);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
@@ -229,6 +275,9 @@ int main(void) {
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_message_that_waited_long_has_its_day_too, fixture_setup,
                                                 fixture_teardown),
+                cmocka_unit_test_setup_teardown(each_kind_of_failure_has_its_own_count, fixture_setup,
+                                                fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_clock_that_jumps_ends_no_patience, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_full_disk_is_waited_for, fixture_setup, fixture_teardown),
         };
 

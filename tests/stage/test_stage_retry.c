@@ -46,8 +46,9 @@ static void each_is_given_up_in_its_time(void **state) {
                 struct fault reason = FAULT_NULL;
                 int error = -FAILURES[i].error;
 
-                /* the first failure, however long the message has lain there: nobody waited for this yet */
-                assert_false(stage_retry_is_over(error, 0, INT64_MAX, &reason));
+                assert_false(stage_retry_is_over(error, 0, 0, &reason));
+                /* the first of its kind, after a day of others: what is waited for shares one day */
+                assert_int_equal(stage_retry_is_over(error, 0, STAGE_RETRY_LIMIT_MS, &reason), is_patient);
                 assert_false(stage_retry_is_over(error, STAGE_RETRY_FEW - 1, 2000, &reason));
                 assert_int_equal(stage_retry_is_over(error, STAGE_RETRY_FEW, 4000, &reason), !is_patient);
                 assert_int_equal(stage_retry_is_over(error, 1000, STAGE_RETRY_LIMIT_MS - 1, &reason), !is_patient);

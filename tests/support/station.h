@@ -29,11 +29,13 @@ struct station {
         struct spool *spool;
         struct courier *courier;
         struct courier_hooks hooks; /* set before station_open() */
+        char name[32];
         char path[768];
         char endpoint[SOCKET_ENDPOINT_BYTES];
 };
 
 static inline void station_name(struct station *station, const struct scratch *scratch, const char *name) {
+        snprintf(station->name, sizeof(station->name), "%s", name);
         snprintf(station->path, sizeof(station->path), "%.500s/%s.db", scratch->folder, name);
         snprintf(station->endpoint, sizeof(station->endpoint), "ipc://%.100s/%s", scratch->folder, name);
 }
@@ -95,11 +97,21 @@ static inline int64_t station_query(struct station *station, const char *sql) {
         return value;
 }
 
-/* Posts in a transaction of its own, without courier_flush(). */
-static inline void station_post(struct station *station, const char *endpoint, const char *body) {
+static inline void station_connect(struct station *station, const struct station *peer) {
+        assert_int_equal(courier_connect(station->courier, peer->name, peer->endpoint), 0);
+}
+
+/* Posts to a connected peer in a transaction of its own, without courier_flush(). */
+static inline void station_post_to(struct station *station, const char *peer, const char *body) {
         assert_int_equal(spool_begin(station->spool), 0);
-        assert_int_equal(courier_post(station->courier, endpoint, "run-1", body, strlen(body)), 0);
+        assert_int_equal(courier_post(station->courier, peer, "run-1", body, strlen(body)), 0);
         assert_int_equal(spool_commit(station->spool), 0);
+}
+
+/* The same, and connects before if need be. */
+static inline void station_post(struct station *station, const struct station *peer, const char *body) {
+        station_connect(station, peer);
+        station_post_to(station, peer->name, body);
 }
 
 /* Ends the oldest message of the inbox. */

@@ -44,7 +44,9 @@ static int remember_reject(void *context, const char *id, const char *key, const
         snprintf(fixture->reject_key, sizeof(fixture->reject_key), "%s", key);
         snprintf(fixture->reject_body, sizeof(fixture->reject_body), "%.*s", (int)n_bytes,
                  body ? (const char *)body : "");
-        return key[0] ? courier_post(fixture->b.courier, fixture->a.endpoint, key, "told", 4) : 0;
+        if (key[0])
+                station_connect(&fixture->b, &fixture->a);
+        return key[0] ? courier_post(fixture->b.courier, fixture->a.name, key, "told", 4) : 0;
 }
 
 static void remember_lossy(void *context, const char *key, const uint8_t *body, size_t n_bytes) {
@@ -85,7 +87,7 @@ static void test_letter_arrives_and_is_forgotten(void **state) {
         struct spool_message message = SPOOL_MESSAGE_NULL;
 
         station_open(b);
-        station_post(a, b->endpoint, "hello");
+        station_post(a, b, "hello");
         assert_int_equal(station_n_outbox(a), 1);
         STATION_AWAIT(a, b, station_n_outbox(a) == 0);
         assert_int_equal(spool_inbox_next(b->spool, 0, &message), 0);
@@ -102,11 +104,11 @@ static void test_flush_sends_at_once(void **state) {
         struct station *a = &fixture->a, *b = &fixture->b;
 
         station_open(b);
-        station_post(a, b->endpoint, "opens the way");
+        station_post(a, b, "opens the way");
         STATION_AWAIT(a, b, station_n_outbox(a) == 0);
-        station_post(a, b->endpoint, "now");
+        station_post(a, b, "now");
         assert_int_equal(courier_counts(a->courier)->n_sent, 1);
-        assert_int_equal(courier_flush(a->courier), 0);
+        courier_flush(a->courier);
         assert_int_equal(courier_counts(a->courier)->n_sent, 2);
 }
 
@@ -115,11 +117,12 @@ static void test_rolled_back_letter_never_leaves(void **state) {
         struct station *a = &fixture->a, *b = &fixture->b;
 
         station_open(b);
+        station_connect(a, b);
         assert_int_equal(spool_begin(a->spool), 0);
-        assert_int_equal(courier_post(a->courier, b->endpoint, "run-1", "undone", 6), 0);
+        assert_int_equal(courier_post(a->courier, b->name, "run-1", "undone", 6), 0);
         spool_rollback(a->spool);
-        assert_int_equal(courier_flush(a->courier), 0);
-        station_post(a, b->endpoint, "done");
+        courier_flush(a->courier);
+        station_post(a, b, "done");
         STATION_AWAIT(a, b, station_n_outbox(a) == 0);
         assert_int_equal(station_n_inbox(b), 1);
         assert_int_equal(courier_counts(a->courier)->n_sent, 1);
@@ -130,10 +133,11 @@ static void test_committed_letter_survives_its_sender(void **state) {
         struct fixture *fixture = *state;
         struct station *a = &fixture->a, *b = &fixture->b;
 
-        station_post(a, b->endpoint, "hello");
+        station_post(a, b, "hello");
         station_close(a);
         station_open(b);
         station_open(a);
+        station_connect(a, b);
         STATION_AWAIT(a, b, station_n_outbox(a) == 0);
         assert_int_equal(station_n_inbox(b), 1);
 }
@@ -142,7 +146,7 @@ static void test_receiver_may_come_later(void **state) {
         struct fixture *fixture = *state;
         struct station *a = &fixture->a, *b = &fixture->b;
 
-        station_post(a, b->endpoint, "hello");
+        station_post(a, b, "hello");
         for (int i = 0; i < 5; i++)
                 station_turn(a);
         assert_int_equal(courier_counts(a->courier)->n_sent, 0);
@@ -163,7 +167,7 @@ static void test_unacked_letter_is_sent_again(void **state) {
 
         assert_int_equal(socket_context_create(&sockets), 0);
         assert_int_equal(socket_bind_router(sockets, b->endpoint, &router), 0);
-        station_post(a, b->endpoint, "hello");
+        station_post(a, b, "hello");
         while (n_seen < 3) {
                 station_turn(a);
                 n_seen += socket_receive(router, &message) == 0;
@@ -239,7 +243,7 @@ static void test_refused_letter(void **state) {
         struct station *a = &fixture->a, *b = &fixture->b;
 
         station_open(b);
-        station_post(a, b->endpoint, "bad news");
+        station_post(a, b, "bad news");
         STATION_AWAIT(a, b, station_n_outbox(a) == 0 && station_n_inbox(a) == 1);
         assert_int_equal(station_n_inbox(b), 0);
         assert_int_equal(station_n_dead(b), 1);
@@ -268,7 +272,7 @@ static void test_refusal_is_told_of_its_own_message(void **state) {
 
         station_open(b);
         fixture->has_no_room = true;
-        station_post(a, b->endpoint, "bad news");
+        station_post(a, b, "bad news");
         STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 1);
         fixture->has_no_room = false;
         assert_int_equal(socket_context_create(&sockets), 0);
@@ -290,7 +294,7 @@ static void test_refused_letter_waits_for_room(void **state) {
 
         fixture->has_no_room = true;
         station_open(b);
-        station_post(a, b->endpoint, "bad news");
+        station_post(a, b, "bad news");
         STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 2);
         assert_int_equal(station_n_outbox(a), 1);
         assert_int_equal(station_n_dead(b), 0);
@@ -314,7 +318,7 @@ static void test_full_inbox_is_back_pressure(void **state) {
                 assert_int_equal(spool_inbox_put(b->spool, id, "run-0", "x", 1), 0);
         }
         assert_int_equal(spool_commit(b->spool), 0);
-        station_post(a, b->endpoint, "waits");
+        station_post(a, b, "waits");
         STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 2);
         assert_int_equal(station_n_inbox(b), SPOOL_INBOX_ROWS_MAX);
         assert_int_equal(station_n_outbox(a), 1);
@@ -335,7 +339,7 @@ static void test_full_disk_is_survived(void **state) {
         memset(body, 'x', 100000);
         assert_true(station_query(b, "PRAGMA max_page_count = 40") <= 40);
         for (int i = 0; i < 4; i++)
-                station_post(a, b->endpoint, body);
+                station_post(a, b, body);
         STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 1);
         assert_true(station_n_outbox(a) >= 3);
         assert_true(station_query(b, "PRAGMA max_page_count = 10000") == 10000);
@@ -344,17 +348,78 @@ static void test_full_disk_is_survived(void **state) {
         free(body);
 }
 
+/* A commit that stands is no failure, whatever becomes of the sending; the next wait says so. */
+static void test_flush_leaves_failures_to_the_wait(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        size_t n_accepted;
+
+        station_post(a, b, "hello");
+        assert_int_equal(db_exec(spool_db(a->spool), "DROP TABLE outbox"), 0);
+        courier_flush(a->courier);
+        assert_true(courier_wait(a->courier, NULL, NULL, 0, 0, &n_accepted) < 0);
+}
+
+/* While the spool is left alone nothing is loaded; when the pause ends the courier wakes by itself. */
+static void test_letter_posted_in_a_pause(void **state) {
+        struct fixture *fixture = *state;
+        struct station *a = &fixture->a, *b = &fixture->b;
+        int64_t started_ms = clock_monotonic_ms();
+        size_t n_accepted;
+        struct db *other;
+
+        station_open(b);
+        assert_int_equal(db_open(b->path, &other), 0);
+        assert_int_equal(db_exec(other, "BEGIN IMMEDIATE"), 0);
+        station_post(a, b, "cannot be stored");
+        while (!courier_counts(a->courier)->n_sent)
+                station_turn(a);
+        assert_int_equal(courier_wait(b->courier, NULL, NULL, 0, STATION_PATIENCE_MS, &n_accepted), 0);
+        assert_int_equal(n_accepted, 0);
+        assert_int_equal(db_exec(other, "ROLLBACK"), 0);
+        station_post(b, a, "posted in the pause");
+        assert_int_equal(courier_counts(b->courier)->n_sent, 0);
+        while (!courier_counts(b->courier)->n_sent)
+                assert_int_equal(courier_wait(b->courier, NULL, NULL, 0, 10 * STATION_PATIENCE_MS, &n_accepted), 0);
+        assert_true(clock_monotonic_ms() - started_ms < STATION_PATIENCE_MS);
+        db_destroy(other);
+}
+
+/* It cannot be acked and comes again and again: it is kept once, and pushes no other out. */
+static void test_message_without_id_is_kept_once(void **state) {
+        struct fixture *fixture = *state;
+        struct station *b = &fixture->b;
+        struct socket_frame frames[2] = { { (const uint8_t *)"noise", 5 }, { (const uint8_t *)"body", 4 } };
+        struct socket_context *sockets;
+        struct socket *dealer;
+
+        station_open(b);
+        assert_int_equal(socket_context_create(&sockets), 0);
+        assert_int_equal(socket_connect_dealer(sockets, b->endpoint, &dealer), 0);
+        for (int i = 0; i < 5; i++)
+                STATION_AWAIT(b, NULL, socket_send(dealer, frames, 2) == 0);
+        STATION_AWAIT(b, NULL, courier_counts(b->courier)->n_rejected == 5);
+        assert_int_equal(station_n_dead(b), 1);
+        assert_int_equal(station_query(b, "SELECT times FROM dead"), 5);
+        frames[0] = (struct socket_frame){ (const uint8_t *)"other", 5 };
+        STATION_AWAIT(b, NULL, socket_send(dealer, frames, 2) == 0);
+        STATION_AWAIT(b, NULL, station_n_dead(b) == 2);
+        socket_destroy(dealer);
+        socket_context_destroy(sockets);
+}
+
 static void test_lossy_is_now_or_never(void **state) {
         struct fixture *fixture = *state;
         struct station *a = &fixture->a, *b = &fixture->b;
 
-        assert_int_equal(courier_send_lossy(a->courier, b->endpoint, "beat", "1", 1), 0);
+        station_connect(a, b);
+        assert_int_equal(courier_send_lossy(a->courier, b->name, "beat", "1", 1), 0);
         assert_int_equal(courier_counts(a->courier)->n_dropped, 1);
         station_open(b);
-        station_post(a, b->endpoint, "opens the way");
+        station_post(a, b, "opens the way");
         STATION_AWAIT(a, b, station_n_outbox(a) == 0);
         assert_int_equal(fixture->n_lossy, 0);
-        assert_int_equal(courier_send_lossy(a->courier, b->endpoint, "beat", "2", 1), 0);
+        assert_int_equal(courier_send_lossy(a->courier, b->name, "beat", "2", 1), 0);
         STATION_AWAIT(a, b, fixture->n_lossy == 1);
         assert_string_equal(fixture->lossy, "beat:2");
         assert_int_equal(station_n_inbox(b), 1);
@@ -368,10 +433,11 @@ static void test_more_letters_than_the_window(void **state) {
         struct station *a = &fixture->a, *b = &fixture->b;
         char body[16];
 
+        station_connect(a, b);
         assert_int_equal(spool_begin(a->spool), 0);
         for (int i = 0; i < N_LETTERS; i++) {
                 snprintf(body, sizeof(body), "%d", i);
-                assert_int_equal(courier_post(a->courier, b->endpoint, "run-1", body, strlen(body)), 0);
+                assert_int_equal(courier_post(a->courier, b->name, "run-1", body, strlen(body)), 0);
         }
         assert_int_equal(spool_commit(a->spool), 0);
         station_open(b);
@@ -389,15 +455,15 @@ static void test_letters_follow_a_peer_that_moved(void **state) {
 
         snprintf(before, sizeof(before), "%s-before", b->endpoint);
         assert_int_equal(courier_connect(a->courier, "b", before), 0);
-        station_post(a, "b", "one");
-        station_post(a, "b", "two");
+        station_post_to(a, "b", "one");
+        station_post_to(a, "b", "two");
         station_turn(a);
         station_close(a);
         station_open(a);
         assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0);
         assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0); /* known already */
         station_open(b);
-        station_post(a, "b", "three");
+        station_post_to(a, "b", "three");
         STATION_AWAIT(a, b, station_n_outbox(a) == 0);
         assert_int_equal(station_n_inbox(b), 3);
         assert_int_equal(station_n_dead(b), 0);
@@ -409,11 +475,12 @@ static void test_letters_to_a_name_wait_until_it_is_connected(void **state) {
         struct station *a = &fixture->a, *b = &fixture->b;
 
         assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0);
-        station_post(a, "b", "waits");
+        station_post_to(a, "b", "waits");
         station_close(a);
         station_open(a);
         station_open(b);
-        station_post(a, b->endpoint, "the endpoint is a name, too");
+        assert_int_equal(courier_connect(a->courier, "another", b->endpoint), 0);
+        station_post_to(a, "another", "does not wait");
         STATION_AWAIT(a, b, station_n_inbox(b) == 1 && station_n_outbox(a) == 1);
         assert_int_equal(courier_connect(a->courier, "b", b->endpoint), 0);
         STATION_AWAIT(a, b, station_n_inbox(b) == 2 && station_n_outbox(a) == 0);
@@ -426,11 +493,13 @@ static void test_peers_do_not_hinder_each_other(void **state) {
         char nobody[SOCKET_ENDPOINT_BYTES + 8];
 
         snprintf(nobody, sizeof(nobody), "%s-nobody", b->endpoint);
+        assert_int_equal(courier_connect(a->courier, "nobody", nobody), 0);
         station_open(b);
+        station_connect(a, b);
         assert_int_equal(spool_begin(a->spool), 0);
         for (int i = 0; i < 2 * COURIER_WINDOW; i++)
-                assert_int_equal(courier_post(a->courier, nobody, "run-1", "x", 1), 0);
-        assert_int_equal(courier_post(a->courier, b->endpoint, "run-1", "y", 1), 0);
+                assert_int_equal(courier_post(a->courier, "nobody", "run-1", "x", 1), 0);
+        assert_int_equal(courier_post(a->courier, b->name, "run-1", "y", 1), 0);
         assert_int_equal(spool_commit(a->spool), 0);
         STATION_AWAIT(a, b, station_n_inbox(b) == 1 && courier_counts(a->courier)->n_acked == 1);
         STATION_AWAIT(a, b, station_n_outbox(a) == 2 * COURIER_WINDOW);
@@ -443,10 +512,10 @@ static void test_letter_above_the_limit(void **state) {
 
         body = calloc(1, COURIER_BODY_BYTES_MAX + 1);
         assert_non_null(body);
+        assert_int_equal(courier_connect(a->courier, "b", fixture->b.endpoint), 0);
         assert_int_equal(spool_begin(a->spool), 0);
-        assert_int_equal(courier_post(a->courier, "ipc://x", "run-1", body, COURIER_BODY_BYTES_MAX + 1), -EMSGSIZE);
-        assert_int_equal(courier_send_lossy(a->courier, "ipc://x", "run-1", body, COURIER_BODY_BYTES_MAX + 1),
-                         -EMSGSIZE);
+        assert_int_equal(courier_post(a->courier, "b", "run-1", body, COURIER_BODY_BYTES_MAX + 1), -EMSGSIZE);
+        assert_int_equal(courier_send_lossy(a->courier, "b", "run-1", body, COURIER_BODY_BYTES_MAX + 1), -EMSGSIZE);
         spool_rollback(a->spool);
         free(body);
 }
@@ -464,7 +533,7 @@ static void test_only_the_right_ack_counts(void **state) {
 
         assert_int_equal(socket_context_create(&sockets), 0);
         assert_int_equal(socket_bind_router(sockets, b->endpoint, &router), 0);
-        station_post(a, b->endpoint, "hello");
+        station_post(a, b, "hello");
         STATION_AWAIT(a, NULL, socket_receive(router, &message) == 0);
         frames[0] = message.frames[0];
         frames[1] = (struct socket_frame){ head, courier_header_pack(&header, head) };
@@ -533,6 +602,9 @@ int main(void) {
                 COURIER_TEST(test_refused_letter_waits_for_room),
                 COURIER_TEST(test_full_inbox_is_back_pressure),
                 COURIER_TEST(test_full_disk_is_survived),
+                COURIER_TEST(test_flush_leaves_failures_to_the_wait),
+                COURIER_TEST(test_letter_posted_in_a_pause),
+                COURIER_TEST(test_message_without_id_is_kept_once),
                 COURIER_TEST(test_lossy_is_now_or_never),
                 COURIER_TEST(test_more_letters_than_the_window),
                 COURIER_TEST(test_letters_follow_a_peer_that_moved),

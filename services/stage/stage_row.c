@@ -1,13 +1,13 @@
-/* Stage, inbox: the spool's conditions end here. */
+/* Stage, row: the spool's conditions end here. */
 
-#include "services/stage/stage_inbox.h"
+#include "services/stage/stage_row.h"
 
 #include <assert.h>
 #include <errno.h>
 
 #include "common/base/error.h"
 
-/* What a change of the row answered, without a condition. */
+/* Makes a failure of the condition that the row is gone. */
 static int expect_row(int r, int64_t number) {
         if (r <= 0)
                 return error_trace(r);
@@ -23,11 +23,11 @@ static int commit(struct spool *spool, int r) {
         return error_trace(r);
 }
 
-int stage_inbox_end(struct spool *spool, int64_t number) {
+int stage_row_end(struct spool *spool, int64_t number) {
         return error_trace(expect_row(spool_inbox_end(spool, number), number));
 }
 
-int stage_inbox_start(struct spool *spool, int64_t number, int64_t *ret_n_starts) {
+int stage_row_start(struct spool *spool, int64_t number, int64_t *ret_n_starts) {
         int r;
 
         r = spool_begin(spool);
@@ -36,7 +36,7 @@ int stage_inbox_start(struct spool *spool, int64_t number, int64_t *ret_n_starts
         return error_trace(commit(spool, r));
 }
 
-int stage_inbox_release(struct spool *spool, int64_t number) {
+int stage_row_release(struct spool *spool, int64_t number) {
         int r;
 
         r = spool_begin(spool);
@@ -45,20 +45,20 @@ int stage_inbox_release(struct spool *spool, int64_t number) {
         return error_trace(commit(spool, r));
 }
 
-int stage_inbox_defer(struct spool *spool, int64_t number, int64_t due_ms) {
+int stage_row_defer(struct spool *spool, int64_t number, enum stage_retry kind, int64_t pause_ms) {
         int r;
 
         r = spool_begin(spool);
         if (!r)
-                r = expect_row(spool_inbox_defer(spool, number, due_ms), number);
+                r = expect_row(spool_inbox_defer(spool, number, kind, pause_ms), number);
         return error_trace(commit(spool, r));
 }
 
-int stage_inbox_drop(struct spool *spool, int64_t number) {
+int stage_row_drop(struct spool *spool, int64_t number) {
         int r;
 
         r = spool_begin(spool);
         if (!r)
-                r = stage_inbox_end(spool, number);
+                r = stage_row_end(spool, number);
         return error_trace(commit(spool, r));
 }
