@@ -1,6 +1,11 @@
 /*
  * Courier: one turn of courier_wait() is poll, take acks and messages, commit both with the deletion of acked letters,
  * ack, send.
+ *
+ * Where the promises are kept: courier_peer.c sends a letter again until it is acked, with a growing pause
+ * (send_letter()), and is the only one to say which letters may be deleted. courier_receiver.c tells a new message from
+ * a known one and collects the acks that are owed; receive() below sends them only after the commit. What a restart
+ * repeats, the receiver's inbox and seen recognize by the message's id.
  */
 
 #include "common/bus/courier.h"

@@ -3,9 +3,9 @@
 /*
  * Evaluate
  *
- * The evaluator's heart: candidate and champion on the same raw test rows, each through its own transform and at its
- * own stored threshold; then the gate. Pure: structs in, structs out, no store, no clock. The work is fanned over all
- * cores, and its result does not depend on how many there are.
+ * The evaluator's work: scores candidate and champion on the same raw test rows, each through its own transform and at
+ * its own stored threshold; then the gate. Pure: structs in, structs out, no store, no clock. The work is fanned over
+ * all cores, and its result does not depend on how many there are.
  *
  * The champion is compared on those test rows only that it did not learn from: where its manifest shows another split,
  * each row's key is dealt again by the champion's salt and share. When these rows hold fewer positives than the gate

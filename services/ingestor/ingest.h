@@ -3,7 +3,7 @@
 /*
  * Ingest
  *
- * The ingestor's heart: reads a source to its end, deals its rows to train and test by the hash of their key (split.h),
+ * The ingestor's work: reads a source to its end, deals its rows to train and test by the hash of their key (split.h),
  * and stores both as Arrow files. The same rows in the same order give the same bytes, however the source cuts its
  * batches and whatever the number of threads. Memory is bounded by a few record batches.
  *

@@ -3,7 +3,7 @@
 /*
  * Push
  *
- * The pusher's heart: makes a model version of an accepted candidate, or does nothing for another. The bundle is put
+ * The pusher's work: makes a model version of an accepted candidate, or does nothing for another. The bundle is put
  * together from the run's blobs, proves itself on the golden rows, is published under the number that the run has
  * claimed, and handed out: champion when it may and nobody moved the alias since the verdict, else challenger.
  *

@@ -18,6 +18,6 @@ bool register_is_asked(int argc, char *const *argv);
 /* The whole program then; returns its exit code. */
 int register_main(int argc, char **argv);
 
-/* The heart. Takes the evaluator's message from runs/<run>/evaluator.json; input->message is filled in here. 0;
+/* Takes the evaluator's message from runs/<run>/evaluator.json; input->message is filled in here. 0;
  * FAULT_E_INPUT as push(), or RUN_UNKNOWN: the run has no candidate that was evaluated; or a negative errno. */
 int register_run(struct push_input *input, struct pusher_to_gateway *ret_release, struct fault *fault);

@@ -8,8 +8,9 @@
  * block signals, enter the home and lock it, open store and spool, bind, say ready, loop, drain, stop. Only the
  * skeleton knows signals, sockets, the spool and exit codes.
  *
- * Two threads. The io thread owns courier, timers, signals and spool, beats each second and hears cancel; the worker
- * thread runs `work` and whatever else touches the store. One message is at work at a time, in order of arrival.
+ * Two threads. The io thread owns courier, timers, signals and spool, sends a heartbeat each second and takes
+ * cancels; the worker thread runs `work` and whatever else touches the store. One message is at work at a time, in
+ * order of arrival.
  *
  * How a message ends. `work` returned
  *      0                 SUCCEEDED: what is in the store is durable, the output is sent to the next stage

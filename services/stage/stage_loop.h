@@ -4,7 +4,7 @@
  * Stage loop
  *
  * The io thread: it alone has the spool and the sockets. It stores what comes, hands one message at a time to the
- * worker, ends it in the spool, beats, tells progress and hears signals.
+ * worker, ends it in the spool, sends heartbeats and progress, and handles signals.
  */
 
 #include "services/stage/stage_shared.h"

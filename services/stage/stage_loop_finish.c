@@ -1,4 +1,4 @@
-/* Stage loop: what becomes of a job that has come back from the worker. */
+/* Stage loop: ends, puts off or takes back the job that has come back from the worker. */
 
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void set_aside(struct stage_loop *loop) {
         loop->must_scan = true;
 }
 
-/* The daemon is to stop: the message begins again when it does. */
+/* The daemon is to stop: the message stays in the inbox, and its work begins again with the next start. */
 static int release(struct stage_loop *loop, const struct stage_job *job) {
         int r;
 
@@ -38,7 +38,7 @@ static int release(struct stage_loop *loop, const struct stage_job *job) {
         return 0;
 }
 
-/* Something is away: again later, unless that has lasted too long. */
+/* The work cannot be done now: it is tried again later, unless that has lasted too long. */
 static int defer(struct stage_loop *loop, struct stage_job *job) {
         enum stage_retry kind = stage_retry_kind(job->error);
         int64_t n_deferrals = job->message.deferral_kind == (int64_t)kind ? job->message.n_deferrals : 0;
@@ -62,7 +62,7 @@ static int defer(struct stage_loop *loop, struct stage_job *job) {
         return 0;
 }
 
-/* The gateway hears the last of the progress before the end. */
+/* Records the end of the job and sends it; the last progress has been sent before. */
 static int finish(struct stage_loop *loop, struct stage_job *job) {
         bool may_cancel = job->end.state != RUN_STATE_CANCELED &&
                           atomic_load(&loop->shared.cancel) != STAGE_CANCEL_PASSED;

@@ -1,4 +1,14 @@
-/* Stage loop: what becomes of a row of the inbox. */
+/*
+ * Stage loop: handles the rows of the inbox, one after the other: a cancel is noted, a message that was handled before
+ * is answered from done, and the first other one that is due is given to the worker.
+ *
+ * A cancel leaves a tombstone (the spool's cancels), so that it also holds for a message that comes after it, and for
+ * one that is begun again after a crash; stage_ends_write() looks for it once more in the transaction that ends the
+ * run. Each beginning is counted in the row before the work begins. A row that has begun SPOOL_STARTS_MAX times (32)
+ * without an end is FAILED with STAGE_CRASHED and kept in dead: whatever ends the process counts, a crash by this
+ * message as well as a SIGKILL or a power loss. A graceful stop takes its beginning back, and putting off begins the
+ * count anew.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +21,7 @@
 #include "services/stage/stage_loop_internal.h"
 #include "services/stage/stage_row.h"
 
-/* A tombstone, which also ends the work at hand. */
+/* Notes a cancel as a tombstone, and asks the work at hand to end if it is about that run. */
 static int take_cancel(struct stage_loop *loop, const struct envelope *envelope) {
         const struct spool_message *message = &loop->message;
         const struct stage_job *at_work = loop->working ? loop->working : loop->ending;

@@ -12,7 +12,7 @@
 #include "common/bus/courier.h"
 #include "proto/progress.h"
 
-/* the gateway hears of progress not more often than this */
+/* progress is sent to the gateway at most once in this time */
 #define STAGE_PROGRESS_MS 100
 
 enum stage_cancel {

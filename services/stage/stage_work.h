@@ -59,7 +59,7 @@ struct stage_work {
 };
 
 /* How far it is; total -1 while unknown, unit a literal of less than PROGRESS_UNIT_BYTES, [a-z0-9_-]. Costs next to
- * nothing; the gateway hears of it ten times a second at most, and always of the last. */
+ * nothing; the gateway is told at most ten times a second, and always of the last. */
 void stage_progress(struct stage_work *work, int64_t done, int64_t total, const char *unit);
 
 /* True when the run has been canceled or the daemon is asked to stop: to be asked between units of work, several times

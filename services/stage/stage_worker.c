@@ -140,7 +140,7 @@ static int call_work(struct stage_worker *worker, struct stage_job *job) {
                         return error_trace(r);
                 if (r == 0)
                         return result;
-                /* the reading of an entry that does not hold has left its marks */
+                /* an entry that turned out not to be usable may have been read into the output */
                 memset(job->output, 0, message_record(stage_emits(service->stage))->n_bytes);
                 stage_carry(message_record(job->envelope.type), job->input, message_record(stage_emits(service->stage)),
                             job->output);
@@ -184,7 +184,7 @@ static void decide_end(struct stage_worker *worker, struct stage_job *job, int r
                 job->result = STAGE_JOB_AWAY;
                 job->error = r;
         } else {
-                /* a condition of another module: without its word for it, nobody knows what it means here */
+                /* another module's condition that work should have translated: its number means something else here */
                 if (r > 0)
                         r = error_origin(-EPROTO, "run=%s the work ended with a condition that is not its own",
                                          job->envelope.run);

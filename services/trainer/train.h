@@ -3,13 +3,13 @@
 /*
  * Train
  *
- * The trainer's heart: learns from the first rows of the train matrix where they lie, and decides on the slice, its
+ * The trainer's work: learns from the first rows of the train matrix where they lie, and decides on the slice, its
  * last rows, how many rounds count and from which margin on the answer is yes. The margins that decide are those of the
  * finished model, evaluated by the forest that will answer (common/model/forest.h). Nothing here has seen a test row.
  *
  * Where `train.threshold` is a probability, that is the threshold; else the one of the best expected F1 on the slice
- * (common/model/threshold.h, also for what becomes of probabilities that do not fit the labels, and of a slice with
- * labels of one class). The slice is kept from learning even where all rounds are trained (early_stopping_rounds 0) or
+ * (common/model/threshold.h, also for probabilities that do not fit the labels, and for a slice with labels of
+ * one class). The slice is kept from learning even where all rounds are trained (early_stopping_rounds 0) or
  * the threshold is fixed, so that runs with equal seeds learn from the same rows.
  *
  * Structs in, structs out: no store, no clock but libxgboost's stop watch. The same matrix, parameters and libxgboost

@@ -18,7 +18,7 @@
  *      runs/<run>/transformer.json, cache/<key>.json
  *
  * CONFIG
- *      pipeline.yaml for the store; what becomes of the columns is ordered with the run (schema, transform, train.seed,
+ *      pipeline.yaml for the store; how columns become features is ordered with the run (schema, transform, train.seed,
  *      train.stopping_fraction).
  *
  * DIAGNOSTICS

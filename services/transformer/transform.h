@@ -3,7 +3,7 @@
 /*
  * Transform
  *
- * The transformer's heart: fits the features on the raw train rows and writes the train matrix, an Arrow file of
+ * The transformer's work: fits the features on the raw train rows and writes the train matrix, an Arrow file of
  * float32 columns without validity, NaN where a value is missing: the features' outputs in their order, then the label
  * as 0 and 1 under the schema's name for it. All columns of a batch stand at one distance, so that the features are a
  * matrix for table_as_matrix() and the label lies beside them.

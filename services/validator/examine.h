@@ -3,7 +3,7 @@
 /*
  * Examine
  *
- * The validator's heart: holds train and test against the schema's rules for TRAINING (validate.h), train also against
+ * The validator's work: checks train and test against the schema's rules for TRAINING (validate.h), train also against
  * the champion's training data, and writes down what both are like. Pure: structs in, structs out; the same rows give
  * the same bytes, whatever the number of threads.
  *

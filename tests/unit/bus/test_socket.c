@@ -241,7 +241,9 @@ static void *come_and_go(void *context) {
 
 /* A peer that goes between two frames of a message is away, no more: the next message begins at its first frame. */
 static void test_peer_that_goes_amid_a_message(void **state) {
-        static uint8_t bytes[N_LONG_FRAMES][20000];
+        /* of a message that it takes back libzmq never frees the first frames; small ones need no memory of their own
+         */
+        static uint8_t bytes[N_LONG_FRAMES][200000];
         struct socket_frame frames[N_LONG_FRAMES];
         struct coming_and_going receiver = { 0 };
         struct socket_context *sockets;
@@ -253,7 +255,7 @@ static void test_peer_that_goes_amid_a_message(void **state) {
 
         for (size_t i = 0; i < N_LONG_FRAMES; i++) {
                 memset(bytes[i], (int)('a' + i), sizeof(bytes[i]));
-                frames[i] = (struct socket_frame){ bytes[i], sizeof(bytes[i]) };
+                frames[i] = (struct socket_frame){ bytes[i], i + 1 < N_LONG_FRAMES ? 16 : sizeof(bytes[i]) };
         }
         snprintf(receiver.endpoint, sizeof(receiver.endpoint), "ipc://%.100s/s", scratch->folder);
         assert_int_equal(socket_context_create(&sockets), 0);
