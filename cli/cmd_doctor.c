@@ -247,6 +247,21 @@ static void check_registry(struct doctor *doctor) {
                      pipeline->parameters.name);
 }
 
+/* Stages that live and cannot go on; how many. */
+static size_t note_waits(struct doctor *doctor, const struct json_value *ready) {
+        struct json_object_iterator iterator = json_iterate_object(json_get(ready, "waiting"));
+        const struct json_value *wait;
+        const char *name, *reason;
+        size_t n_name, n = 0;
+
+        for (; json_next_member(&iterator, &name, &n_name, &wait); n++) {
+                reason = json_text(json_get(wait, "reason"));
+                note(doctor, "stages", DOUBTFUL, "the %s waits, and goes on by itself once that is mended: %s", name,
+                     reason ? reason : "it does not say for what");
+        }
+        return n;
+}
+
 static void check_stages(struct doctor *doctor, const struct json_value *ready) {
         struct json_object_iterator iterator = json_iterate_object(json_get(ready, "stages"));
         const char *name, *model = json_text(json_get(ready, "model"));
@@ -261,6 +276,7 @@ static void check_stages(struct doctor *doctor, const struct json_value *ready) 
                      name);
                 n_dead++;
         }
+        n_dead += note_waits(doctor, ready);
         if (!n_dead)
                 note(doctor, "stages", WELL, "all are alive");
         if (model && !strcmp(model, "unusable"))

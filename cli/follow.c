@@ -29,7 +29,7 @@ enum {
 struct follow {
         struct client *client;
         enum follow_style style;
-        char states[STAGE_N_WORKERS][PROGRESS_STATE_BYTES];
+        struct progress_told told[STAGE_N_WORKERS];
         struct buffer drawn; /* the bars that stand on the terminal */
         size_t n_drawn;      /* their lines */
         int64_t gone_ms;     /* since when the gateway does not answer; 0: it does */
@@ -103,7 +103,7 @@ static int show(struct follow *follow, const struct json_value *run) {
                 return error_trace(draw_bars(follow, run));
         if (follow->style == FOLLOW_SILENT)
                 return 0;
-        r = progress_put_changes(run, follow->states, STAGE_N_WORKERS, &text);
+        r = progress_put_changes(run, follow->told, STAGE_N_WORKERS, &text);
         if (r)
                 return error_trace(r);
         fputs(buffer_text(&text), stdout);

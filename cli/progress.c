@@ -113,6 +113,18 @@ static int put_time(const struct json_value *stage, const char *before, struct b
         return error_trace(buffer_printf(text, "%s%.2f s", before, (double)ms / 1000));
 }
 
+/* " waits: No space left on device; tries again at 03:04:05 UTC": of an RFC 3339 time the part of the day. */
+static int put_wait(const struct json_value *stage, struct buffer *text) {
+        const struct json_value *wait = json_get(stage, "waiting");
+        const char *retry_at = text_of(wait, "retry_at"), *time = strchr(retry_at, 'T');
+        int r;
+
+        r = buffer_printf(text, " waits: %s", text_of(wait, "reason"));
+        if (!r && time)
+                r = buffer_printf(text, "; tries again at %.8s UTC", time + 1);
+        return error_trace(r);
+}
+
 /* How much of the bar is full. An unknown total fills half: it is at work, and nobody knows how far. */
 static int bar_of(const struct json_value *stage) {
         const struct json_value *progress = json_get(stage, "progress");
@@ -158,7 +170,10 @@ static int put_bar(const struct json_value *stage, size_t n_columns, struct buff
                 r = buffer_printf(text, " %s", state);
         if (!r)
                 r = put_time(stage, " ", text);
-        if (!r)
+        /* the bar shows how far it is; why it does not go on matters more than the numbers */
+        if (!r && json_get(stage, "waiting"))
+                r = put_wait(stage, text);
+        else if (!r)
                 r = put_counts(stage, json_get(stage, "ms") ? ", " : " ", text);
         if (!r)
                 r = put_notable(stage, text);
@@ -196,20 +211,39 @@ static int put_change(const struct json_value *stage, const char *state, struct 
         return error_trace(r ? r : buffer_append(text, "\n", 1));
 }
 
-int progress_put_changes(const struct json_value *run, char (*states)[PROGRESS_STATE_BYTES], size_t n_states,
-                         struct buffer *text) {
+static int tell_state(const struct json_value *stage, struct progress_told *told, struct buffer *text) {
+        const char *state = text_of(stage, "state");
+
+        if (!strcmp(state, told->state))
+                return 0;
+        snprintf(told->state, sizeof(told->state), "%s", state);
+        told->waits_for[0] = 0;
+        return *state && strcmp(state, "PENDING") != 0 ? error_trace(put_change(stage, state, text)) : 0;
+}
+
+/* Once for each reason: a try in between that comes to the same is no news. */
+static int tell_wait(const struct json_value *stage, struct progress_told *told, struct buffer *text) {
+        const char *reason = text_of(json_get(stage, "waiting"), "reason");
+        int r;
+
+        if (!*reason || !strncmp(reason, told->waits_for, sizeof(told->waits_for) - 1))
+                return 0;
+        snprintf(told->waits_for, sizeof(told->waits_for), "%s", reason);
+        r = buffer_printf(text, "%-*s", NAME_COLUMNS, text_of(stage, "name"));
+        if (!r)
+                r = put_wait(stage, text);
+        return error_trace(r ? r : buffer_append(text, "\n", 1));
+}
+
+int progress_put_changes(const struct json_value *run, struct progress_told *told, size_t n_told, struct buffer *text) {
         struct json_array_iterator iterator = json_iterate_array(json_get(run, "stages"));
         const struct json_value *stage;
         int r = 0;
 
-        for (size_t i = 0; i < n_states && !r && json_next_element(&iterator, &stage); i++) {
-                const char *state = text_of(stage, "state");
-
-                if (!strcmp(state, states[i]))
-                        continue;
-                snprintf(states[i], sizeof(states[i]), "%s", state);
-                if (*state && strcmp(state, "PENDING") != 0)
-                        r = put_change(stage, state, text);
+        for (size_t i = 0; i < n_told && !r && json_next_element(&iterator, &stage); i++) {
+                r = tell_state(stage, &told[i], text);
+                if (!r)
+                        r = tell_wait(stage, &told[i], text);
         }
         return error_trace(r);
 }

@@ -19,11 +19,16 @@
  * n_columns and ends with "\n". 0 or -ENOMEM. */
 int progress_put_bars(const struct json_value *run, size_t n_columns, struct buffer *text);
 
-/* Appends a line, "transformer succeeded in 0.12 s, 50,000 rows\n", for each stage whose state is not the one kept in
- * states, and keeps it there; PENDING is passed over. states has one text per stage, in their order, "" at first. */
-#define PROGRESS_STATE_BYTES 16
-int progress_put_changes(const struct json_value *run, char (*states)[PROGRESS_STATE_BYTES], size_t n_states,
-                         struct buffer *text);
+/* What was told last of a stage; both "" at first. */
+struct progress_told {
+        char state[16];
+        char waits_for[256];
+};
+
+/* Appends a line, "transformer succeeded in 0.12 s, 50,000 rows\n", for each stage whose state is not the one that was
+ * told, and one when it begins to wait for something else than it did in that state; PENDING is passed over. told has
+ * one element per stage, in their order, and is brought up to date. */
+int progress_put_changes(const struct json_value *run, struct progress_told *told, size_t n_told, struct buffer *text);
 
 /* Appends how the run ended: state, metrics of candidate and champion, accepted, promoted, version, reasons, error. */
 int progress_put_outcome(const struct json_value *run, struct buffer *text);

@@ -1,4 +1,4 @@
-/* The heartbeat: who lives, since when, and what lies in its spool. */
+/* The heartbeat: who lives, since when, what lies in its spool, and what it waits for. */
 
 #include "proto/heartbeat.h"
 
@@ -19,6 +19,8 @@ static const struct record_field heartbeat_fields[] = {
         RECORD_INT(heartbeat, n_dead, 0, INT64_MAX),
         RECORD_INT(heartbeat, n_inbox, 0, INT64_MAX),
         RECORD_INT(heartbeat, n_outbox, 0, INT64_MAX),
+        RECORD_TEXT_OR_NONE(heartbeat, waits_for, ANY),
+        RECORD_TIME(heartbeat, retry_at),
 };
 
 const struct record heartbeat_record = RECORD(heartbeat, heartbeat_fields);

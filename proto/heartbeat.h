@@ -3,11 +3,14 @@
 /*
  * heartbeat: a daemon lives
  *
- * Lossy, each second. Run and attempt of the envelope are those at work, "" and 0 when there are none.
+ * Lossy, each second. Run and attempt of the envelope are those at work or waiting, "" and 0 when there are
+ * none.
  */
 
 #include "proto/envelope.h"
 #include <stdint.h>
+
+#define HEARTBEAT_REASON_BYTES 256
 
 enum heartbeat_state {
         HEARTBEAT_IDLE,
@@ -25,6 +28,8 @@ struct heartbeat {
         int64_t n_dead;     /* rows in the spool's dead table */
         int64_t n_inbox;    /* rows waiting */
         int64_t n_outbox;
+        char waits_for[HEARTBEAT_REASON_BYTES]; /* what is away, in words; "": the stage does not wait */
+        int64_t retry_at;                       /* milliseconds since 1970; 0: likewise */
 };
 
 #define HEARTBEAT_NULL \

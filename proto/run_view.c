@@ -89,6 +89,13 @@ static void put_progress(const struct progress *progress, struct json_builder *j
         json_end_object(json);
 }
 
+void run_view_put_wait_json(const struct run_view_wait *wait, struct json_builder *json) {
+        json_begin_object(json);
+        json_key_text(json, "reason", wait->reason);
+        put_time("retry_at", wait->retry_at, json);
+        json_end_object(json);
+}
+
 void run_view_put_stage_json(enum stage name, const struct run_view_stage *stage, struct json_builder *json) {
         json_begin_object(json);
         json_key_text(json, "name", stage_name(name));
@@ -103,6 +110,10 @@ void run_view_put_stage_json(enum stage name, const struct run_view_stage *stage
         put_drifted(stage, json);
         if (stage->has_progress)
                 put_progress(&stage->progress, json);
+        if (*stage->wait.reason && stage->state == RUN_STATE_RUNNING) {
+                json_key(json, "waiting");
+                run_view_put_wait_json(&stage->wait, json);
+        }
         json_end_object(json);
 }
 

@@ -11,11 +11,18 @@
 #include <stdint.h>
 
 #include "common/base/json_builder.h"
+#include "proto/heartbeat.h"
 #include "proto/progress.h"
 #include "proto/pusher_to_gateway.h"
 #include "proto/run_manifest.h"
 #include "proto/run_state.h"
 #include "proto/stages.h"
+
+/* What a stage at work says it waits for; shown while it is RUNNING. */
+struct run_view_wait {
+        char reason[HEARTBEAT_REASON_BYTES]; /* "": it does not wait */
+        int64_t retry_at;
+};
 
 struct run_view_stage {
         enum run_state state;
@@ -28,6 +35,7 @@ struct run_view_stage {
         struct drifted_column drifted[STAGE_TO_GATEWAY_DRIFTED_MAX];
         bool has_progress;
         struct progress progress;
+        struct run_view_wait wait;
 };
 
 struct run_view {
@@ -56,6 +64,9 @@ void run_view_from_manifest(struct run_view *ret_view, const struct run_manifest
 /* Writes how a stage ended into its row: that of the view, or one by itself. */
 void run_view_end_row(struct run_view_stage *stage, const struct stage_to_gateway *end);
 void run_view_end_stage(struct run_view *view, const struct stage_to_gateway *end);
+
+/* Appends the object of a wait. */
+void run_view_put_wait_json(const struct run_view_wait *wait, struct json_builder *json);
 
 /* Appends the object of one stage, as it stands in a run's list. */
 void run_view_put_stage_json(enum stage name, const struct run_view_stage *stage, struct json_builder *json);

@@ -48,6 +48,7 @@ struct courier {
         int64_t forget_ms;  /* monotonic, when acked letters are deleted at the latest; INT64_MAX: there are none */
         int64_t storage_ms; /* monotonic, until when the disk is left alone */
         enum storage storage;
+        int storage_error; /* why */
 };
 
 /* Takes over an error that passes, such as a full disk: 0 when the courier can go on. */
@@ -61,7 +62,12 @@ static int survive(struct courier *courier, int code, enum storage failing) {
                 courier->storage = failing;
         }
         courier->storage_ms = clock_monotonic_ms() + STORAGE_PAUSE_MS;
+        courier->storage_error = code;
         return 0;
+}
+
+int courier_storage_error(const struct courier *courier) {
+        return courier->storage == STORAGE_WORKS ? 0 : courier->storage_error;
 }
 
 /* What worked: a write shows that reads work, too, but not the reverse. */

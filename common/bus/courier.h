@@ -112,3 +112,6 @@ void courier_wake(struct courier *courier);
 
 /* Borrowed until courier_destroy(). */
 const struct courier_counts *courier_counts(const struct courier *courier);
+
+/* Why the spool could not be written at the last try, a negative errno; 0 when it could. */
+int courier_storage_error(const struct courier *courier);

@@ -123,6 +123,7 @@ static void note_heartbeat(struct line *line, const struct envelope *envelope) {
         line->stages[heartbeat.stage].heard_ms = clock_monotonic_ms();
         line->stages[heartbeat.stage].heartbeat = heartbeat;
         pthread_mutex_unlock(&line->lock);
+        runs_note_wait(line->runs, envelope, &heartbeat, clock_monotonic_ms() + LINE_HEARTBEAT_MS);
 }
 
 static void on_lossy(void *context, const char *key _unused_, const uint8_t *body, size_t n_bytes) {

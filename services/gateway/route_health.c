@@ -2,7 +2,10 @@
 
 #include "services/gateway/gateway.h"
 
+#include <string.h>
+
 #include "common/base/json_builder.h"
+#include "proto/run_view.h"
 
 static int answer_health(struct request *request) {
         static const char alive[] = "{\"status\":\"ok\"}";
@@ -16,6 +19,29 @@ static const char *model_word(enum model_swap_readiness readiness, bool has_mode
         if (readiness == MODEL_SWAP_READY)
                 return has_model ? "ready" : "none";
         return readiness == MODEL_SWAP_LOADING ? "loading" : "unusable";
+}
+
+/* "waiting": the stages that cannot go on, and why; nothing while all can. */
+static void put_waits(const struct line_stage *stages, struct json_builder *json) {
+        bool is_begun = false;
+
+        for (int i = 0; i < STAGE_N_WORKERS; i++) {
+                const struct heartbeat *heartbeat = &stages[i].heartbeat;
+                struct run_view_wait wait = { .retry_at = heartbeat->retry_at };
+
+                if (!stages[i].is_alive || !*heartbeat->waits_for)
+                        continue;
+                if (!is_begun) {
+                        json_key(json, "waiting");
+                        json_begin_object(json);
+                }
+                is_begun = true;
+                memcpy(wait.reason, heartbeat->waits_for, sizeof(wait.reason));
+                json_key(json, stage_name((enum stage)i));
+                run_view_put_wait_json(&wait, json);
+        }
+        if (is_begun)
+                json_end_object(json);
 }
 
 /* ?line=1 also wants every stage alive: what demo, tests and compose wait for, and no load balancer should. */
@@ -40,6 +66,7 @@ static int answer_ready(struct request *request) {
         for (int i = 0; i < STAGE_N_WORKERS; i++)
                 json_key_bool(&json, stage_name((enum stage)i), stages[i].is_alive);
         json_end_object(&json);
+        put_waits(stages, &json);
         json_end_object(&json);
         if (json_end(&json))
                 request_answer_error(request, 503, "out of memory, try again");

@@ -91,6 +91,7 @@ static bool prepare_start(struct runs *runs, struct run_manifest *run) {
 
 static void note_start(struct runs *runs, const struct run_manifest *run) {
         memset(runs->has_progress, 0, sizeof(runs->has_progress));
+        memset(runs->waits, 0, sizeof(runs->waits));
         runs->progress_news = 0;
         snprintf(runs->progress_run, sizeof(runs->progress_run), "%s", run->run_id);
         runs->progress_attempt = run->attempt;
@@ -346,6 +347,25 @@ void runs_note_progress(struct runs *runs, const struct envelope *envelope, cons
         runs->progress_news |= 1U << progress->stage;
 }
 
+/* A stage that waits without naming a run can take none in, so whichever comes to it waits. */
+void runs_note_wait(struct runs *runs, const struct envelope *envelope, const struct heartbeat *heartbeat,
+                    int64_t until_ms) {
+        bool is_meant = !*envelope->run ||
+                        (!strcmp(envelope->run, runs->progress_run) && envelope->attempt == runs->progress_attempt);
+        struct run_view_wait wait = { "", 0 };
+
+        if (heartbeat->stage >= STAGE_N_WORKERS)
+                return;
+        if (is_meant && *heartbeat->waits_for) {
+                memcpy(wait.reason, heartbeat->waits_for, sizeof(wait.reason));
+                wait.retry_at = heartbeat->retry_at;
+        }
+        if (strcmp(wait.reason, runs->waits[heartbeat->stage].reason) != 0)
+                runs->progress_news |= 1U << heartbeat->stage;
+        runs->waits[heartbeat->stage] = wait;
+        runs->waits_until_ms[heartbeat->stage] = until_ms;
+}
+
 unsigned runs_take_progress(struct runs *runs, char ret_run[UUID_TEXT_BYTES]) {
         unsigned news = runs->progress_news;
 
@@ -365,6 +385,8 @@ int runs_view(struct runs *runs, const char *run_id, struct run_view *ret_view) 
         for (int i = 0; i < STAGE_N_WORKERS; i++) {
                 ret_view->stages[i].has_progress = runs->has_progress[i];
                 ret_view->stages[i].progress = runs->progress[i];
+                if (clock_monotonic_ms() < runs->waits_until_ms[i])
+                        ret_view->stages[i].wait = runs->waits[i];
         }
         return 0;
 }

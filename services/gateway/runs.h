@@ -107,6 +107,10 @@ int runs_give_up(struct runs *runs, const struct spool_message *message, int err
 /* Progress of the run in flight; kept in memory only. */
 void runs_note_progress(struct runs *runs, const struct envelope *envelope, const struct progress *progress);
 
+/* A heartbeat, which holds until a moment of the monotonic clock: what the run in flight waits for, if it does. */
+void runs_note_wait(struct runs *runs, const struct envelope *envelope, const struct heartbeat *heartbeat,
+                    int64_t until_ms);
+
 /* The run of the progress noted since the last call, and its stages: bit n is stage n. */
 unsigned runs_take_progress(struct runs *runs, char ret_run[UUID_TEXT_BYTES]);
 

@@ -16,6 +16,8 @@ struct runs {
         unsigned progress_news; /* bit n: stage n, since it was taken last */
         bool has_progress[STAGE_N_WORKERS];
         struct progress progress[STAGE_N_WORKERS];
+        struct run_view_wait waits[STAGE_N_WORKERS];
+        int64_t waits_until_ms[STAGE_N_WORKERS]; /* monotonic */
 };
 
 void runs_log(const struct run_manifest *run);

@@ -10,7 +10,6 @@
 #include "common/base/daemon.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "proto/heartbeat.h"
 #include "services/stage/stage_loop_internal.h"
 #include "services/stage/stage_row.h"
 
@@ -18,8 +17,6 @@ enum {
         BEAT_MS = 1000,
         /* so soon again when the gateway was not there to receive it, then twice as long each time */
         BEAT_AGAIN_MS = 50,
-        /* after the spool could not be written it is left alone for so long */
-        PAUSE_MS = 1000,
         /* how long a stop waits for the work at hand */
         DRAIN_MS = 5000,
 };
@@ -143,7 +140,8 @@ static void tell_progress(struct stage_loop *loop, const struct stage_job *job, 
 
 static void beat(struct stage_loop *loop) {
         const struct stage_job *job = loop->working ? loop->working : loop->ending;
-        const struct envelope *about = job ? &job->envelope : &(struct envelope)ENVELOPE_NULL;
+        struct envelope waiting = ENVELOPE_NULL;
+        const struct envelope *about = job ? &job->envelope : &waiting;
         struct heartbeat heartbeat = { .stage = loop->options.service->stage,
                                        .state = job ? HEARTBEAT_WORKING : HEARTBEAT_IDLE,
                                        .pid = getpid(),
@@ -162,6 +160,9 @@ static void beat(struct stage_loop *loop) {
                 r = spool_inbox_count(loop->spool, &heartbeat.n_inbox);
         if (!r)
                 r = spool_outbox_count(loop->spool, &heartbeat.n_outbox);
+        stage_loop_tell_wait(loop, &heartbeat);
+        memcpy(waiting.run, loop->wait.run, sizeof(waiting.run));
+        waiting.attempt = loop->wait.attempt;
         stage_ends_envelope(&loop->ends, about, &envelope);
         if (!r)
                 r = heartbeat_pack(&heartbeat, &envelope, &loop->frame);
@@ -180,8 +181,9 @@ static int survive(struct stage_loop *loop, int r) {
         if (!spool_failure_passes(r))
                 return error_trace(r);
         if (!loop->pause_ms)
-                log_warn("errno=%d the spool cannot be written; retrying every %d ms", -r, PAUSE_MS);
-        loop->pause_ms = clock_monotonic_ms() + PAUSE_MS;
+                log_warn("errno=%d the spool cannot be written; retrying every %d ms", -r, STAGE_LOOP_PAUSE_MS);
+        loop->pause_ms = clock_monotonic_ms() + STAGE_LOOP_PAUSE_MS;
+        loop->spool_error = r;
         loop->must_scan = true;
         return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "services/stage/stage_loop_internal.h"
@@ -58,6 +59,7 @@ static int defer(struct stage_loop *loop, struct stage_job *job) {
         log_warn("stage=%s run=%s attempt=%lld errno=%d %s; retrying in %lld ms",
                  stage_name(loop->options.service->stage), job->envelope.run, (long long)job->envelope.attempt,
                  -job->error, strerror(-job->error), (long long)pause);
+        stage_loop_note_wait(loop, &job->message, &job->envelope, clock_realtime_ms() + pause, strerror(-job->error));
         set_aside(loop);
         return 0;
 }

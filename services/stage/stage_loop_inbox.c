@@ -154,6 +154,7 @@ static int take_message(struct stage_loop *loop, const struct envelope *envelope
         job->has_output = false;
         job->is_dead = false;
         memset(&job->end, 0, sizeof(job->end));
+        stage_loop_forget_wait(loop, &job->message);
         r = answer_again(loop, job, &is_ended);
         if (r || is_ended)
                 return error_trace(r);
@@ -180,6 +181,9 @@ static int take_row(struct stage_loop *loop, bool is_for_commands) {
         due_ms = clock_monotonic_ms() + loop->message.rest_ms;
         if (!is_due && due_ms < loop->due_ms)
                 loop->due_ms = due_ms;
+        if (!is_due)
+                stage_loop_note_wait(loop, &loop->message, &envelope, clock_realtime_ms() + loop->message.rest_ms,
+                                     NULL);
         return is_free ? error_trace(take_message(loop, &envelope, is_due)) : 0;
 }
 

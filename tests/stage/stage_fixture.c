@@ -27,6 +27,7 @@ static void on_lossy(void *context, const char *key, const uint8_t *body, size_t
         assert_string_equal(key, envelope.run);
         if (envelope.type == MESSAGE_HEARTBEAT) {
                 assert_int_equal(heartbeat_unpack(&envelope, &fixture->heartbeat, &fault), 0);
+                memcpy(fixture->beats_about, envelope.run, sizeof(fixture->beats_about));
                 fixture->n_heartbeats++;
         } else {
                 assert_int_equal(progress_unpack(&envelope, &fixture->progress, &fault), 0);

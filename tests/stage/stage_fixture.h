@@ -31,6 +31,7 @@ struct fixture {
 
         /* what the gateway heard last */
         struct heartbeat heartbeat;
+        char beats_about[UUID_TEXT_BYTES]; /* the run of the heartbeat */
         struct progress progress;
         struct envelope about; /* of the progress */
         int n_heartbeats, n_progress;

@@ -114,10 +114,24 @@ static void a_store_that_is_away_is_waited_for(void **state) {
         fixture_start(fixture);
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
+        FIXTURE_AWAIT(fixture, *fixture->heartbeat.waits_for);
+        assert_string_equal(fixture->heartbeat.waits_for, "No such file or directory");
+        assert_true(fixture->heartbeat.retry_at >= fixture->heartbeat.started_at);
+        assert_string_equal(fixture->beats_about, RUN_A);
         assert_int_equal(station_n_inbox(&fixture->gateway), 0);
+        /* a daemon that begins anew does not know why its message rests, yet that it does */
+        fixture_end(fixture, SIGKILL);
+        fixture_change_spool(fixture, "UPDATE inbox SET due_ms = due_ms + 60000, pause_ms = pause_ms + 60000");
+        fixture_start(fixture);
+        FIXTURE_AWAIT(fixture, strstr(fixture->heartbeat.waits_for, "before the stage began anew"));
+        assert_string_equal(fixture->beats_about, RUN_A);
+        fixture_end(fixture, SIGKILL);
+        fixture_change_spool(fixture, "UPDATE inbox SET due_ms = 0");
         assert_int_equal(remove(path), 0);
+        fixture_start(fixture);
         fixture_await_notice(fixture, 1, &envelope, &notice);
         assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        FIXTURE_AWAIT(fixture, !*fixture->heartbeat.waits_for && !fixture->heartbeat.retry_at);
         FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 1);
 }
 
@@ -249,11 +263,37 @@ static void a_full_disk_is_waited_for(void **state) {
         fixture_touch(fixture, "go");
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "No space left on device"));
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying"));
+        FIXTURE_AWAIT(fixture, strstr(fixture->heartbeat.waits_for, "No space left on device"));
+        assert_true(fixture->heartbeat.retry_at > 0);
+        assert_string_equal(fixture->beats_about, RUN_A);
         assert_int_equal(station_n_inbox(&fixture->gateway), 0);
         assert_int_equal(remove(filler), 0);
         fixture_await_notice(fixture, 1, &envelope, &notice);
         assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
         FIXTURE_AWAIT(fixture, station_n_inbox(&fixture->next) == 1);
+        assert_int_equal(fixture_end(fixture, SIGTERM), 0);
+        assert_int_equal(umount2(fixture->home, MNT_DETACH), 0);
+}
+
+/* Nor can it take in what comes, which then is nowhere but at the neighbour. */
+static void a_spool_without_room_is_told(void **state) {
+        struct fixture *fixture = *state;
+        char filler[700];
+
+        if (mount("none", fixture->home, "tmpfs", 0, "size=4m"))
+                skip();
+        fixture_path(fixture, "filler", filler);
+        fixture_start(fixture);
+        FIXTURE_AWAIT(fixture, fixture->n_heartbeats > 0);
+        fill(filler);
+        sample_post(fixture, RUN_A, 1, 10);
+        FIXTURE_AWAIT(fixture, *fixture->heartbeat.waits_for);
+        assert_non_null(strstr(fixture->heartbeat.waits_for, "the spool cannot be used: "));
+        assert_string_equal(fixture->beats_about, "");
+        assert_int_equal(remove(filler), 0);
+        fixture_await_notice(fixture, 1, &envelope, &notice);
+        assert_int_equal(notice.state, RUN_STATE_SUCCEEDED);
+        FIXTURE_AWAIT(fixture, !*fixture->heartbeat.waits_for);
         assert_int_equal(fixture_end(fixture, SIGTERM), 0);
         assert_int_equal(umount2(fixture->home, MNT_DETACH), 0);
 }
@@ -279,6 +319,7 @@ int main(void) {
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_clock_that_jumps_ends_no_patience, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_full_disk_is_waited_for, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_spool_without_room_is_told, fixture_setup, fixture_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,8 +150,8 @@ class FakeLine:
     def progress(self, run, attempt, stage, done, total, unit="rows"):
         self.tell_lossy("progress", run, attempt, {"stage": stage, "done": done, "total": total, "unit": unit})
 
-    def beat(self, stages=STAGES):
+    def beat(self, stages=STAGES, run="", attempt=0, waits_for="", retry_at=0):
         for stage in stages:
-            self.tell_lossy("heartbeat", "", 0, {
+            self.tell_lossy("heartbeat", run, attempt, {
                 "stage": stage, "state": "idle", "pid": 1, "started_at": now_ms(), "n_handled": 0, "n_rejected": 0,
-                "n_dead": 0, "n_inbox": 0, "n_outbox": 0})
+                "n_dead": 0, "n_inbox": 0, "n_outbox": 0, "waits_for": waits_for, "retry_at": retry_at})

@@ -196,7 +196,9 @@ static const struct heartbeat heartbeat = { .stage = STAGE_TRAINER,
                                             .n_rejected = 1,
                                             .n_dead = 1,
                                             .n_inbox = 3,
-                                            .n_outbox = 2 };
+                                            .n_outbox = 2,
+                                            .waits_for = "No space left on device",
+                                            .retry_at = MORNING + 4000 };
 
 void sample_envelope(enum message_type type, struct envelope *ret_envelope) {
         bool has_run = type != MESSAGE_HEARTBEAT;

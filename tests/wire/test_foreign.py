@@ -217,6 +217,7 @@ def test_the_messages_beside_the_line(samples):
     heartbeat = decode(samples, "heartbeat")["body"]
     assert (heartbeat["stage"], heartbeat["state"], heartbeat["pid"]) == ("trainer", "idle", 4711)
     assert [heartbeat[key] for key in ("n_handled", "n_rejected", "n_dead", "n_inbox", "n_outbox")] == [12, 1, 1, 3, 2]
+    assert (heartbeat["waits_for"], heartbeat["retry_at"]) == ("No space left on device", 1767323049678)
 
 
 def test_the_line_is_the_one_of_stages_def():

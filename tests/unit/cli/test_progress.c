@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -76,29 +77,71 @@ static void test_lines_are_cut_at_the_terminals_width(void **state) {
 }
 
 static void test_each_change_is_told_once(void **state) {
-        char states[2][PROGRESS_STATE_BYTES] = { "", "" };
+        struct progress_told told[2] = { 0 };
         struct buffer text = BUFFER_NULL;
         struct json *json;
 
         (void)state;
         json = parse("{\"stages\":[{\"name\":\"ingestor\",\"state\":\"RUNNING\"},"
                      "{\"name\":\"validator\",\"state\":\"PENDING\"}]}");
-        assert_int_equal(progress_put_changes(json_root(json), states, 2, &text), 0);
+        assert_int_equal(progress_put_changes(json_root(json), told, 2, &text), 0);
         assert_string_equal(buffer_text(&text), "ingestor    running\n");
         buffer_clear(&text);
-        assert_int_equal(progress_put_changes(json_root(json), states, 2, &text), 0);
+        assert_int_equal(progress_put_changes(json_root(json), told, 2, &text), 0);
         assert_string_equal(buffer_text(&text), "");
         json_destroy(json);
         json = parse("{\"stages\":[{\"name\":\"ingestor\",\"state\":\"SUCCEEDED\",\"ms\":120,"
                      "\"progress\":{\"done\":10,\"total\":10,\"unit\":\"rows\"}},"
                      "{\"name\":\"validator\",\"state\":\"FAILED\",\"ms\":5,"
                      "\"counts\":{\"n_bad_rows\":0,\"n_warnings\":1,\"n_drifted\":2}}]}");
-        assert_int_equal(progress_put_changes(json_root(json), states, 2, &text), 0);
+        assert_int_equal(progress_put_changes(json_root(json), told, 2, &text), 0);
         assert_string_equal(buffer_text(&text),
                             "ingestor    succeeded in 0.12 s, 10 rows\nvalidator   failed in 0.01 s, "
                             "1 warning, 2 columns drifted\n");
         json_destroy(json);
         buffer_finish(&text);
+}
+
+static void test_what_a_stage_waits_for_stands_in_its_bar(void **state) {
+        (void)state;
+        expect_bars(
+                "{\"name\":\"trainer\",\"state\":\"RUNNING\",\"progress\":{\"done\":10,\"total\":10,\"unit\":\"r\"},"
+                "\"waiting\":{\"reason\":\"No space left on device\",\"retry_at\":\"2026-01-02T03:04:05.678Z\"}}",
+                200,
+                "trainer     [============================] waits: No space left on device; "
+                "tries again at 03:04:05 UTC\n");
+        expect_bars("{\"name\":\"trainer\",\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"it\"}}", 200,
+                    "trainer     [                            ] waits: it\n");
+}
+
+static void expect_told(const char *stage, struct progress_told *told, const char *want) {
+        struct buffer text = BUFFER_NULL;
+        char run[512];
+        struct json *json;
+
+        snprintf(run, sizeof(run), "{\"stages\":[{\"name\":\"trainer\",%s}]}", stage);
+        json = parse(run);
+        assert_int_equal(progress_put_changes(json_root(json), told, 1, &text), 0);
+        assert_string_equal(buffer_text(&text), want);
+        json_destroy(json);
+        buffer_finish(&text);
+}
+
+/* One line when it begins to wait; that it tries again in between, and when, is no news. */
+static void test_a_wait_is_told_once(void **state) {
+        struct progress_told told = { .state = "" };
+
+        (void)state;
+        expect_told("\"state\":\"RUNNING\"", &told, "trainer     running\n");
+        expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"full\",\"retry_at\":\"2026-01-02T03:04:05.678Z\"}",
+                    &told, "trainer     waits: full; tries again at 03:04:05 UTC\n");
+        expect_told("\"state\":\"RUNNING\"", &told, "");
+        expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"full\",\"retry_at\":\"2026-01-02T03:05:05.678Z\"}",
+                    &told, "");
+        expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"away\"}", &told, "trainer     waits: away\n");
+        expect_told("\"state\":\"FAILED\"", &told, "trainer     failed\n");
+        expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"away\"}", &told,
+                    "trainer     running\ntrainer     waits: away\n");
 }
 
 static void test_drifted_columns_are_named(void **state) {
@@ -211,6 +254,8 @@ static void test_numbers_in_thousands(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_bar_says_how_far),
+                cmocka_unit_test(test_what_a_stage_waits_for_stands_in_its_bar),
+                cmocka_unit_test(test_a_wait_is_told_once),
                 cmocka_unit_test(test_drifted_columns_are_named),
                 cmocka_unit_test(test_more_than_all_does_not_overflow_the_bar),
                 cmocka_unit_test(test_lines_are_cut_at_the_terminals_width),

@@ -617,6 +617,42 @@ static void progress_is_shown_of_the_run_in_flight(void **state) {
         assert_int_equal(fixture_view(fixture, run)->stages[STAGE_TRAINER].progress.done, 3);
 }
 
+static const struct run_view_wait *wait_of(struct fixture *fixture, const char *run, enum stage stage) {
+        return &fixture_view(fixture, run)->stages[stage].wait;
+}
+
+static void what_a_stage_waits_for_is_shown_while_it_is_fresh(void **state) {
+        struct heartbeat heartbeat = { .stage = STAGE_TRAINER, .waits_for = "No space left on device", .retry_at = 7 };
+        struct fixture *fixture = *state;
+        struct envelope envelope;
+        char run[UUID_TEXT_BYTES], told[UUID_TEXT_BYTES];
+
+        fixture_accept(fixture, "", "", run);
+        envelope_init(&envelope, run, 1, 1, "");
+        runs_note_wait(fixture->runs, &envelope, &heartbeat, INT64_MAX);
+        assert_string_equal(wait_of(fixture, run, STAGE_TRAINER)->reason, "No space left on device");
+        assert_int_equal(wait_of(fixture, run, STAGE_TRAINER)->retry_at, 7);
+        assert_string_equal(wait_of(fixture, run, STAGE_PUSHER)->reason, "");
+        assert_int_equal(runs_take_progress(fixture->runs, told), 1U << STAGE_TRAINER);
+        runs_note_wait(fixture->runs, &envelope, &heartbeat, INT64_MAX);
+        assert_int_equal(runs_take_progress(fixture->runs, told), 0);
+        /* the heartbeat is old */
+        runs_note_wait(fixture->runs, &envelope, &heartbeat, 0);
+        assert_string_equal(wait_of(fixture, run, STAGE_TRAINER)->reason, "");
+        /* it is about another attempt; or about whatever comes */
+        envelope.attempt = 2;
+        runs_note_wait(fixture->runs, &envelope, &heartbeat, INT64_MAX);
+        assert_string_equal(wait_of(fixture, run, STAGE_TRAINER)->reason, "");
+        envelope_init(&envelope, "", 0, 1, "");
+        runs_note_wait(fixture->runs, &envelope, &heartbeat, INT64_MAX);
+        assert_string_equal(wait_of(fixture, run, STAGE_TRAINER)->reason, "No space left on device");
+        /* it is over */
+        heartbeat.waits_for[0] = 0;
+        runs_note_wait(fixture->runs, &envelope, &heartbeat, INT64_MAX);
+        assert_string_equal(wait_of(fixture, run, STAGE_TRAINER)->reason, "");
+        assert_int_equal(runs_take_progress(fixture->runs, told), 1U << STAGE_TRAINER);
+}
+
 static void events_tell_every_change_in_order(void **state) {
         static const char *const want[] = { "run", "stage", "stage", "stage", "run" };
         struct fixture *fixture = *state;
@@ -662,6 +698,7 @@ int main(void) {
                 WITH_FIXTURE(a_run_that_is_not_there),
                 WITH_FIXTURE(a_restart_forgets_nothing),
                 WITH_FIXTURE(progress_is_shown_of_the_run_in_flight),
+                WITH_FIXTURE(what_a_stage_waits_for_is_shown_while_it_is_fresh),
                 WITH_FIXTURE(events_tell_every_change_in_order),
         };
 
