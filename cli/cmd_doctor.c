@@ -18,8 +18,8 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/json_builder.h"
-#include "common/data/schema/schema.h"
 #include "common/version/version.h"
+#include "proto/pipeline_check.h"
 
 enum {
         CHECKS_MAX = 32,
@@ -99,13 +99,12 @@ static void note_result(struct doctor *doctor, const char *name, int result, con
 }
 
 static void check_pipeline(struct doctor *doctor) {
-        _cleanup_(schema_destroy_pointer) struct schema *schema = NULL;
         struct fault fault = FAULT_NULL;
         int r;
 
         r = place_load_pipeline(doctor->options, &doctor->pipeline, &fault);
         if (!r)
-                r = schema_load(doctor->pipeline->schema, &fault, &schema);
+                r = pipeline_check(doctor->pipeline, NULL, &fault);
         if (r)
                 note_result(doctor, "pipeline", r, &fault);
         else

@@ -14,6 +14,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/store/http.h"
+#include "proto/pipeline_check.h"
 
 enum {
         TICK_MS = 50,
@@ -90,6 +91,8 @@ static int prepare_environment(struct up *up, struct fault *fault) {
                         fault, "SOURCE_NOT_USED",
                         "source.uri of pipeline.yaml does not read ${CONVOY_SOURCE}, so --source cannot change it");
         }
+        if (!r)
+                r = pipeline_check(up->pipeline, NULL, fault);
         if (!r)
                 r = place_absolute(options_text(up->options, "home"), up->home);
         if (!r)

@@ -50,7 +50,7 @@ struct generator *generator_destroy(struct generator *generator) {
         for (size_t i = 0; i < generator->n_outputs; i++)
                 free(generator->outputs[i].numbers);
         free(generator->outputs);
-        model_finish(&generator->model);
+        generator_model_finish(&generator->model);
         free(generator);
         return NULL;
 }
@@ -82,7 +82,7 @@ static int bind(const struct generator *generator, const struct generator_column
         bool is_possible;
 
         output->type = column->type;
-        output->source = model_find(&generator->model, column->name);
+        output->source = generator_model_find(&generator->model, column->name);
         if (output->source == SIZE_MAX)
                 return 0;
         source = &generator->model.columns[output->source];
@@ -114,7 +114,7 @@ int generator_create(const char *path, const struct generator_column *columns, s
         generator->outputs = calloc(n_columns + 1, sizeof(*generator->outputs));
         if (!generator->outputs)
                 return error_origin(-ENOMEM, "no memory for %zu columns", n_columns);
-        r = model_load(path, &generator->model, fault);
+        r = generator_model_load(path, &generator->model, fault);
         for (size_t i = 0; !r && i < n_columns; i++)
                 r = bind(generator, &columns[i], &generator->outputs[generator->n_outputs++], fault);
         if (r)

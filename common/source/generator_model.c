@@ -10,7 +10,7 @@
 
 static const char *const kinds[DRAW_N_KINDS] = { "sequence", "uniform", "quantiles", "table", "label" };
 
-void model_finish(struct model *model) {
+void generator_model_finish(struct model *model) {
         for (size_t i = 0; i < model->n_columns; i++)
                 free(model->columns[i].values);
         for (size_t i = 0; i < model->n_draws; i++) {
@@ -27,7 +27,7 @@ void model_finish(struct model *model) {
         *model = (struct model)MODEL_NULL;
 }
 
-size_t model_find(const struct model *model, const char *name) {
+size_t generator_model_find(const struct model *model, const char *name) {
         for (size_t i = 0; i < model->n_columns; i++)
                 if (strcmp(model->columns[i].name, name) == 0)
                         return i;
@@ -43,7 +43,7 @@ static int add_column(struct model *model, const struct config_node *node, struc
         r = config_as_text(node, fault, &name);
         if (r)
                 return error_trace(r);
-        if (model_find(model, name) != SIZE_MAX)
+        if (generator_model_find(model, name) != SIZE_MAX)
                 return config_fault(node, fault, "GENERATOR_INVALID", "column %s is drawn above already", name);
         columns = reallocarray(model->columns, model->n_columns + 1, sizeof(*columns));
         if (!columns)
@@ -281,8 +281,8 @@ static int read_model(struct model *model, struct fault *fault) {
         return 0;
 }
 
-int model_load(const char *path, struct model *ret_model, struct fault *fault) {
-        _cleanup_(model_finish) struct model model = MODEL_NULL;
+int generator_model_load(const char *path, struct model *ret_model, struct fault *fault) {
+        _cleanup_(generator_model_finish) struct model model = MODEL_NULL;
         int r;
 
         r = config_load(path, CONFIG_VERBATIM, fault, &model.config);

@@ -96,12 +96,12 @@ struct model {
         { 0 }
 
 /* 0, FAULT_E_INPUT or -ENOMEM. */
-int model_load(const char *path, struct model *ret_model, struct fault *fault);
-void model_finish(struct model *model);
+int generator_model_load(const char *path, struct model *ret_model, struct fault *fault);
+void generator_model_finish(struct model *model);
 
 /* The column of that name, or SIZE_MAX. */
-size_t model_find(const struct model *model, const char *name);
+size_t generator_model_find(const struct model *model, const char *name);
 
-static inline const char *model_value_text(const struct model_value *value) {
+static inline const char *generator_model_value_text(const struct model_value *value) {
         return value->text ? value->text : value->short_text;
 }

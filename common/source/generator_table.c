@@ -44,7 +44,7 @@ int model_add_value(struct model_column *column, const char *text, int64_t numbe
         *values = (struct model_value){ .text = text, .number = number };
         if (!text)
                 snprintf(values->short_text, sizeof(values->short_text), "%lld", (long long)number);
-        values->n_bytes = strlen(model_value_text(values));
+        values->n_bytes = strlen(generator_model_value_text(values));
         if (text && values->n_bytes <= sizeof(values->short_text))
                 memcpy(values->short_text, text, values->n_bytes);
         *ret_code = (uint32_t)column->n_values++;
@@ -140,7 +140,7 @@ static int read_given(const struct model *model, const struct config_node *node,
                 if (r)
                         return error_trace(r);
                 table->is_given = true;
-                table->given = model_find(model, name);
+                table->given = generator_model_find(model, name);
                 if (table->given >= draw->first_column || model->columns[table->given].kind != DRAW_TABLE)
                         return config_fault(given, fault, "GENERATOR_INVALID", "%s is no column of a table above",
                                             name);
@@ -152,7 +152,7 @@ static int read_given(const struct model *model, const struct config_node *node,
 
 static size_t find_value(const struct model_column *column, const char *text) {
         for (size_t i = 0; i < column->n_values; i++)
-                if (strcmp(model_value_text(&column->values[i]), text) == 0)
+                if (strcmp(generator_model_value_text(&column->values[i]), text) == 0)
                         return i;
         return SIZE_MAX;
 }
@@ -178,7 +178,7 @@ static int read_groups(struct model *model, const struct config_node *node, stru
         for (size_t i = 0; i < draw->table.n_groups; i++)
                 if (draw->table.groups[i].n_cells == 0)
                         return config_fault(node, fault, "GENERATOR_INVALID", "no cells are given for %s %s",
-                                            given->name, model_value_text(&given->values[i]));
+                                            given->name, generator_model_value_text(&given->values[i]));
         return 0;
 }
 

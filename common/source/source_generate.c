@@ -12,6 +12,8 @@
 #include "common/base/parallel.h"
 #include "common/source/generator.h"
 
+#define GENERATOR_FILE "generator.yaml"
+
 #define ROWS_DEFAULT 50000
 #define ROWS_MAX UINT64_C(1000000000000)
 #define SEED_DEFAULT 1
@@ -168,14 +170,12 @@ static const struct source_kind source_generate_kind = {
         .destroy = source_generate_destroy,
 };
 
-static int create_generator(struct source_generate *source, const struct source_options *options, struct fault *fault) {
-        const struct schema *schema = options->schema;
+static int read_generator(const char *pipeline_path, const struct schema *schema, struct generator **ret_generator,
+                          struct fault *fault) {
         _cleanup_(free_pointer) struct generator_column *columns = calloc(schema->n_columns + 1, sizeof(*columns));
         _cleanup_(free_pointer) char *path = NULL;
-        int r;
 
-        source->super.has = source->has = calloc(schema->n_columns, sizeof(*source->has));
-        if (!columns || !source->has || asprintf(&path, "%s/generator.yaml", options->pipeline_path) < 0) {
+        if (!columns || asprintf(&path, "%s/" GENERATOR_FILE, pipeline_path) < 0) {
                 path = NULL;
                 return error_origin(-ENOMEM, "no memory for %zu columns", schema->n_columns);
         }
@@ -183,14 +183,31 @@ static int create_generator(struct source_generate *source, const struct source_
                 columns[i].name = schema->columns[i].name;
                 columns[i].type = value_column_type(schema->columns[i].type);
         }
-        r = generator_create(path, columns, schema->n_columns, &source->generator, fault);
+        return error_trace(generator_create(path, columns, schema->n_columns, ret_generator, fault));
+}
+
+int source_generate_check(const char *pipeline_path, const struct schema *schema, struct fault *fault) {
+        _cleanup_(generator_destroy_pointer) struct generator *generator = NULL;
+
+        return error_trace(read_generator(pipeline_path, schema, &generator, fault));
+}
+
+static int create_generator(struct source_generate *source, const struct source_options *options, struct fault *fault) {
+        const struct schema *schema = options->schema;
+        int r;
+
+        source->super.has = source->has = calloc(schema->n_columns, sizeof(*source->has));
+        if (!source->has)
+                return error_origin(-ENOMEM, "no memory for %zu columns", schema->n_columns);
+        r = read_generator(options->pipeline_path, schema, &source->generator, fault);
         if (r)
                 return error_trace(r);
         for (size_t i = 0; i < schema->n_columns; i++) {
                 source->has[i] = generator_makes(source->generator, i);
                 if (!source->has[i])
-                        log_warn("file=%s column=%s is in the schema but is not drawn; its values are missing", path,
-                                 columns[i].name);
+                        log_warn("file=%s/" GENERATOR_FILE
+                                 " column=%s is in the schema but is not drawn; its values are missing",
+                                 options->pipeline_path, schema->columns[i].name);
         }
         return 0;
 }

@@ -23,5 +23,9 @@ struct source_generate_request {
 /* Reads a URI of this scheme. 0, or FAULT_E_INPUT (SOURCE_URI_INVALID) naming the key and the value. */
 int source_generate_parse(const char *uri, struct source_generate_request *ret_request, struct fault *fault);
 
+/* Reads generator.yaml of the pipeline's folder as source_open() would, and hands nothing out: for complaints about it
+ * before rows are asked for. As generator_create(). */
+int source_generate_check(const char *pipeline_path, const struct schema *schema, struct fault *fault);
+
 /* As source_open(). */
 int source_generate_open(const struct source_options *options, struct source **ret_source, struct fault *fault);

@@ -46,6 +46,7 @@
 #include "common/base/options.h"
 #include "common/data/schema/schema.h"
 #include "common/store/registry.h"
+#include "proto/pipeline_check.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/listen.h"
 #include "services/gateway/rebuild.h"
@@ -98,7 +99,7 @@ static int load(struct process *process, struct fault *fault) {
 
         r = pipeline_load(options_text(process->options, "pipeline"), &gateway->pipeline, fault);
         if (!r)
-                r = schema_load(gateway->pipeline.schema, fault, &gateway->schema);
+                r = pipeline_check(&gateway->pipeline, &gateway->schema, fault);
         if (r)
                 return r;
         if (options_is_given(process->options, "port"))

@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "proto/pipeline_check.h"
 #include "services/stage/stage_loop.h"
 #include "services/stage/stage_worker.h"
 
@@ -74,6 +75,8 @@ static int check(struct process *process, struct fault *fault) {
         int r;
 
         r = pipeline_load(options_text(process->options, "pipeline"), &process->pipeline, fault);
+        if (!r)
+                r = pipeline_check(&process->pipeline, NULL, fault);
         if (!r)
                 r = stage_endpoint(service->stage, endpoint, fault);
         if (!r)

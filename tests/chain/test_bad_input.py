@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from line import Line, copy_pipeline, program
+from line import STAGES, Line, copy_pipeline, free_port, program
 from policies import make_policies
 from pyarrow import feather
 
@@ -148,3 +148,35 @@ def test_bad_requests_are_named(line):
     assert post("/predict", json.dumps({"Age": True})) == 422
     assert post("/runs/nonsense:cancel", b"") == post("/nowhere", b"{}") == 404
     assert line.get("/healthz").status_code == 200
+
+
+WRONG_FILES = {
+    "a column of another name": ("pipeline.yaml", "columns: {}", "columns: {Agee: standard}", "did you mean Age?"),
+    "a category": ("pipeline.yaml", "columns: {}", "columns: {Gender: standard}", "columns that pass unencoded"),
+    "the label": ("pipeline.yaml", "columns: {}", "columns: {Response: standard}", "the label"),
+    "a role of no name": ("schema.yaml", "\n    role: label", "\n    role: lable", "label"),
+    "a generator's key": ("generator.yaml", "\ndraws:", "\ndrawz:", "draws"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_FILES)
+def test_a_wrong_file_is_named_before_anything_starts(tmp_path, name):
+    file, good, bad, words = WRONG_FILES[name]
+    folder = copy_pipeline(tmp_path / "pipeline")
+    text = (folder / file).read_text()
+    assert good in text
+    (folder / file).write_text(text.replace(good, bad, 1))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("CONVOY_")} | {
+        "CONVOY_PIPELINE": str(folder), "CONVOY_HOME": str(tmp_path / "home")}
+
+    def fails(*command):
+        done = subprocess.run([program(command[0]), *command[1:]], env=environment, capture_output=True, text=True,
+                              timeout=60)
+        told = done.stdout + done.stderr
+        assert f"{file}:" in told and words in told and "ready" not in told, told
+        return done.returncode
+    for stage in STAGES:
+        assert fails(f"convoy-{stage}", "--check") == fails(f"convoy-{stage}") == 2
+    assert fails("convoy", "up", "--port", str(free_port())) == 2
+    assert fails("convoy", "doctor") == 1
+    assert not (tmp_path / "home" / "spool").exists()

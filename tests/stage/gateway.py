@@ -51,7 +51,7 @@ class Gateway:
         (self.home / "run").mkdir()
         (self.pipeline / "schema.yaml").write_text(SCHEMA)
         (self.pipeline / "pipeline.yaml").write_text(
-            "name: toys\nschema: schema.yaml\nsource: {uri: 'generate:rows=1,seed=1'}\n" +
+            "name: toys\nschema: schema.yaml\nsource: {uri: 'file://rows.csv'}\n" +
             ("serve: {" + serve + "}\n" if serve else ""))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("CONVOY_")}
         self.environment |= environment

@@ -15,8 +15,11 @@
 #include "proto/gateway_to_stage.h"
 
 #define PIPELINE \
-        "name: flowers\nschema: schema.yaml\nsource: {uri: 'generate:rows=10,seed=1'}\n" \
+        "name: flowers\nschema: schema.yaml\nsource: {uri: 'file://rows.csv'}\n" \
         "store: {uri: '${FIXTURE_STORE:-file://store}'}\n"
+#define SCHEMA \
+        "schema: 1\nenvironments: [TRAINING, SERVING]\ncolumns:\n" \
+        "  - {name: petals, type: int}\n  - {name: red, role: label, type: bool}\n"
 
 static void on_lossy(void *context, const char *key, const uint8_t *body, size_t n_bytes) {
         struct envelope envelope = ENVELOPE_NULL;
@@ -49,6 +52,7 @@ int fixture_setup(void **state) {
         snprintf(fixture->log, sizeof(fixture->log), "%s/log", fixture->scratch->folder);
         snprintf(fixture->endpoint, sizeof(fixture->endpoint), "ipc://%.100s/stage", fixture->scratch->folder);
         assert_int_equal(file_replace(scratch_path(fixture->scratch, "pipeline.yaml"), PIPELINE, strlen(PIPELINE)), 0);
+        assert_int_equal(file_replace(scratch_path(fixture->scratch, "schema.yaml"), SCHEMA, strlen(SCHEMA)), 0);
         assert_int_equal(file_make_folders(fixture->home), 0);
         station_name(&fixture->gateway, fixture->scratch, "gateway");
         station_name(&fixture->next, fixture->scratch, "next");
