@@ -3,6 +3,7 @@
 #include "cli/client.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,8 @@ int client_create(const struct options *options, struct client **ret_client) {
         if (url)
                 n = snprintf(client->url, sizeof(client->url), "%s%s", strstr(url, "://") ? "" : "http://", url);
         else
-                n = snprintf(client->url, sizeof(client->url), "http://127.0.0.1:%lld",
-                             (long long)options_int(options, "CONVOY_PORT"));
+                n = snprintf(client->url, sizeof(client->url), "http://127.0.0.1:%" PRId64,
+                             options_int(options, "CONVOY_PORT"));
         if ((size_t)n >= sizeof(client->url))
                 return error_origin(-ENAMETOOLONG, "addressing the gateway");
         while (n > 0 && client->url[n - 1] == '/')
@@ -109,7 +110,7 @@ static int explain_answer(const struct client_request *request, const struct htt
         if (code)
                 r = buffer_printf(&place, "%s: ", code);
         if (!r && json_as_int64(json_get(root, "row"), &row))
-                r = buffer_printf(&place, "row %lld: ", (long long)row + 1);
+                r = buffer_printf(&place, "row %" PRId64 ": ", row + 1);
         if (!r && column)
                 r = buffer_printf(&place, "%s: ", column);
         return command_fail("%s %s: %d: %s%s%s", request->method, request->path, response->status,

@@ -1,5 +1,6 @@
 /* convoy data generate: synthetic rows with the real statistics. */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static struct table leave_out(const struct table *batch, const char *name, struc
         struct table rest = { .n_rows = batch->n_rows, .columns = columns };
 
         for (size_t i = 0; i < batch->n_columns; i++)
-                if (strcmp(batch->columns[i].name, name) != 0)
+                if (strcmp(batch->columns[i].name, name))
                         columns[rest.n_columns++] = batch->columns[i];
         return rest;
 }
@@ -70,9 +71,9 @@ static int generate(const struct options *options, const char *out, struct fault
         char uri[URI_BYTES];
         int r = 0;
 
-        snprintf(uri, sizeof(uri), SOURCE_GENERATE_SCHEME "rows=%lld,seed=%lld",
-                 (long long)options_int(options, "rows"), (long long)options_int(options, "seed"));
-        if (word || strcmp(out, "-") != 0)
+        snprintf(uri, sizeof(uri), SOURCE_GENERATE_SCHEME "rows=%" PRId64 ",seed=%" PRId64,
+                 options_int(options, "rows"), options_int(options, "seed"));
+        if (word || strcmp(out, "-"))
                 r = rows_format_parse(word, out, &format, fault);
         if (!r)
                 r = place_load_pipeline(options, &pipeline, fault);
@@ -99,7 +100,7 @@ int cmd_data(int argc, char **argv) {
         if (!command_options(&TABLE, argc, argv, &options, &exit_code))
                 return exit_code;
         out = options_text(options, "out");
-        if (strcmp(options_operand(options, 0), "generate") != 0 || !out) {
+        if (strcmp(options_operand(options, 0), "generate") || !out) {
                 command_fail("usage: convoy data generate --rows N --seed S --out FILE");
                 return COMMAND_MISCONFIGURED;
         }

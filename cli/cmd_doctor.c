@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,10 +176,10 @@ static void check_home(struct doctor *doctor) {
         }
         n_free = (uint64_t)disk.f_bavail * disk.f_frsize;
         if (n_free < FREE_BYTES_LEAST)
-                note(doctor, "home", DOUBTFUL, "%s has only %llu MiB left on its disk; make room", home,
-                     (unsigned long long)(n_free >> 20));
+                note(doctor, "home", DOUBTFUL, "%s has only %" PRIu64 " MiB left on its disk; make room", home,
+                     n_free >> 20);
         else
-                note(doctor, "home", WELL, "%s, %llu MiB free", home, (unsigned long long)(n_free >> 20));
+                note(doctor, "home", WELL, "%s, %" PRIu64 " MiB free", home, n_free >> 20);
 }
 
 /* Writes, reads and removes an object of its own. */
@@ -242,7 +243,7 @@ static void check_registry(struct doctor *doctor) {
         else if (champion == ALIASES_NONE)
                 note(doctor, "registry", WELL, "no version yet; `convoy train` makes one");
         else
-                note(doctor, "registry", WELL, "version %lld of %s is the champion and sound", (long long)champion,
+                note(doctor, "registry", WELL, "version %" PRId64 " of %s is the champion and sound", champion,
                      pipeline->parameters.name);
 }
 
@@ -322,7 +323,7 @@ static bool check_identity(struct doctor *doctor, struct client *client) {
                 json_next_element(&iterator, &model);
                 name = json_text(json_get(model, "name"));
         }
-        if (doctor->pipeline && name && strcmp(name, doctor->pipeline->parameters.name) != 0) {
+        if (doctor->pipeline && name && strcmp(name, doctor->pipeline->parameters.name)) {
                 note(doctor, "gateway", WRONG,
                      "what answers at %s serves %.64s, not %s; name its pipeline with --pipeline, or this one's "
                      "gateway "

@@ -144,7 +144,7 @@ static int number_of(const struct served *served, const char *text, int64_t *ret
                 command_end(FAULT_E_INPUT, &fault, COMMAND_MISCONFIGURED);
                 return COMMAND_MISCONFIGURED;
         }
-        if (strcmp(reference.model, served->name) != 0)
+        if (strcmp(reference.model, served->name))
                 return command_fail("this gateway serves %s, not %s", served->name, reference.model);
         number = reference.version ? reference.version : alias_of(served, reference.alias);
         if (!number)

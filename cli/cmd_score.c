@@ -1,6 +1,7 @@
 /* convoy score: every row of a file through a model, the answers as POST /predict gives them. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,7 +176,7 @@ static int end(int result, struct fault *fault) {
         char message[sizeof(fault->message)];
 
         if (result == FAULT_E_INPUT && fault->row >= 0 && !fault->line) {
-                snprintf(message, sizeof(message), "row %lld: %.990s", (long long)fault->row + 1, fault->message);
+                snprintf(message, sizeof(message), "row %" PRId64 ": %.990s", fault->row + 1, fault->message);
                 memcpy(fault->message, message, sizeof(message));
         }
         return command_end(result, fault, COMMAND_FAILED);

@@ -1,6 +1,7 @@
 /* convoy up: the whole line on this machine. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,7 @@ static int prepare_environment(struct up *up, struct fault *fault) {
                 r = set_variable("CONVOY_SOURCE", uri);
         if (!r)
                 r = place_load_pipeline(up->options, &up->pipeline, fault);
-        if (!r && source && strcmp(up->pipeline->source.uri, uri) != 0) {
+        if (!r && source && strcmp(up->pipeline->source.uri, uri)) {
                 fault_at(fault, up->pipeline->folder, 0, 0);
                 r = fault_set(
                         fault, "SOURCE_NOT_USED",
@@ -113,15 +114,15 @@ static void prepare_url(struct up *up) {
         if (!strcmp(listen, "0.0.0.0") || !strcmp(listen, "::"))
                 listen = "127.0.0.1";
         if (port)
-                snprintf(up->url, sizeof(up->url), strchr(listen, ':') ? "http://[%s]:%lld" : "http://%s:%lld", listen,
-                         (long long)port);
+                snprintf(up->url, sizeof(up->url), strchr(listen, ':') ? "http://[%s]:%" PRId64 : "http://%s:%" PRId64,
+                         listen, port);
 }
 
 static int prepare_children(struct up *up, struct fault *fault) {
         bool has_port = options_is_given(up->options, "port");
         int r = 0;
 
-        snprintf(up->port, sizeof(up->port), "%lld", (long long)options_int(up->options, "port"));
+        snprintf(up->port, sizeof(up->port), "%" PRId64, options_int(up->options, "port"));
         for (int i = 0; i < STAGE_N && !r; i++) {
                 r = place_daemon((enum stage)i, up->paths[i], fault);
                 up->arguments[i][0] = up->paths[i];

@@ -192,7 +192,7 @@ int follow_conclude(const struct json *run, bool is_json, bool must_be_accepted)
         if (r)
                 return command_fail("failed: %s", strerror(-r));
         fputs(buffer_text(&text), stdout);
-        if (!state || strcmp(state, "SUCCEEDED") != 0)
+        if (!state || strcmp(state, "SUCCEEDED"))
                 return COMMAND_FAILED;
         json_as_bool(json_get(root, "accepted"), &is_accepted);
         return must_be_accepted && !is_accepted ? COMMAND_FAILED : COMMAND_DONE;

@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
                 return COMMAND_DONE;
         }
         for (size_t i = 0; i < N_ELEMENTS(verbs); i++) {
-                if (strcmp(argv[1], verbs[i].name) != 0)
+                if (strcmp(argv[1], verbs[i].name))
                         continue;
                 exit_code = verbs[i].run(argc - 1, argv + 1);
                 /* what was printed must have arrived: a full disk is a failure, too */

@@ -174,7 +174,7 @@ int place_open_store(const char *home, const char *uri, struct store **ret_store
         char absolute[PLACE_BYTES], full[PLACE_BYTES];
         int r;
 
-        if (strncmp(uri, FILE_SCHEME, N_SCHEME) != 0 || uri[N_SCHEME] == '/')
+        if (strncmp(uri, FILE_SCHEME, N_SCHEME) || uri[N_SCHEME] == '/')
                 return store_open(uri, ret_store, fault);
         if (!file_exists(home)) {
                 fault_at(fault, home, 0, 0);

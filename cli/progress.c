@@ -166,7 +166,7 @@ static int put_bar(const struct json_value *stage, size_t n_columns, struct buff
                 r = buffer_append(text, i < n_full ? "=" : " ", 1);
         if (!r)
                 r = buffer_append_text(text, "]");
-        if (!r && strcmp(state, "RUNNING") != 0 && strcmp(state, "SUCCEEDED") != 0 && strcmp(state, "PENDING") != 0)
+        if (!r && strcmp(state, "RUNNING") && strcmp(state, "SUCCEEDED") && strcmp(state, "PENDING"))
                 r = buffer_printf(text, " %s", state);
         if (!r)
                 r = put_time(stage, " ", text);
@@ -204,7 +204,7 @@ static int put_change(const struct json_value *stage, const char *state, struct 
         }
         if (!r)
                 r = put_time(stage, " in ", text);
-        if (!r && strcmp(state, "RUNNING") != 0)
+        if (!r && strcmp(state, "RUNNING"))
                 r = put_counts(stage, ", ", text);
         if (!r)
                 r = put_notable(stage, text);

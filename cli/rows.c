@@ -68,7 +68,7 @@ int rows_create(const char *path, enum rows_format format, const struct schema *
         rows->fd = STDOUT_FILENO;
         if (!strcmp(path, "-") && format == ROWS_ARROW)
                 return refuse(path, -ESPIPE, fault);
-        if (strcmp(path, "-") != 0) {
+        if (strcmp(path, "-")) {
                 rows->fd = -1;
                 r = file_open_temporary(path, rows->temporary, sizeof(rows->temporary), &rows->fd);
                 if (r)

@@ -24,7 +24,7 @@ bool run_id_is_possible(const char *text) {
 void run_id_offer(struct run_id_search *search, const char *id) {
         size_t n = strlen(search->others);
 
-        if (!uuid_is_valid(id) || strncmp(id, search->text, strlen(search->text)) != 0)
+        if (!uuid_is_valid(id) || strncmp(id, search->text, strlen(search->text)))
                 return;
         if (!search->n_found)
                 memcpy(search->found, id, UUID_TEXT_BYTES);

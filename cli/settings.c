@@ -98,7 +98,7 @@ static int put_level(const struct settings *settings, const struct setting *mode
                 const struct setting *item = &settings->items[i];
                 size_t n_same = 0, n_leaves = 0, n_before = 0, end;
 
-                if (depth && (item->n_name < depth || memcmp(item->name, model->name, depth) != 0))
+                if (depth && (item->n_name < depth || memcmp(item->name, model->name, depth)))
                         continue;
                 end = depth + segment_bytes(item, depth);
                 for (size_t k = 0; k < settings->n_items; k++) {

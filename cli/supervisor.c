@@ -3,6 +3,7 @@
 #include "cli/supervisor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -96,8 +97,8 @@ static void tell_end(const struct supervisor *supervisor, const struct child *ch
                 log_error("name=%s %s=%d it is misconfigured, its log above says how; stopping all", child->name, how,
                           number);
         else
-                log_warn("name=%s %s=%d it ended, starting it again in %lld ms", child->name, how, number,
-                         (long long)child->pause_ms);
+                log_warn("name=%s %s=%d it ended, starting it again in %" PRId64 " ms", child->name, how, number,
+                         child->pause_ms);
 }
 
 static int on_end(struct supervisor *supervisor, struct child *child, int status, int64_t now_ms) {

@@ -169,7 +169,7 @@ static int load_threshold(const struct config_node *node, struct train_parameter
                 return record_get_config(record_find_field(&train_parameters_record, "threshold"), node, train, fault);
         if (config_as_text(node, fault, &text))
                 return FAULT_E_INPUT;
-        if (strcmp(text, "expected_f1") != 0)
+        if (strcmp(text, "expected_f1"))
                 return config_fault(node, fault, "CONFIG_OUT_OF_RANGE",
                                     "\"%s\" is neither expected_f1 nor a probability between 0 and 1", text);
         train->threshold = NAN;
@@ -206,7 +206,7 @@ static int load_evaluate(const struct config_node *map, struct evaluate_paramete
         const struct config_node *node;
         int r;
 
-        for (size_t i = 0; i < N_ELEMENTS(known); ++i)
+        for (size_t i = 0; i < N_ELEMENTS(known); i++)
                 known[i] = evaluate_fields[i].name;
         r = config_check_keys(map, known, N_ELEMENTS(known), fault);
         for (node = config_first(map); node && !r; node = config_next(node))
@@ -276,7 +276,7 @@ static int override(struct parameters *parameters, const struct config_node *roo
                 return r;
         given = config_find(root, "parameters");
         for (node = config_first(given); node; node = config_next(node))
-                for (size_t i = 0; config_key(node) && i < N_ELEMENTS(fixed); ++i)
+                for (size_t i = 0; config_key(node) && i < N_ELEMENTS(fixed); i++)
                         if (!strcmp(config_key(node), fixed[i]))
                                 return config_fault(node, fault, "PARAMETER_FIXED",
                                                     "%s belongs to the pipeline; a request may override train and "
@@ -323,7 +323,7 @@ const char *parameters_setting(const struct parameters *parameters, const char *
 }
 
 enum scaling parameters_scaling(const struct parameters *parameters, const char *column) {
-        for (size_t i = 0; i < parameters->transform.n_columns; ++i)
+        for (size_t i = 0; i < parameters->transform.n_columns; i++)
                 if (!strcmp(parameters->transform.columns[i].name, column))
                         return parameters->transform.columns[i].scaling;
         return parameters->transform.numbers;

@@ -75,7 +75,7 @@ static int load_source(const struct config_node *root, struct pipeline *pipeline
                 r = load_text(map, "collection", "Proj1-Data", source->collection, sizeof(source->collection), fault);
         if (r)
                 return r;
-        if (strncmp(uri, scheme, sizeof(scheme) - 1) != 0) {
+        if (strncmp(uri, scheme, sizeof(scheme) - 1)) {
                 strcpy(source->uri, uri);
                 return 0;
         }
@@ -123,7 +123,7 @@ static int load_serve(const struct config_node *root, struct pipeline_serve *ser
                                           .max_body_bytes = 16777216,
                                           .max_connections = 4096,
                                           .versions_mapped = 3 };
-        for (size_t i = 0; i < N_ELEMENTS(known); ++i)
+        for (size_t i = 0; i < N_ELEMENTS(known); i++)
                 known[i] = serve_fields[i].name;
         r = config_get_map(root, "serve", false, fault, &map);
         if (!r)

@@ -13,7 +13,7 @@
 #define TIME_MS_MAX INT64_C(253402300799999)
 
 const struct record_field *record_find_field(const struct record *record, const char *name) {
-        for (size_t i = 0; i < record->n_fields; ++i)
+        for (size_t i = 0; i < record->n_fields; i++)
                 if (!strcmp(record->fields[i].name, name))
                         return &record->fields[i];
         return NULL;
@@ -44,7 +44,7 @@ static bool is_hex(const char *text, size_t n_digits) {
 static bool is_traceparent(const char *text) {
         char trace[33], parent[17];
 
-        if (strlen(text) != 55 || strncmp(text, "00-", 3) != 0 || text[35] != '-' || text[52] != '-')
+        if (strlen(text) != 55 || strncmp(text, "00-", 3) || text[35] != '-' || text[52] != '-')
                 return false;
         memcpy(trace, text + 3, 32);
         trace[32] = 0;
@@ -93,7 +93,7 @@ static bool field_is_valid(const struct record_field *field, const void *value, 
 static bool fields_are_valid(const struct record *record, const void *value, struct record_path *path) {
         size_t before;
 
-        for (size_t i = 0; i < record->n_fields; ++i) {
+        for (size_t i = 0; i < record->n_fields; i++) {
                 before = record_path_push(path, record->fields[i].name, 0);
                 if (!field_is_valid(&record->fields[i], value, path))
                         return false;
@@ -108,7 +108,7 @@ static bool list_is_valid(const struct record_field *field, const void *value, s
 
         if (n > field->n_room)
                 return false;
-        for (size_t i = 0; i < n; ++i) {
+        for (size_t i = 0; i < n; i++) {
                 before = record_path_push(path, NULL, i);
                 if (!fields_are_valid(field->record, elements + i * field->record->n_bytes, path))
                         return false;
@@ -194,7 +194,7 @@ static void pack_field(const struct record_field *field, const void *value, stru
         case RECORD_KIND_LIST:
                 n = *(size_t *)record_member(value, field->offset_of_flag);
                 pack_array(pack, n);
-                for (size_t i = 0; i < n; ++i)
+                for (size_t i = 0; i < n; i++)
                         record_pack(field->record, (const uint8_t *)member + i * field->record->n_bytes, pack);
                 break;
         }
@@ -202,7 +202,7 @@ static void pack_field(const struct record_field *field, const void *value, stru
 
 void record_pack(const struct record *record, const void *value, struct pack *pack) {
         pack_map(pack, record->n_fields);
-        for (size_t i = 0; i < record->n_fields; ++i) {
+        for (size_t i = 0; i < record->n_fields; i++) {
                 pack_text(pack, record->fields[i].name);
                 pack_field(&record->fields[i], value, pack);
         }
@@ -245,7 +245,7 @@ static int unpack_choice(const struct record_field *field, struct cursor *cursor
 
         if (cursor_text_view(cursor, path, 64, &text, &n))
                 return cursor->error;
-        for (size_t i = 0; i < field->n_words; ++i)
+        for (size_t i = 0; i < field->n_words; i++)
                 if (strlen(field->words[i]) == n && !memcmp(field->words[i], text, n)) {
                         *ret_value = (unsigned)i;
                         return 0;
@@ -258,7 +258,7 @@ static int unpack_list(const struct record_field *field, struct cursor *cursor, 
         size_t n = 0, before;
 
         cursor_array(cursor, path->text, field->n_room, &n);
-        for (size_t i = 0; i < n && !cursor->error; ++i) {
+        for (size_t i = 0; i < n && !cursor->error; i++) {
                 before = record_path_push(path, NULL, i);
                 unpack_map(field->record, cursor, elements + i * field->record->n_bytes, path);
                 record_path_pop(path, before);
@@ -304,7 +304,7 @@ static int unpack_map(const struct record *record, struct cursor *cursor, void *
         size_t before;
 
         cursor_map_of(cursor, path->n_bytes ? path->text : record->name, record->n_fields);
-        for (size_t i = 0; i < record->n_fields && !cursor->error; ++i) {
+        for (size_t i = 0; i < record->n_fields && !cursor->error; i++) {
                 before = record_path_push(path, record->fields[i].name, 0);
                 if (cursor_key(cursor, record->fields[i].name))
                         fault_in(cursor->fault, path->text, -1);

@@ -36,7 +36,7 @@ static int get_choice(const struct record_field *field, const struct config_node
         r = config_as_text(node, fault, &text);
         if (r)
                 return r;
-        for (size_t i = 0; i < field->n_words; ++i)
+        for (size_t i = 0; i < field->n_words; i++)
                 if (!strcmp(field->words[i], text)) {
                         *ret_value = (unsigned)i;
                         return 0;

@@ -97,7 +97,7 @@ void record_put_field_json(const struct record_field *field, const void *value, 
         case RECORD_KIND_LIST:
                 n = *(size_t *)record_member(value, field->offset_of_flag);
                 json_begin_array(json);
-                for (size_t i = 0; i < n; ++i)
+                for (size_t i = 0; i < n; i++)
                         record_put_json(field->record, (const uint8_t *)member + i * field->record->n_bytes, json);
                 json_end_array(json);
                 break;
@@ -105,7 +105,7 @@ void record_put_field_json(const struct record_field *field, const void *value, 
 }
 
 void record_put_json_fields(const struct record *record, const void *value, struct json_builder *json) {
-        for (size_t i = 0; i < record->n_fields; ++i) {
+        for (size_t i = 0; i < record->n_fields; i++) {
                 if (record_field_is_absent(&record->fields[i], value))
                         continue;
                 json_key(json, record->fields[i].name);
@@ -167,7 +167,7 @@ static bool get_text(const struct record_field *field, const struct json_value *
 static bool get_choice(const struct record_field *field, const struct json_value *json, unsigned *ret_value) {
         const char *text = json_text(json);
 
-        for (size_t i = 0; text && i < field->n_words; ++i)
+        for (size_t i = 0; text && i < field->n_words; i++)
                 if (!strcmp(field->words[i], text)) {
                         *ret_value = (unsigned)i;
                         return true;
@@ -249,7 +249,7 @@ static int get_map(const struct record *record, const struct json_value *object,
 
         if (!json_is_object(object))
                 return fail(path, fault, "is no object");
-        for (size_t i = 0; i < record->n_fields && !r; ++i) {
+        for (size_t i = 0; i < record->n_fields && !r; i++) {
                 before = record_path_push(path, record->fields[i].name, 0);
                 r = get_field(&record->fields[i], json_get(object, record->fields[i].name), value, path, fault);
                 record_path_pop(path, before);

@@ -17,7 +17,7 @@ const char *run_state_name(enum run_state state) {
 }
 
 bool run_state_parse(const char *name, enum run_state *ret_state) {
-        for (int i = 0; i < RUN_STATE_N; ++i)
+        for (int i = 0; i < RUN_STATE_N; i++)
                 if (!strcmp(run_state_names[i], name)) {
                         *ret_state = (enum run_state)i;
                         return true;

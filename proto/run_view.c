@@ -55,7 +55,7 @@ static void put_counts(const struct run_view_stage *stage, struct json_builder *
                 return;
         json_key(json, "counts");
         json_begin_object(json);
-        for (size_t i = 0; i < stage->n_counts; ++i)
+        for (size_t i = 0; i < stage->n_counts; i++)
                 json_key_int64(json, stage->counts[i].name, stage->counts[i].value);
         json_end_object(json);
 }
@@ -65,7 +65,7 @@ static void put_drifted(const struct run_view_stage *stage, struct json_builder 
                 return;
         json_key(json, "drifted");
         json_begin_array(json);
-        for (size_t i = 0; i < stage->n_drifted; ++i)
+        for (size_t i = 0; i < stage->n_drifted; i++)
                 record_put_json(&drifted_column_record, &stage->drifted[i], json);
         json_end_array(json);
 }
@@ -129,7 +129,7 @@ static void put_reasons(const struct run_view *view, struct json_builder *json) 
                 json_key_text(json, "code", view->ends_run);
                 json_end_object(json);
         }
-        for (size_t i = 0; view->has_release && i < release->n_reasons; ++i)
+        for (size_t i = 0; view->has_release && i < release->n_reasons; i++)
                 record_put_json(&reason_record, &release->reasons[i], json);
         json_end_array(json);
 }
@@ -170,7 +170,7 @@ void run_view_put_json(const struct run_view *view, struct json_builder *json) {
         put_time("finished_at", view->finished_at, json);
         json_key(json, "stages");
         json_begin_array(json);
-        for (int i = 0; i < STAGE_N_WORKERS; ++i)
+        for (int i = 0; i < STAGE_N_WORKERS; i++)
                 run_view_put_stage_json((enum stage)i, &view->stages[i], json);
         json_end_array(json);
         if (view->parameters) {

@@ -71,9 +71,9 @@ static int fail_unknown(const struct config_node *node, const char *const *other
         char hint[768] = "";
 
         assert(n_others <= 16);
-        for (size_t i = 0; i < n_others; ++i)
+        for (size_t i = 0; i < n_others; i++)
                 known[i] = others[i];
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i)
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++)
                 known[n_others + i] = rows[i].name;
         nearest_explain(config_key(node), known, n_others + N_ELEMENTS(rows), hint, sizeof(hint));
         return config_fault(node, fault, "CONFIG_UNKNOWN_KEY", "unknown training parameter \"%s\"%s", config_key(node),
@@ -88,7 +88,7 @@ static void write_number(double value, char *ret_text, size_t n_bytes) {
         back = strtod(ret_text, NULL);
         if (!memcmp(&back, &value, sizeof(value)) && strlen(ret_text) < 16)
                 return;
-        for (int digits = 1; digits <= 17; ++digits) {
+        for (int digits = 1; digits <= 17; digits++) {
                 snprintf(ret_text, n_bytes, "%.*g", digits, value);
                 back = strtod(ret_text, NULL);
                 if (!memcmp(&back, &value, sizeof(value)))
@@ -136,7 +136,7 @@ int setting_load(const struct config_node *node, const char *const *others, size
         int64_t whole;
         int r;
 
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i)
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++)
                 if (!strcmp(rows[i].name, config_key(node)))
                         row = &rows[i];
         if (!row)
@@ -165,8 +165,8 @@ bool setting_put(struct setting *settings, size_t *n_settings, size_t n_max, con
         size_t i = 0;
 
         while (i < *n_settings && strcmp(settings[i].name, setting->name) < 0)
-                ++i;
-        if (i == *n_settings || strcmp(settings[i].name, setting->name) != 0) {
+                i++;
+        if (i == *n_settings || strcmp(settings[i].name, setting->name)) {
                 if (*n_settings == n_max)
                         return false;
                 memmove(settings + i + 1, settings + i, (*n_settings - i) * sizeof(*settings));
@@ -177,7 +177,7 @@ bool setting_put(struct setting *settings, size_t *n_settings, size_t n_max, con
 }
 
 const char *setting_find(const struct setting *settings, size_t n_settings, const char *name) {
-        for (size_t i = 0; i < n_settings; ++i)
+        for (size_t i = 0; i < n_settings; i++)
                 if (!strcmp(settings[i].name, name))
                         return settings[i].value;
         return NULL;

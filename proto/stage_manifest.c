@@ -88,7 +88,7 @@ static int get_output(const struct json_value *root, enum message_type type, voi
 
         if (!output)
                 return 0;
-        if (!name || strcmp(name, message_name(type)) != 0) {
+        if (!name || strcmp(name, message_name(type))) {
                 fault_in(fault, "output.type", -1);
                 return fault_set(fault, "RECORD_FIELD", "is not %s", message_name(type));
         }

@@ -59,7 +59,7 @@ static void copy_text(char *ret_text, size_t n_bytes, const char *text) {
         ret_text[n] = 0;
         if (utf8_is_valid(ret_text, n))
                 return;
-        for (size_t i = 0; i < n; ++i)
+        for (size_t i = 0; i < n; i++)
                 if ((unsigned char)ret_text[i] >= 0x80)
                         ret_text[i] = '?';
 }

@@ -61,7 +61,7 @@ const char *stage_name(enum stage stage) {
 }
 
 static bool find(const char *const *names, size_t n_names, const char *name, size_t *ret_index) {
-        for (size_t i = 0; i < n_names; ++i)
+        for (size_t i = 0; i < n_names; i++)
                 if (!strcmp(names[i], name)) {
                         *ret_index = i;
                         return true;

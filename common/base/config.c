@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libfyaml.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -225,8 +226,8 @@ static int check_duplicates(struct loader *loader, const struct config_node *map
                 if (strcmp(members[i - 1]->key, members[i]->key))
                         continue;
                 fault_in(loader->fault, members[i]->key, -1);
-                return refuse(loader, &mark, "CONFIG_DUPLICATE_KEY", "this key is in line %lld already; remove one",
-                              (long long)members[i - 1]->key_line);
+                return refuse(loader, &mark, "CONFIG_DUPLICATE_KEY",
+                              "this key is in line %" PRId64 " already; remove one", members[i - 1]->key_line);
         }
         return 0;
 }

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -181,17 +182,17 @@ int db_migrate(struct db *db, const char *const *steps, size_t n_steps) {
                 if (r)
                         return error_trace(r);
                 if (version < 0 || (size_t)version > n_steps)
-                        return error_origin(-EBADMSG, "%s has version %lld, this program knows %zu", db->path,
-                                            (long long)version, n_steps);
+                        return error_origin(-EBADMSG, "%s has version %" PRId64 ", this program knows %zu", db->path,
+                                            version, n_steps);
                 if ((size_t)version == n_steps)
                         return 0;
                 r = db_exec(db, steps[version]);
                 if (r > 0)
-                        return error_origin(-EINVAL, "migrating %s from version %lld: a row exists already", db->path,
-                                            (long long)version);
+                        return error_origin(-EINVAL, "migrating %s from version %" PRId64 ": a row exists already",
+                                            db->path, version);
                 if (r)
                         return error_trace(r);
-                snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %lld", (long long)version + 1);
+                snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %" PRId64, version + 1);
                 r = db_exec(db, set_version);
                 if (r)
                         return error_trace(r);

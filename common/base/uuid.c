@@ -20,7 +20,7 @@ int uuid_make_v7(char ret_text[UUID_TEXT_BYTES]) {
         memcpy(&tail, bytes + 2, sizeof(tail));
         snprintf(ret_text, UUID_TEXT_BYTES, "%08x-%04x-7%03x-%04x-%012llx", (unsigned)(now >> 16) & 0xffffffffU,
                  (unsigned)(now & 0xffff), ((unsigned)bytes[0] << 8 | bytes[1]) & 0xfffU,
-                 (unsigned)(0x8000 | (tail >> 48 & 0x3fff)), (unsigned long long)(tail & 0xffffffffffffULL));
+                 (unsigned)(0x8000 | (tail >> 48 & 0x3fff)), (tail & 0xffffffffffffULL));
         return 0;
 }
 

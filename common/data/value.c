@@ -287,32 +287,32 @@ char *value_describe(enum anomaly anomaly, enum value_type type, const char *see
         value_quote(seen, n_seen, quote);
         switch (anomaly) {
         case ANOMALY_UNEXPECTED_DATA_TYPE:
-                (void)snprintf(ret_text, n_bytes, "a list or an object stands where one value (%s) belongs",
-                               value_type_name(type));
+                snprintf(ret_text, n_bytes, "a list or an object stands where one value (%s) belongs",
+                         value_type_name(type));
                 break;
         case ANOMALY_VALUE_TOO_LONG:
-                (void)snprintf(ret_text, n_bytes, "text %s has %zu bytes, at most %d are allowed", quote, n_seen,
-                               VALUE_TEXT_BYTES_MAX);
+                snprintf(ret_text, n_bytes, "text %s has %zu bytes, at most %d are allowed", quote, n_seen,
+                         VALUE_TEXT_BYTES_MAX);
                 break;
         case ANOMALY_ENUM_TYPE_INVALID_UTF8:
-                (void)snprintf(ret_text, n_bytes, "text %s is not UTF-8", quote);
+                snprintf(ret_text, n_bytes, "text %s is not UTF-8", quote);
                 break;
         case ANOMALY_ENUM_TYPE_INT_NOT_STRING:
         case ANOMALY_ENUM_TYPE_FLOAT_NOT_STRING:
-                (void)snprintf(ret_text, n_bytes, "value %s is no text", quote);
+                snprintf(ret_text, n_bytes, "value %s is no text", quote);
                 break;
         case ANOMALY_FLOAT_TYPE_NOT_FLOAT:
         case ANOMALY_FLOAT_TYPE_STRING_NOT_FLOAT:
-                (void)snprintf(ret_text, n_bytes, "value %s is no number", quote);
+                snprintf(ret_text, n_bytes, "value %s is no number", quote);
                 break;
         case ANOMALY_BOOL_TYPE_STRING_NOT_INT:
         case ANOMALY_BOOL_TYPE_UNEXPECTED_FLOAT:
         case ANOMALY_BOOL_TYPE_SMALL_INT:
         case ANOMALY_BOOL_TYPE_BIG_INT:
-                (void)snprintf(ret_text, n_bytes, "value %s is neither 0 nor 1", quote);
+                snprintf(ret_text, n_bytes, "value %s is neither 0 nor 1", quote);
                 break;
         default:
-                (void)snprintf(ret_text, n_bytes, "value %s is no int (an integral number within ±2^53)", quote);
+                snprintf(ret_text, n_bytes, "value %s is no int (an integral number within ±2^53)", quote);
                 break;
         }
         return ret_text;

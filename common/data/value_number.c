@@ -176,7 +176,7 @@ size_t value_number_format(double number, char *ret_text) {
         int n = 0;
 
         if (isnan(number) || isinf(number)) {
-                (void)strcpy(ret_text, isnan(number) ? "nan" : number < 0 ? "-inf" : "inf");
+                strcpy(ret_text, isnan(number) ? "nan" : number < 0 ? "-inf" : "inf");
                 return strlen(ret_text);
         }
         for (int n_digits = 15; n_digits <= 17; n_digits++) {

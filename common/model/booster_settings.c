@@ -135,7 +135,7 @@ static int check(struct booster_settings *settings, struct fault *fault) {
         for (size_t i = 0; i < N_ELEMENTS(restricted); i++) {
                 const char *value = find_parameter(settings, restricted[i].name);
 
-                if (value && (!restricted[i].only || strcmp(value, restricted[i].only) != 0))
+                if (value && (!restricted[i].only || strcmp(value, restricted[i].only)))
                         return parameter_fault(fault, restricted[i].name, "%s cannot be set to \"%s\": %s",
                                                restricted[i].name, value, restricted[i].why);
         }

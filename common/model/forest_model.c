@@ -62,7 +62,7 @@ static bool read_base_score_text(struct reader *reader) {
                 n++;
                 at = end + (*end == ',');
         } while (*end == ',');
-        if (*copy == '[' ? strcmp(end, "]") != 0 : *end != 0)
+        if (*copy == '[' ? strcmp(end, "]") : *end)
                 return ubjson_fail(&reader->cursor, "base_score is not a number");
         reader->base_scores.n = n;
         return true;

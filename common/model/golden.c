@@ -3,6 +3,7 @@
 #include "common/model/golden.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/error.h"
@@ -280,8 +281,8 @@ static int verify(const struct bundle *bundle, const char *path, struct fault *f
         if (r)
                 return error_trace(r);
         if (arrow_file_n_batches(file) != 1 || arrow_file_n_rows(file) > GOLDEN_ROWS_MAX)
-                return fault_set(fault, "GOLDEN_MALFORMED", "the file holds %lld rows in %zu batches",
-                                 (long long)arrow_file_n_rows(file), arrow_file_n_batches(file));
+                return fault_set(fault, "GOLDEN_MALFORMED", "the file holds %" PRId64 " rows in %zu batches",
+                                 arrow_file_n_rows(file), arrow_file_n_batches(file));
         r = arrow_file_batch(file, 0, &table, fault);
         if (r)
                 return error_trace(r);

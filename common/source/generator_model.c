@@ -29,7 +29,7 @@ void generator_model_finish(struct model *model) {
 
 size_t generator_model_find(const struct model *model, const char *name) {
         for (size_t i = 0; i < model->n_columns; i++)
-                if (strcmp(model->columns[i].name, name) == 0)
+                if (!strcmp(model->columns[i].name, name))
                         return i;
         return SIZE_MAX;
 }

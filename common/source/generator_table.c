@@ -3,6 +3,7 @@
 #include "common/source/generator_table.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,7 @@ int model_add_value(struct model_column *column, const char *text, int64_t numbe
         struct model_value *values;
 
         for (size_t i = 0; i < column->n_values; i++)
-                if (text ? strcmp(column->values[i].text, text) == 0 : column->values[i].number == number) {
+                if (text ? !strcmp(column->values[i].text, text) : column->values[i].number == number) {
                         *ret_code = (uint32_t)i;
                         return 0;
                 }
@@ -43,7 +44,7 @@ int model_add_value(struct model_column *column, const char *text, int64_t numbe
         values += column->n_values;
         *values = (struct model_value){ .text = text, .number = number };
         if (!text)
-                snprintf(values->short_text, sizeof(values->short_text), "%lld", (long long)number);
+                snprintf(values->short_text, sizeof(values->short_text), "%" PRId64, number);
         values->n_bytes = strlen(generator_model_value_text(values));
         if (text && values->n_bytes <= sizeof(values->short_text))
                 memcpy(values->short_text, text, values->n_bytes);
@@ -93,7 +94,7 @@ static int read_cell(struct model *model, const struct config_node *node, struct
                         return error_trace(r);
         }
         for (size_t i = group->first; i < table->n_cells; i++)
-                if (memcmp(table->codes + i * draw->n_columns, codes, draw->n_columns * sizeof(*codes)) == 0)
+                if (!memcmp(table->codes + i * draw->n_columns, codes, draw->n_columns * sizeof(*codes)))
                         return config_fault(node, fault, "GENERATOR_INVALID", "this cell stands in the table already");
         r = config_as_float(element, 0, ROWS_MAX, fault, &counts->rows[table->n_cells]);
         if (!r && counts->positives)
@@ -152,7 +153,7 @@ static int read_given(const struct model *model, const struct config_node *node,
 
 static size_t find_value(const struct model_column *column, const char *text) {
         for (size_t i = 0; i < column->n_values; i++)
-                if (strcmp(generator_model_value_text(&column->values[i]), text) == 0)
+                if (!strcmp(generator_model_value_text(&column->values[i]), text))
                         return i;
         return SIZE_MAX;
 }

@@ -43,7 +43,7 @@ static int find_scheme(const char *uri, const struct scheme **ret_scheme, struct
         char known[256] = "";
 
         for (size_t i = 0; i < N_ELEMENTS(schemes); i++) {
-                if (strncmp(uri, schemes[i].name, strlen(schemes[i].name)) == 0) {
+                if (!strncmp(uri, schemes[i].name, strlen(schemes[i].name))) {
                         *ret_scheme = &schemes[i];
                         return 0;
                 }

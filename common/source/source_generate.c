@@ -3,6 +3,7 @@
 #include "common/source/source_generate.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,8 +42,8 @@ static int parse_number(const char *key, const char *text, size_t n_bytes, uint6
         for (i = 0; i < n_bytes && text[i] >= '0' && text[i] <= '9' && value <= max / 10; i++)
                 value = value * 10 + (uint64_t)(text[i] - '0');
         if (n_bytes == 0 || i < n_bytes || value < min || value > max)
-                return fault_set(fault, "SOURCE_URI_INVALID", "%s must be an integer from %llu to %llu, not \"%.*s\"",
-                                 key, (unsigned long long)min, (unsigned long long)max,
+                return fault_set(fault, "SOURCE_URI_INVALID",
+                                 "%s must be an integer from %" PRIu64 " to %" PRIu64 ", not \"%.*s\"", key, min, max,
                                  (int)(n_bytes < 64 ? n_bytes : 64), text);
         *ret_value = value;
         return 0;
@@ -67,8 +68,8 @@ static int parse_pairs(const char *at, struct source_generate_request *ret_reque
                 size_t n_pair = strcspn(at, ","), n_key = strcspn(at, "=,");
                 const char *value = at + n_key + 1;
                 size_t n_value = n_key < n_pair ? n_pair - n_key - 1 : 0;
-                bool is_rows = n_key == 4 && memcmp(at, "rows", 4) == 0;
-                bool is_seed = n_key == 4 && memcmp(at, "seed", 4) == 0;
+                bool is_rows = n_key == 4 && !memcmp(at, "rows", 4);
+                bool is_seed = n_key == 4 && !memcmp(at, "seed", 4);
 
                 if (!is_rows && !is_seed)
                         return unknown_key(at, n_key, fault);

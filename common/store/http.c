@@ -135,7 +135,7 @@ char *http_response_header(const struct http_response *response, const char *nam
 
         *ret_value = 0;
         for (const char *at = buffer_text(&response->headers); *at; at += strcspn(at, "\n") + 1) {
-                if (strncmp(at, name, n_name) != 0 || at[n_name] != ':')
+                if (strncmp(at, name, n_name) || at[n_name] != ':')
                         continue;
                 at += n_name + 1;
                 at += strspn(at, " \t");

@@ -107,13 +107,13 @@ static int compare_versions(const void *a, const void *b) {
 /* "12/" as 12; 0 for what is no version. */
 static int64_t parse_version(const char *name) {
         char again[32], *end;
-        long long version;
+        int64_t version;
 
         errno = 0;
         version = strtoll(name, &end, 10);
         if (errno || version <= 0)
                 return 0;
-        snprintf(again, sizeof(again), "%lld/", version);
+        snprintf(again, sizeof(again), "%" PRId64 "/", version);
         return strcmp(again, name) ? 0 : version;
 }
 

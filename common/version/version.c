@@ -3,6 +3,7 @@
 #include "common/version/version.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,9 +55,9 @@ int version_fault(int result, const char *model, int64_t number, struct fault *f
         char what[REGISTRY_MODEL_BYTES + 32];
 
         if (result == REGISTRY_E_MISSING)
-                return fault_set(fault, "VERSION_UNKNOWN", "%s has no version %lld; `convoy models` lists them", model,
-                                 (long long)number);
-        snprintf(what, sizeof(what), "version %lld of %s", (long long)number, model);
+                return fault_set(fault, "VERSION_UNKNOWN", "%s has no version %" PRId64 "; `convoy models` lists them",
+                                 model, number);
+        snprintf(what, sizeof(what), "version %" PRId64 " of %s", number, model);
         return store_fault_as(result, "VERSION_CORRUPT", what, fault);
 }
 

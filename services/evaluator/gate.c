@@ -2,6 +2,7 @@
 
 #include "services/evaluator/gate.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 #include "common/base/error.h"
@@ -88,10 +89,11 @@ static void check_candidate(const struct gate_input *input, struct gate_result *
         if (n_positives < parameters->min_test_positives)
                 reason_add(
                         result->reasons, &result->n_reasons, "INSUFFICIENT_DATA",
-                        "the test rows hold %lld positives, %lld are needed to decide; give more rows, or set "
+                        "the test rows hold %" PRId64 " positives, %" PRId64
+                        " are needed to decide; give more rows, or set "
                         "evaluate.min_test_positives lower, in pipeline.yaml or for one run with `convoy train --set "
                         "evaluate.min_test_positives=N`",
-                        (long long)n_positives, (long long)parameters->min_test_positives);
+                        n_positives, parameters->min_test_positives);
         if (compare_difference(f1, zero, parameters->min_score) < 0)
                 reason_add(result->reasons, &result->n_reasons, "F1_BELOW_MINIMUM",
                            "F1 %.6f is below the minimum score %g", fraction_value(f1), parameters->min_score);

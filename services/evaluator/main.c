@@ -31,6 +31,7 @@
 #include "services/evaluator/evaluate.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,8 +103,8 @@ static int load_champion(struct run *run) {
                 r = lineage_read_split(run->champion_version.manifest.text.data,
                                        run->champion_version.manifest.text.n_bytes, &run->champion.split, &fault);
         if (r == FAULT_E_INPUT)
-                return fault_set(&work->fault, "CHAMPION_UNREADABLE", "version %lld cannot be read: %s",
-                                 (long long)number, fault_format(&fault, text, sizeof(text)));
+                return fault_set(&work->fault, "CHAMPION_UNREADABLE", "version %" PRId64 " cannot be read: %s", number,
+                                 fault_format(&fault, text, sizeof(text)));
         if (r)
                 return error_trace(r);
         run->champion.bundle = &run->champion_version.bundle;
@@ -156,8 +157,8 @@ static int open_test_rows(struct run *run) {
                 return error_trace(r);
         if (arrow_file_n_rows(run->file) != test->n_rows)
                 return fault_set(&work->fault, "TEST_ROWS_CHANGED",
-                                 "the ingestor recorded %lld test rows, here are %lld", (long long)test->n_rows,
-                                 (long long)arrow_file_n_rows(run->file));
+                                 "the ingestor recorded %" PRId64 " test rows, here are %" PRId64, test->n_rows,
+                                 arrow_file_n_rows(run->file));
         run->n_tables = arrow_file_n_batches(run->file);
         return error_trace(arrow_file_batches(run->file, &run->tables, &work->fault));
 }

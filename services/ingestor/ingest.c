@@ -53,7 +53,7 @@ static void place_at_source(const struct ingest *ingest, struct fault *fault) {
         if (!strncmp(uri, file, sizeof(file) - 1)) {
                 uri += sizeof(file) - 1;
         } else if (end) {
-                (void)snprintf(scheme, sizeof(scheme), "%.*s", (int)(end - uri), uri);
+                snprintf(scheme, sizeof(scheme), "%.*s", (int)(end - uri), uri);
                 uri = scheme;
         }
         fault_at(fault, uri, 0, 0);
@@ -98,8 +98,8 @@ static int create_writers(struct ingest *ingest) {
                 columns[k].name = schema->columns[k].name;
                 columns[k].type = value_column_type(schema->columns[k].type);
         }
-        (void)snprintf(salt, sizeof(salt), "%" PRIi64, split->salt);
-        (void)snprintf(share, sizeof(share), "%" PRIi64, split->test_ten_thousandths);
+        snprintf(salt, sizeof(salt), "%" PRId64, split->salt);
+        snprintf(share, sizeof(share), "%" PRId64, split->test_ten_thousandths);
         for (size_t i = 0; i < N_SIDES; i++) {
                 const struct arrow_note notes[] = {
                         { "convoy.part", parts[i] },
@@ -178,7 +178,7 @@ static int refuse_keyless(struct ingest *ingest, const struct table *batch, uint
         place_at_source(ingest, &found);
         fault_in(&found, ingest->key, number);
         (void)fault_set(&found, "KEY_MISSING",
-                        "row %" PRIi64 " has no value for the key \"%s\", which decides whether a row trains or tests",
+                        "row %" PRId64 " has no value for the key \"%s\", which decides whether a row trains or tests",
                         number + 1, ingest->key);
         if (!source_has_column(ingest->source, ingest->input->schema->key)) {
                 r = refuse_keyless_source(ingest, &found);
@@ -296,16 +296,16 @@ static int check_bad_share(const struct ingest *ingest, struct fault *fault) {
         }
         if (n_bad && (double)n_bad / (double)n_rows > most) {
                 *fault = *rejects_first(ingest->rejects);
-                (void)snprintf(message, sizeof(message), "%s", fault->message);
+                snprintf(message, sizeof(message), "%s", fault->message);
                 return fault_set(fault, "BAD_ROWS_TOO_MANY",
-                                 "%" PRIi64 " of %" PRIi64 " rows cannot be read, and max_bad_fraction allows a share "
-                                 "of %g; the first, in row %" PRIi64 ": %.640s",
+                                 "%" PRId64 " of %" PRId64 " rows cannot be read, and max_bad_fraction allows a share "
+                                 "of %g; the first, in row %" PRId64 ": %.640s",
                                  n_bad, n_rows, most, fault->row + 1, message);
         }
         if (!ingest->n_good) {
                 *fault = *rejects_first(ingest->rejects);
-                (void)snprintf(message, sizeof(message), "%s", fault->message);
-                return fault_set(fault, "EMPTY_SOURCE", "none of the %" PRIi64 " rows can be read; the first: %.640s",
+                snprintf(message, sizeof(message), "%s", fault->message);
+                return fault_set(fault, "EMPTY_SOURCE", "none of the %" PRId64 " rows can be read; the first: %.640s",
                                  n_rows, message);
         }
         return 0;
@@ -320,14 +320,14 @@ static void note_columns(const struct ingest *ingest, struct ingestion *ingestio
                 if (source_has_column(ingest->source, k))
                         continue;
                 if (ingestion->n_missing < INGESTION_COLUMNS_MAX)
-                        (void)snprintf(ingestion->missing[ingestion->n_missing++].name, TABLE_NAME_BYTES, "%s",
-                                       schema->columns[k].name);
+                        snprintf(ingestion->missing[ingestion->n_missing++].name, TABLE_NAME_BYTES, "%s",
+                                 schema->columns[k].name);
                 ingestion->n_missing_columns++;
         }
         ingestion->n_new_columns = (int64_t)n_unknown;
         for (; ingestion->n_new < n_unknown && ingestion->n_new < INGESTION_COLUMNS_MAX; ingestion->n_new++)
-                (void)snprintf(ingestion->new[ingestion->n_new].name, TABLE_NAME_BYTES, "%s",
-                               source_unknown(ingest->source, ingestion->n_new));
+                snprintf(ingestion->new[ingestion->n_new].name, TABLE_NAME_BYTES, "%s",
+                         source_unknown(ingest->source, ingestion->n_new));
 }
 
 static int finish_all(struct ingest *ingest, struct ingestion *ret_ingestion) {
@@ -363,7 +363,7 @@ int ingest(const struct ingest_input *input, struct ingestion *ret_ingestion, st
         if (r)
                 return error_trace(r);
         if (count_bad(&ingest))
-                log_warn("n_bad=%" PRIi64 " rows cannot be read, the first in row %" PRIi64 ": %s", count_bad(&ingest),
+                log_warn("n_bad=%" PRId64 " rows cannot be read, the first in row %" PRId64 ": %s", count_bad(&ingest),
                          rejects_first(ingest.rejects)->row + 1, rejects_first(ingest.rejects)->message);
         return error_trace(finish_all(&ingest, ret_ingestion));
 }

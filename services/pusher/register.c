@@ -3,6 +3,7 @@
 #include "services/pusher/register.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ int register_run(struct push_input *input, struct pusher_to_gateway *ret_release
         r = read_message(input->store, input->run, message, fault);
         if (r)
                 return r;
-        if (strcmp(message->order.parameters.name, input->registry->model) != 0)
+        if (strcmp(message->order.parameters.name, input->registry->model))
                 return fault_set(fault, "RUN_UNKNOWN", "run %s made a candidate of %s, not of %s", input->run,
                                  message->order.parameters.name, input->registry->model);
         input->message = message;
@@ -140,10 +141,10 @@ static void print(const struct registration *registration) {
         const struct pusher_to_gateway *release = &registration->release;
 
         if (options_flag(registration->options, "json"))
-                printf("{\"name\":\"%s\",\"version\":%lld,\"promoted\":%s}\n", release->model,
-                       (long long)release->version, release->promoted ? "true" : "false");
+                printf("{\"name\":\"%s\",\"version\":%" PRId64 ",\"promoted\":%s}\n", release->model, release->version,
+                       release->promoted ? "true" : "false");
         else
-                printf("%s: version %lld is %s\n", release->model, (long long)release->version,
+                printf("%s: version %" PRId64 " is %s\n", release->model, release->version,
                        release->promoted ? "published already, as champion" : "a challenger");
 }
 

@@ -30,6 +30,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,7 +137,7 @@ static int cache_key(struct stage_work *work, struct buffer *key) {
                 r = stage_key_text(key, "schema", message->order.schema.sha256);
         if (!r)
                 r = stage_key_record(key, "transform", &transform_parameters_record, &parameters->transform);
-        snprintf(text, sizeof(text), "%lld", (long long)parameters->train.seed);
+        snprintf(text, sizeof(text), "%" PRId64, parameters->train.seed);
         if (!r)
                 r = stage_key_text(key, "seed", text);
         snprintf(text, sizeof(text), "%.17g", parameters->train.stopping_fraction);

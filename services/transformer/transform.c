@@ -3,6 +3,7 @@
 #include "services/transformer/transform.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
 #include <string.h>
@@ -280,7 +281,7 @@ static int write_matrix(struct transform *transform, struct transform_result *re
         }
         if (!result->n_train_rows)
                 return fault_set(transform->fault, "TRAIN_ROWS_TOO_FEW",
-                                 "of %lld train rows none is left to learn from", (long long)transform->n_rows);
+                                 "of %" PRId64 " train rows none is left to learn from", transform->n_rows);
         r = write_slices(transform);
         if (!r)
                 r = arrow_writer_finish(transform->writer, &result->matrix);

@@ -79,7 +79,7 @@ static void name_drifted(struct examination *examination, const char *column, do
         if (examination->n_farthest < N_ELEMENTS(examination->farthest))
                 examination->n_farthest++;
         memmove(&farthest[at + 1], &farthest[at], (examination->n_farthest - 1 - at) * sizeof(*farthest));
-        (void)snprintf(farthest[at].column, sizeof(farthest[at].column), "%s", column);
+        snprintf(farthest[at].column, sizeof(farthest[at].column), "%s", column);
         farthest[at].distance = distance < 1 ? distance : 1; /* whatever rounding has added */
 }
 
@@ -123,8 +123,8 @@ static void name_key(const struct examine_input *input, const struct part *part,
                 text = memcpy(quote, text, n_bytes);
                 quote[n_bytes] = '\0';
         }
-        (void)snprintf(fault->message + n_message, sizeof(fault->message) - n_message, "; its first row has %s %s",
-                       key->name, text);
+        snprintf(fault->message + n_message, sizeof(fault->message) - n_message, "; its first row has %s %s", key->name,
+                 text);
 }
 
 /* About the columns that the source had, whatever the datasets have. */

@@ -226,7 +226,7 @@ static int key_columns(struct buffer *key, const struct ingestion *ingestion) {
         char n_new[24];
         int r;
 
-        (void)snprintf(n_new, sizeof(n_new), "%" PRIi64, ingestion->n_new_columns);
+        snprintf(n_new, sizeof(n_new), "%" PRId64, ingestion->n_new_columns);
         r = stage_key_text(key, "n_new", n_new);
         for (size_t i = 0; i < ingestion->n_new && !r; i++)
                 r = stage_key_text(key, "new", ingestion->new[i].name);

@@ -18,7 +18,7 @@
 static int refuse(int result, const struct order *order, const char *file, struct fault *fault) {
         char what[256];
 
-        snprintf(what, sizeof(what), "%s of version %" PRIi64 " of %s, the champion when the run began", file,
+        snprintf(what, sizeof(what), "%s of version %" PRId64 " of %s, the champion when the run began", file,
                  order->champion.version, order->parameters.name);
         return store_fault_as(result, "CHAMPION_UNREADABLE", what, fault);
 }
@@ -50,7 +50,7 @@ static int find(struct store *registry_store, const struct order *order, struct 
                 return error_trace(r);
         *ret_file = manifest_find_file(manifest, BASELINE_NAME);
         if (!*ret_file)
-                log_warn("model=%s version=%" PRIi64 " has no " BASELINE_NAME ", so drift is not looked for",
+                log_warn("model=%s version=%" PRId64 " has no " BASELINE_NAME ", so drift is not looked for",
                          order->parameters.name, order->champion.version);
         return 0;
 }

@@ -26,7 +26,7 @@ static inline struct store *rows_store(const struct fixture *fixture, const char
         char uri[720], path[700];
 
         fixture_path(fixture, name, path);
-        (void)snprintf(uri, sizeof(uri), "file://%s", path);
+        snprintf(uri, sizeof(uri), "file://%s", path);
         assert_int_equal(store_open(uri, &store, &fault), 0);
         return store;
 }

@@ -221,7 +221,7 @@ static void read_policy(struct fixture *fixture, char ret_policy[64]) {
         snprintf(path, sizeof(path), "/proc/%d/environ", fixture->pid);
         assert_int_equal(file_read(path, (size_t)1 << 20, &environment), 0);
         for (at = buffer_text(&environment); *at; at += strlen(at) + 1) {
-                if (strncmp(at, name, strlen(name)) != 0)
+                if (strncmp(at, name, strlen(name)))
                         continue;
                 snprintf(ret_policy, 64, "%s", at + strlen(name));
                 n_found++;

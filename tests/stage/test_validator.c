@@ -33,7 +33,7 @@ static void ingest_file(struct fixture *fixture) {
                                      .pipeline_folder = fixture->scratch->folder,
                                      .store = store };
 
-        (void)snprintf(uri, sizeof(uri), "file://%s", scratch_path(fixture->scratch, "rows.csv"));
+        snprintf(uri, sizeof(uri), "file://%s", scratch_path(fixture->scratch, "rows.csv"));
         assert_int_equal(schema_load(scratch_path(fixture->scratch, "schema.yaml"), &fault, &schema), 0);
         from.schema = schema;
         assert_int_equal(ingest(&from, &input.ingestion, &fault), 0);
@@ -239,7 +239,7 @@ static void all_anomalies_stand_in_the_manifest(void **state) {
         for (size_t i = 0; i < N_ELEMENTS(want); i++) {
                 char code[80];
 
-                (void)snprintf(code, sizeof(code), "\"code\":\"%s\"", want[i]);
+                snprintf(code, sizeof(code), "\"code\":\"%s\"", want[i]);
                 assert_non_null(strstr(buffer_text(&manifest), code));
         }
         assert_null(strstr(buffer_text(&manifest), "\"output\""));
@@ -257,8 +257,8 @@ static void crown(struct fixture *fixture, const struct buffer *baseline) {
 
         assert_int_equal(registry_init(&registry, store, "fruit"), 0);
         assert_int_equal(registry_claim(&registry, RUN_A, &claim), 0);
-        (void)snprintf(manifest.model, sizeof(manifest.model), "fruit");
-        (void)snprintf(manifest.run, sizeof(manifest.run), "%s", RUN_A);
+        snprintf(manifest.model, sizeof(manifest.model), "fruit");
+        snprintf(manifest.run, sizeof(manifest.run), "%s", RUN_A);
         manifest.version = claim.version;
         manifest.created_at_ms = claim.created_at_ms;
         assert_int_equal(manifest_add_file(&manifest, file.name, file.bytes, file.n_bytes), 0);

@@ -18,7 +18,7 @@ static int print(const struct ingestion *ingestion) {
         record_put_json(&ingestion_record, ingestion, &json);
         r = json_end(&json);
         if (!r)
-                (void)fputs(buffer_text(&text), stdout);
+                fputs(buffer_text(&text), stdout);
         return r;
 }
 
@@ -50,6 +50,6 @@ int main(int argc, char **argv) {
         if (!r)
                 r = print(&ingestion);
         if (r == FAULT_E_INPUT)
-                (void)fprintf(stderr, "%s: %s\n", fault.code, fault.message);
+                fprintf(stderr, "%s: %s\n", fault.code, fault.message);
         return r ? 1 : 0;
 }

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "write_samples DIR\n");
                 return 2;
         }
-        for (int type = 0; type < MESSAGE_N; ++type)
+        for (int type = 0; type < MESSAGE_N; type++)
                 if (write_sample(argv[1], (enum message_type)type))
                         return 1;
         return 0;

@@ -18,7 +18,7 @@ static void write_range(int64_t low, int64_t high, char *ret_text, size_t n_byte
 static int write_choice(const struct record_field *field, struct buffer *text) {
         int r = 0;
 
-        for (size_t i = 0; i < field->n_words && !r; ++i)
+        for (size_t i = 0; i < field->n_words && !r; i++)
                 r = buffer_printf(text, "%s\"%s\"", i ? " | " : "", field->words[i]);
         return r;
 }
@@ -75,7 +75,7 @@ int grammar_write(const struct record *record, struct buffer *text) {
         int r;
 
         r = buffer_printf(text, "%s = {\n", record->name);
-        for (size_t i = 0; i < record->n_fields && !r; ++i) {
+        for (size_t i = 0; i < record->n_fields && !r; i++) {
                 r = buffer_printf(text, "    %s: ", record->fields[i].name);
                 if (!r)
                         r = write_type(&record->fields[i], text);

@@ -21,12 +21,12 @@ struct met {
 };
 
 static void meet(struct met *met, const struct record *record) {
-        for (size_t i = 0; i < met->n_records; ++i)
+        for (size_t i = 0; i < met->n_records; i++)
                 if (met->records[i] == record)
                         return;
         assert_true(met->n_records < RECORDS_MAX);
         met->records[met->n_records++] = record;
-        for (size_t i = 0; i < record->n_fields; ++i)
+        for (size_t i = 0; i < record->n_fields; i++)
                 if (record->fields[i].record)
                         meet(met, record->fields[i].record);
 }
@@ -38,17 +38,17 @@ static void readme_is_true(void **state) {
 
         (void)state;
         assert_int_equal(file_read(SOURCE_ROOT "/proto/README.md", 1 << 20, &readme), 0);
-        for (int type = 0; type < MESSAGE_N; ++type)
+        for (int type = 0; type < MESSAGE_N; type++)
                 meet(&met, message_record((enum message_type)type));
-        for (size_t i = 0; i < met.n_records; ++i) {
+        for (size_t i = 0; i < met.n_records; i++) {
                 _cleanup_(buffer_finish) struct buffer want = BUFFER_NULL;
 
                 assert_int_equal(grammar_write(met.records[i], &want), 0);
                 if (!strstr(buffer_text(&readme), buffer_text(&want)))
                         fail_msg("proto/README.md lacks\n%s", buffer_text(&want));
         }
-        for (const char *at = buffer_text(&readme); (at = strstr(at, " = {\n")); ++at)
-                ++n_in_readme;
+        for (const char *at = buffer_text(&readme); (at = strstr(at, " = {\n")); at++)
+                n_in_readme++;
         assert_int_equal(n_in_readme, met.n_records);
 }
 

@@ -38,14 +38,14 @@ static int unpack(enum message_type type, const struct buffer *frame, union samp
         r = envelope_unpack(frame->data, frame->n_bytes, &envelope, fault);
         if (r) {
                 assert_int_equal(r, FAULT_E_INPUT);
-                for (size_t i = 0; i < sizeof(envelope); ++i)
+                for (size_t i = 0; i < sizeof(envelope); i++)
                         assert_int_equal(((unsigned char *)&envelope)[i], UNTOUCHED);
                 return r;
         }
         r = envelope_unpack_body(&envelope, type, message_record(type), ret_sample->bytes, fault);
         if (r) {
                 assert_int_equal(r, FAULT_E_INPUT);
-                for (size_t i = 0; i < n_bytes; ++i)
+                for (size_t i = 0; i < n_bytes; i++)
                         assert_int_equal(ret_sample->bytes[i], UNTOUCHED);
         }
         return r;
@@ -100,12 +100,12 @@ static void read_golden(int version, enum message_type type, struct buffer *ret_
 
         snprintf(path, sizeof(path), "%s/tests/wire/golden/%d/%s.hex", SOURCE_ROOT, version, message_name(type));
         assert_int_equal(file_read(path, 1 << 20, &text), 0);
-        for (at = buffer_text(&text); *at; ++at) {
+        for (at = buffer_text(&text); *at; at++) {
                 if (*at == '\n')
                         continue;
                 byte = (uint8_t)(hex_value(at[0]) << 4 | hex_value(at[1]));
                 assert_int_equal(buffer_append(ret_frame, &byte, 1), 0);
-                ++at;
+                at++;
         }
 }
 
@@ -113,7 +113,7 @@ static void golden_bytes_are_written_and_read(void **state) {
         static union sample sample;
 
         (void)state;
-        for (int type = 0; type < MESSAGE_N; ++type) {
+        for (int type = 0; type < MESSAGE_N; type++) {
                 _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL, golden = BUFFER_NULL;
                 struct fault fault;
 
@@ -129,7 +129,7 @@ static void every_truncation_is_refused(void **state) {
         static union sample sample;
 
         (void)state;
-        for (int type = 0; type < MESSAGE_N; ++type) {
+        for (int type = 0; type < MESSAGE_N; type++) {
                 _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL;
                 struct fault fault;
 
@@ -146,7 +146,7 @@ static void trailing_bytes_are_refused(void **state) {
         static union sample sample;
 
         (void)state;
-        for (int type = 0; type < MESSAGE_N; ++type) {
+        for (int type = 0; type < MESSAGE_N; type++) {
                 _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL;
                 struct fault fault;
 
@@ -163,13 +163,13 @@ static void refuse_each(const bool *kinds, const void *bytes, size_t n_bytes, co
         static struct tokens tokens;
         size_t n_tried = 0;
 
-        for (int type = 0; type < MESSAGE_N; ++type) {
+        for (int type = 0; type < MESSAGE_N; type++) {
                 _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL, changed = BUFFER_NULL;
                 struct fault fault;
 
                 assert_int_equal(sample_pack((enum message_type)type, &frame), 0);
                 tokens_find(&frame, &tokens);
-                for (size_t i = 0; i < tokens.n_places; ++i) {
+                for (size_t i = 0; i < tokens.n_places; i++) {
                         if (!kinds[tokens.places[i].kind])
                                 continue;
                         tokens_replace(&frame, &tokens.places[i], bytes, n_bytes, &changed);
@@ -179,7 +179,7 @@ static void refuse_each(const bool *kinds, const void *bytes, size_t n_bytes, co
                                          tokens.places[i].begin, fault.code, fault.column, fault.message, code);
                         if (tokens.places[i].begin)
                                 assert_true(*fault.column);
-                        ++n_tried;
+                        n_tried++;
                 }
         }
         assert_true(n_tried > 20);
@@ -249,13 +249,13 @@ static void keys_stand_in_order(void **state) {
         (void)state;
         assert_int_equal(sample_pack(MESSAGE_EVALUATOR_TO_PUSHER, &frame), 0);
         tokens_find(&frame, &tokens);
-        for (size_t i = 0; i < tokens.n_places; ++i) {
+        for (size_t i = 0; i < tokens.n_places; i++) {
                 if (!tokens.places[i].is_key)
                         continue;
                 tokens_replace(&frame, &tokens.places[i], swapped, sizeof(swapped) - 1, &changed);
                 assert_int_equal(unpack(MESSAGE_EVALUATOR_TO_PUSHER, &changed, &sample, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, "FIELD_MISSING");
-                ++n_keys;
+                n_keys++;
         }
         assert_true(n_keys > 100);
 }
@@ -265,13 +265,13 @@ static void single_bits_never_crash(void **state) {
         static union sample sample;
 
         (void)state;
-        for (int type = 0; type < MESSAGE_N; ++type) {
+        for (int type = 0; type < MESSAGE_N; type++) {
                 _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL;
                 struct fault fault;
                 int r;
 
                 assert_int_equal(sample_pack((enum message_type)type, &frame), 0);
-                for (size_t bit = 0; bit < 8 * frame.n_bytes; ++bit) {
+                for (size_t bit = 0; bit < 8 * frame.n_bytes; bit++) {
                         frame.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
                         r = unpack((enum message_type)type, &frame, &sample, &fault);
                         assert_true(r == 0 || r == FAULT_E_INPUT);
@@ -292,7 +292,7 @@ static void another_version_is_refused_by_name(void **state) {
 
         (void)state;
         assert_int_equal(sample_pack(MESSAGE_PROGRESS, &frame), 0);
-        for (size_t i = 0; i < N_ELEMENTS(others); ++i) {
+        for (size_t i = 0; i < N_ELEMENTS(others); i++) {
                 tokens_replace(&frame, &(struct token_place){ .begin = 1, .end = 2 }, others[i].bytes,
                                others[i].n_bytes, &changed);
                 assert_int_equal(unpack(MESSAGE_PROGRESS, &changed, &sample, &fault), FAULT_E_INPUT);
@@ -343,7 +343,7 @@ static void hostile_frames_are_refused(void **state) {
         struct fault fault;
 
         (void)state;
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i) {
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 fault = (struct fault)FAULT_NULL;
                 assert_int_equal(envelope_unpack(rows[i].bytes, rows[i].n_bytes, &envelope, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, rows[i].want_code);
@@ -451,13 +451,13 @@ static void traceparents(void **state) {
         };
 
         (void)state;
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i)
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++)
                 assert_int_equal(envelope_traceparent_is_valid(rows[i].text), rows[i].want);
 }
 
 /* Fills all lists and texts of a valid record to their brim. */
 static void fill(const struct record *record, void *value) {
-        for (size_t i = 0; i < record->n_fields; ++i) {
+        for (size_t i = 0; i < record->n_fields; i++) {
                 const struct record_field *field = &record->fields[i];
                 uint8_t *member = record_member(value, field->offset);
 
@@ -471,7 +471,7 @@ static void fill(const struct record *record, void *value) {
                         fill(field->record, member);
                 } else if (field->kind == RECORD_KIND_LIST) {
                         *(size_t *)record_member(value, field->offset_of_flag) = field->n_room;
-                        for (size_t j = 0; j < field->n_room; ++j)
+                        for (size_t j = 0; j < field->n_room; j++)
                                 fill(field->record, member + j * field->record->n_bytes);
                 }
         }
@@ -481,7 +481,7 @@ static void the_largest_messages_fit_the_courier(void **state) {
         static union sample sample;
 
         (void)state;
-        for (int type = 0; type < MESSAGE_N; ++type) {
+        for (int type = 0; type < MESSAGE_N; type++) {
                 _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL;
                 struct envelope envelope;
                 struct fault fault;

@@ -7,7 +7,7 @@
 static size_t read_number(const uint8_t *at, size_t n_bytes) {
         size_t number = 0;
 
-        for (size_t i = 0; i < n_bytes; ++i)
+        for (size_t i = 0; i < n_bytes; i++)
                 number = number << 8 | at[i];
         return number;
 }
@@ -25,7 +25,7 @@ static size_t find_within(const struct buffer *frame, size_t begin, size_t at, e
         size_t self = tokens->n_places;
 
         add(tokens, kind, false, begin, at);
-        for (size_t i = 0; i < n; ++i)
+        for (size_t i = 0; i < n; i++)
                 at = find(frame, at, kind == TOKEN_KIND_MAP && i % 2 == 0, tokens);
         tokens->places[self].end = at;
         return at;

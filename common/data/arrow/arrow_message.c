@@ -337,8 +337,8 @@ int arrow_footer_read(const uint8_t *bytes, size_t n_bytes, struct arrow_footer 
         struct flat_table root;
         uint32_t n_footer;
 
-        if (n_bytes < 2 * (ARROW_MAGIC_BYTES + 2) + 4 || memcmp(bytes, ARROW_MAGIC, ARROW_MAGIC_BYTES) != 0 ||
-            memcmp(bytes + n_bytes - ARROW_MAGIC_BYTES, ARROW_MAGIC, ARROW_MAGIC_BYTES) != 0)
+        if (n_bytes < 2 * (ARROW_MAGIC_BYTES + 2) + 4 || memcmp(bytes, ARROW_MAGIC, ARROW_MAGIC_BYTES) ||
+            memcmp(bytes + n_bytes - ARROW_MAGIC_BYTES, ARROW_MAGIC, ARROW_MAGIC_BYTES))
                 return arrow_damaged(fault, "its end is not that of an Arrow file");
         memcpy(&n_footer, bytes + n_bytes - ARROW_MAGIC_BYTES - 4, 4);
         if (!n_footer || n_footer > n_bytes - 2 * ARROW_MAGIC_BYTES - 4)

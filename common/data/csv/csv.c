@@ -360,7 +360,7 @@ static int read_names(struct csv_reader *reader, const struct csv_record *header
                         return refuse_long_name(header, i, fault);
                 memcpy(reader->names[i], field->text, field->n_bytes);
                 for (size_t k = 0; k < i; k++) {
-                        if (strcmp(reader->names[i], reader->names[k]) != 0)
+                        if (strcmp(reader->names[i], reader->names[k]))
                                 continue;
                         fault_in(fault, reader->names[i], -1);
                         return fault_set(fault, "CSV_DUPLICATE_COLUMN",

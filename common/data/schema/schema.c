@@ -161,7 +161,7 @@ static void describe_list(const struct schema_column *column, const char *quote,
                 at += (size_t)snprintf(ret_text + at, n_bytes - at, "%s%s", i ? ", " : "",
                                        value_quote(column->values[i].text, column->values[i].n_bytes, shown));
         if (n_shown < column->n_values && at < n_bytes)
-                (void)snprintf(ret_text + at, n_bytes - at, " and %zu more", column->n_values - n_shown);
+                snprintf(ret_text + at, n_bytes - at, " and %zu more", column->n_values - n_shown);
 }
 
 char *schema_describe(const struct schema_column *column, enum anomaly anomaly, const char *seen, size_t n_seen,
@@ -179,17 +179,17 @@ char *schema_describe(const struct schema_column *column, enum anomaly anomaly, 
         case ANOMALY_FLOAT_TYPE_BIG_FLOAT:
                 bound.number = is_small ? column->min : column->max;
                 (void)value_format(&bound, limit, &n_limit);
-                (void)snprintf(ret_text, n_bytes, "value %s is %s, which is %s", quote,
-                               is_small ? "below the minimum" : "above the maximum", limit);
+                snprintf(ret_text, n_bytes, "value %s is %s, which is %s", quote,
+                         is_small ? "below the minimum" : "above the maximum", limit);
                 return ret_text;
         case ANOMALY_FLOAT_TYPE_HAS_INF:
-                (void)snprintf(ret_text, n_bytes, "value %s is not finite", quote);
+                snprintf(ret_text, n_bytes, "value %s is not finite", quote);
                 return ret_text;
         case ANOMALY_ENUM_TYPE_UNEXPECTED_STRING_VALUES:
                 describe_list(column, quote, ret_text, n_bytes);
                 return ret_text;
         case ANOMALY_FEATURE_TYPE_NOT_PRESENT:
-                (void)snprintf(ret_text, n_bytes, "a value is required here, and it is missing");
+                snprintf(ret_text, n_bytes, "a value is required here, and it is missing");
                 return ret_text;
         default:
                 return value_describe(anomaly, column->type, seen, n_seen, ret_text, n_bytes);

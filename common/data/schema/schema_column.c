@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <float.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +88,7 @@ int schema_text_read(const struct schema_column *column, const struct config_nod
         } else {
                 r = config_as_int(node, -VALUE_INT_MAX, VALUE_INT_MAX, fault, &integer);
                 if (!r)
-                        (void)snprintf(scratch, sizeof(scratch), "%lld", (long long)integer);
+                        snprintf(scratch, sizeof(scratch), "%" PRId64, integer);
         }
         if (r)
                 return error_trace(r);

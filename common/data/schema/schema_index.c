@@ -48,7 +48,7 @@ static size_t locate(const struct schema_index *index, const char *text, size_t 
         size_t at = (size_t)digest_xxh64(text, n_bytes, 0) & index->mask;
 
         while (index->slots[at].text &&
-               (index->slots[at].n_bytes != n_bytes || memcmp(index->slots[at].text, text, n_bytes) != 0))
+               (index->slots[at].n_bytes != n_bytes || memcmp(index->slots[at].text, text, n_bytes)))
                 at = (at + 1) & index->mask;
         return at;
 }

@@ -94,8 +94,8 @@ char *validate_describe_missing(const char *column, const char *environment, con
 
         n = snprintf(ret_text, n_bytes, "there is no such column, and %s requires it", environment);
         if (nearest && n >= 0 && (size_t)n < n_bytes)
-                (void)snprintf(ret_text + n, n_bytes - (size_t)n, "; there is a column %s (is it meant?)",
-                               value_quote(nearest, strlen(nearest), quote));
+                snprintf(ret_text + n, n_bytes - (size_t)n, "; there is a column %s (is it meant?)",
+                         value_quote(nearest, strlen(nearest), quote));
         return ret_text;
 }
 

@@ -40,7 +40,7 @@ static int add_finding(struct conclusion *conclusion, const char *column, enum a
         }
         finding = &report->findings[report->n_findings++];
         *finding = (struct validate_finding){ .code = code, .severity = severity };
-        (void)snprintf(finding->column, sizeof(finding->column), "%s", column ? column : "");
+        snprintf(finding->column, sizeof(finding->column), "%s", column ? column : "");
         *ret_finding = finding;
         return 0;
 }
@@ -56,7 +56,7 @@ static int _printf_(5, 6) add_message(struct conclusion *conclusion, const char 
         if (r)
                 return error_trace(r);
         va_start(arguments, format);
-        (void)vsnprintf(finding->message, sizeof(finding->message), format, arguments);
+        vsnprintf(finding->message, sizeof(finding->message), format, arguments);
         va_end(arguments);
         return 0;
 }
@@ -120,9 +120,9 @@ static int add_rows(struct conclusion *conclusion, const struct schema_column *c
         show_examples(conclusion, entry, finding);
         schema_describe(column, code, finding->examples[0].value, strlen(finding->examples[0].value), sentence,
                         sizeof(sentence));
-        (void)snprintf(finding->message, sizeof(finding->message),
-                       "%s (%" PRIu64 " of %" PRIu64 " rows, first row %" PRIu64 ")", sentence, entry->n_rows,
-                       conclusion->report->n_rows, finding->examples[0].row + 1);
+        snprintf(finding->message, sizeof(finding->message),
+                 "%s (%" PRIu64 " of %" PRIu64 " rows, first row %" PRIu64 ")", sentence, entry->n_rows,
+                 conclusion->report->n_rows, finding->examples[0].row + 1);
         return 0;
 }
 
@@ -151,10 +151,10 @@ static int conclude_presence(struct conclusion *conclusion, const struct schema_
         if (r)
                 return error_trace(r);
         show_examples(conclusion, entry, finding);
-        (void)snprintf(finding->message, sizeof(finding->message),
-                       "a value is missing in %" PRIu64 " of %" PRIu64 " rows, first in row %" PRIu64
-                       "; the share of filled rows must be at least %g",
-                       entry->n_rows, n_rows, entry->examples[0] + 1, least);
+        snprintf(finding->message, sizeof(finding->message),
+                 "a value is missing in %" PRIu64 " of %" PRIu64 " rows, first in row %" PRIu64
+                 "; the share of filled rows must be at least %g",
+                 entry->n_rows, n_rows, entry->examples[0] + 1, least);
         return 0;
 }
 
@@ -226,11 +226,11 @@ static int conclude_key(struct conclusion *conclusion, const struct schema_colum
                 example->row = unique.examples[finding->n_examples].row;
                 show_cell(conclusion, column->name, example->row, example->value);
         }
-        (void)snprintf(finding->message, sizeof(finding->message),
-                       "key \"%s\" stands in rows %" PRIu64 " and %" PRIu64 "; %" PRIu64 " of %" PRIu64
-                       " rows repeat the key of an earlier one",
-                       finding->examples[0].value, unique.examples[0].first_row + 1, unique.examples[0].row + 1,
-                       unique.n_duplicates, conclusion->report->n_rows);
+        snprintf(finding->message, sizeof(finding->message),
+                 "key \"%s\" stands in rows %" PRIu64 " and %" PRIu64 "; %" PRIu64 " of %" PRIu64
+                 " rows repeat the key of an earlier one",
+                 finding->examples[0].value, unique.examples[0].first_row + 1, unique.examples[0].row + 1,
+                 unique.n_duplicates, conclusion->report->n_rows);
         return 0;
 }
 
@@ -302,7 +302,7 @@ static int conclude_size(struct conclusion *conclusion) {
                 return 0;
         if (n_all < (uint64_t)schema->min_examples)
                 r = add_message(conclusion, NULL, ANOMALY_DATASET_LOW_NUM_EXAMPLES, SEVERITY_ERROR,
-                                "there %s %" PRIu64 " row%s, at least %" PRIi64 " are required",
+                                "there %s %" PRIu64 " row%s, at least %" PRId64 " are required",
                                 n_all == 1 ? "is" : "are", n_all, n_all == 1 ? "" : "s", schema->min_examples);
         if (!r && options->baseline && (double)n_rows < schema->min_examples_ratio * (double)options->baseline->n_rows)
                 r = add_message(conclusion, NULL, ANOMALY_COMPARATOR_LOW_NUM_EXAMPLES,

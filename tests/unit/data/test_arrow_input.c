@@ -90,7 +90,7 @@ static void test_what_others_write_is_read(void **state) {
 static size_t find(const struct arrow_input *input, const char *name) {
         size_t i = 0;
 
-        while (strcmp(arrow_input_name(input, i), name) != 0)
+        while (strcmp(arrow_input_name(input, i), name))
                 i++;
         return i;
 }

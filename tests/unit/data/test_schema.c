@@ -186,7 +186,7 @@ static void test_long_list(void **state _unused_) {
         for (int i = 0; i < SCHEMA_VALUES_MAX; i++) {
                 char number[16];
 
-                (void)snprintf(number, sizeof(number), "%d", i);
+                snprintf(number, sizeof(number), "%d", i);
                 assert_int_equal(schema_find_value(find(schema, "c"), number, strlen(number)), i);
         }
         assert_int_equal(schema_find_value(find(schema, "c"), "1000", 4), SCHEMA_NO_VALUE);
@@ -294,7 +294,7 @@ static void test_bad(void **state _unused_) {
                 assert_int_equal(schema_parse("test.yaml", rows[i].text, strlen(rows[i].text), &fault, &schema),
                                  FAULT_E_INPUT);
                 assert_null(schema);
-                if (strncmp(fault.code, rows[i].want_code, strlen(rows[i].want_code)) != 0 ||
+                if (strncmp(fault.code, rows[i].want_code, strlen(rows[i].want_code)) ||
                     !strstr(fault.message, rows[i].want_message) ||
                     (rows[i].want_line && fault.line != rows[i].want_line))
                         fail_msg("%s\ngot %d:%d %s: %s", rows[i].text, (int)fault.line, (int)fault.position, fault.code,

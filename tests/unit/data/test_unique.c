@@ -1,5 +1,6 @@
 /* Uniqueness of a key, by bitmap and by hashed parts. */
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ static void fixture_make(struct fixture *fixture, enum column_type type, int64_t
                 for (size_t row = 0; row < N_ROWS; row++) {
                         int64_t key = key_of(i * N_ROWS + row, start, step);
 
-                        (void)snprintf(text, sizeof(text), "k%lld", (long long)key);
+                        snprintf(text, sizeof(text), "k%" PRId64, key);
                         if (row == 500 || row == 501)
                                 assert_int_equal(table_builder_add_missing(fixture->builders[i], 0), 0);
                         else if (type == COLUMN_INT64)

@@ -56,7 +56,7 @@ static void add_good_row(struct table_builder *builder, uint64_t row) {
         static const char *const sexes[] = { "f", "m" }, *const zones[] = { "1", "2", "3" };
         char note[24];
 
-        (void)snprintf(note, sizeof(note), "n%d", (int)(row % 1000));
+        snprintf(note, sizeof(note), "n%d", (int)(row % 1000));
         assert_int_equal(table_builder_add_int64(builder, ID, (int64_t)row * 3), 0);
         assert_int_equal(table_builder_add_int64(builder, AGE, 18 + (int64_t)(row % 103)), 0);
         assert_int_equal(table_builder_add_float64(builder, SIZE, 0.5 + (double)(row % 90) + (double)row / 1e6), 0);

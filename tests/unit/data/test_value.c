@@ -37,7 +37,7 @@ static void check(const char *what, enum anomaly code, const struct value *value
         text = value_format(value, scratch, &n_bytes);
         if (value->kind != want.want_kind)
                 fail_msg("%s: got kind %d, want %d", what, value->kind, want.want_kind);
-        if (n_bytes != strlen(want.want_text) || memcmp(text, want.want_text, n_bytes) != 0)
+        if (n_bytes != strlen(want.want_text) || memcmp(text, want.want_text, n_bytes))
                 fail_msg("%s: got %.*s, want %s", what, (int)n_bytes, text, want.want_text);
 }
 
@@ -208,7 +208,7 @@ static void test_double(void **state _unused_) {
                 struct value value = VALUE_NULL;
                 enum anomaly code;
 
-                (void)snprintf(what, sizeof(what), "%g", rows[i].number);
+                snprintf(what, sizeof(what), "%g", rows[i].number);
                 code = value_from_double(rows[i].type, rows[i].number, scratch, &value);
                 check(what, code, &value, rows[i].want);
         }

@@ -2,6 +2,7 @@
 
 #include "services/evaluator/gate.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -350,8 +351,9 @@ static void test_equal_candidates_hardly_pass(void **state) {
         (void)state;
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 simulate(rows[i].n_rows, 500, &gate, &bare);
-                print_message("equal candidates, %lld test rows: %.1f %% pass the gate, %.1f %% a bare threshold\n",
-                              (long long)rows[i].n_rows, 100 * gate, 100 * bare);
+                print_message("equal candidates, %" PRId64
+                              " test rows: %.1f %% pass the gate, %.1f %% a bare threshold\n",
+                              rows[i].n_rows, 100 * gate, 100 * bare);
                 assert_true(gate <= rows[i].most);
                 assert_true(gate <= bare);
                 bare_at_250 = i ? bare_at_250 : bare;

@@ -59,7 +59,7 @@ static inline void intake_use_store(struct intake *intake, const char *name) {
 
         store_close(intake->store);
         intake->store = NULL;
-        (void)snprintf(uri, sizeof(uri), "file://%s", scratch_path(intake->scratch, name));
+        snprintf(uri, sizeof(uri), "file://%s", scratch_path(intake->scratch, name));
         assert_int_equal(store_open(uri, &intake->store, &intake->fault), 0);
         intake->input.store = intake->store;
 }
@@ -97,7 +97,7 @@ static inline void intake_write(struct intake *intake, const char *name, const v
         const char *path = scratch_path(intake->scratch, name);
 
         assert_int_equal(file_replace(path, bytes, n_bytes), 0);
-        (void)snprintf(intake->uri, sizeof(intake->uri), "file://%s", path);
+        snprintf(intake->uri, sizeof(intake->uri), "file://%s", path);
 }
 
 static inline void intake_write_text(struct intake *intake, const char *name, const char *text) {

@@ -1,5 +1,6 @@
 /* Ingest: who falls to which side, and that the files depend on the rows alone. */
 
+#include <inttypes.h>
 #include <sched.h>
 
 #include "common/base/buffer.h"
@@ -15,7 +16,7 @@ static void append_csv(struct buffer *text, int64_t first, int64_t n) {
         if (!text->n_bytes)
                 assert_int_equal(buffer_append_text(text, "id,weight,colour,ripe\n"), 0);
         for (int64_t i = first; i < first + n; i++)
-                assert_int_equal(buffer_printf(text, "%lld,%g,%s,%d\n", (long long)(i * 7919), weight_of(i),
+                assert_int_equal(buffer_printf(text, "%" PRId64 ",%g,%s,%d\n", i * 7919, weight_of(i),
                                                i % 3 ? "red" : "green", i % 5 == 0),
                                  0);
 }
@@ -31,10 +32,10 @@ static void write_ndjson(struct intake *intake, int64_t n) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
 
         for (int64_t i = 0; i < n; i++)
-                assert_int_equal(buffer_printf(&text, "{\"ripe\":%s,\"colour\":\"%s\",\"id\":%lld,\"weight\":%g}\n",
-                                               i % 5 ? "false" : "true", i % 3 ? "red" : "green", (long long)(i * 7919),
-                                               weight_of(i)),
-                                 0);
+                assert_int_equal(
+                        buffer_printf(&text, "{\"ripe\":%s,\"colour\":\"%s\",\"id\":%" PRId64 ",\"weight\":%g}\n",
+                                      i % 5 ? "false" : "true", i % 3 ? "red" : "green", i * 7919, weight_of(i)),
+                        0);
         intake_write(intake, "rows.ndjson", text.data, text.n_bytes);
 }
 
@@ -72,7 +73,7 @@ static void write_arrow(struct intake *intake, int64_t n, int64_t n_batch) {
         arrow_writer_destroy(writer);
         table_builder_destroy(builder);
         fclose(file);
-        (void)snprintf(intake->uri, sizeof(intake->uri), "file://%s", path);
+        snprintf(intake->uri, sizeof(intake->uri), "file://%s", path);
 }
 
 /* The rule as design and split.h say it, in other words. */
@@ -296,7 +297,7 @@ static void test_text_keys_are_dealt_by_their_bytes(void **state) {
         assert_int_equal(intake_run(intake, &ingestion), 0);
         test = intake_numbers(intake, &ingestion.test, "place");
         for (int i = 0; i < 300; i++) {
-                (void)snprintf(key, sizeof(key), "fruit %d", i);
+                snprintf(key, sizeof(key), "fruit %d", i);
                 if (digest_xxh64(key, strlen(key), 7) % 10000 < 2500)
                         assert_int_equal(test[n_test++], i);
         }

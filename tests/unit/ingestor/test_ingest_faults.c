@@ -1,5 +1,7 @@
 /* Ingest: rows that cannot be read are told by their place, or set aside. */
 
+#include <inttypes.h>
+
 #include "common/base/buffer.h"
 #include "tests/unit/ingestor/intake.h"
 
@@ -94,7 +96,7 @@ static void test_a_file_that_is_not_there_is_named(void **state) {
         struct intake *intake = *state;
         struct ingestion ingestion = { 0 };
 
-        (void)snprintf(intake->uri, sizeof(intake->uri), "file:///nowhere/at-all.csv");
+        snprintf(intake->uri, sizeof(intake->uri), "file:///nowhere/at-all.csv");
         assert_int_equal(intake_run(intake, &ingestion), FAULT_E_INPUT);
         assert_string_equal(intake->fault.code, "FILE_NOT_FOUND");
         assert_string_equal(intake->fault.file, "/nowhere/at-all.csv");
@@ -108,12 +110,12 @@ static void cell_of(const struct table *table, const char *name, size_t row, cha
 
         assert_non_null(column);
         if (!column_is_present(column, row)) {
-                (void)snprintf(ret_text, n_bytes, "-");
+                snprintf(ret_text, n_bytes, "-");
         } else if (column->type == COLUMN_INT64) {
-                (void)snprintf(ret_text, n_bytes, "%lld", (long long)column->int64[row]);
+                snprintf(ret_text, n_bytes, "%" PRId64, column->int64[row]);
         } else {
                 text = column_text(column, row, &n);
-                (void)snprintf(ret_text, n_bytes, "%.*s", (int)n, text);
+                snprintf(ret_text, n_bytes, "%.*s", (int)n, text);
         }
 }
 

@@ -78,7 +78,7 @@ static void test_seed_counts(void **state) {
         (void)state;
         sample_train(&sample, one, &a);
         sample_train(&sample, two, &b);
-        assert_true(a.model.n_bytes != b.model.n_bytes || memcmp(a.model.data, b.model.data, a.model.n_bytes) != 0);
+        assert_true(a.model.n_bytes != b.model.n_bytes || memcmp(a.model.data, b.model.data, a.model.n_bytes));
         booster_result_finish(&a);
         booster_result_finish(&b);
 }
@@ -289,7 +289,7 @@ static void test_wrong_parameters_are_named(void **state) {
                 input.n_parameters = 2;
                 assert_int_equal(booster_train(&input, &result, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, "PARAMETER_INVALID");
-                if (strcmp(fault.column, rows[i].name) != 0)
+                if (strcmp(fault.column, rows[i].name))
                         print_error("%s: %s\n", fault.column, fault.message);
                 assert_string_equal(fault.column, rows[i].name);
                 assert_non_null(strstr(fault.message, rows[i].name));

@@ -137,7 +137,7 @@ static void check_refused(struct buffer bytes, const char *want_code, const char
         struct fault fault = FAULT_NULL;
 
         assert_int_equal(try_bytes(bytes.data, bytes.n_bytes, &fault), FAULT_E_INPUT);
-        if (strcmp(fault.code, want_code) != 0 || !strstr(fault.message, want_words))
+        if (strcmp(fault.code, want_code) || !strstr(fault.message, want_words))
                 print_error("%s: %s, wanted: %s\n", fault.code, fault.message, want_words);
         assert_string_equal(fault.code, want_code);
         assert_non_null(strstr(fault.message, want_words));

@@ -185,7 +185,7 @@ static void what_is_wrong_in_a_manifest_is_named(void **state) {
         (void)state;
         make_run(&manifest);
         assert_int_equal(run_manifest_write(&manifest, &text), 0);
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i) {
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 _cleanup_(buffer_finish) struct buffer changed = BUFFER_NULL;
                 const char *at = strstr(buffer_text(&text), rows[i].from);
                 struct fault fault = FAULT_NULL;

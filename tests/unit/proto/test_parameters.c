@@ -83,7 +83,7 @@ static void everything_can_be_said(void **state) {
         assert_int_equal(parameters.evaluate.on_accept, EVALUATE_ON_ACCEPT_CHALLENGER);
 
         /* sorted, so that equal settings are equal bytes in a cache key */
-        for (size_t i = 1; i < parameters.train.n_settings; ++i)
+        for (size_t i = 1; i < parameters.train.n_settings; i++)
                 assert_true(strcmp(parameters.train.settings[i - 1].name, parameters.train.settings[i].name) < 0);
 }
 
@@ -122,7 +122,7 @@ static void mistakes_name_their_place(void **state) {
         struct fault fault;
 
         (void)state;
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i) {
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 memset(&parameters, 0xa5, sizeof(parameters));
                 assert_int_equal(load(rows[i].yaml, &parameters, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, rows[i].want_code);
@@ -173,7 +173,7 @@ static void an_empty_request_changes_nothing(void **state) {
 
         (void)state;
         parameters_init(&before, "flowers");
-        for (size_t i = 0; i < N_ELEMENTS(bodies); ++i) {
+        for (size_t i = 0; i < N_ELEMENTS(bodies); i++) {
                 parameters_init(&parameters, "flowers");
                 assert_int_equal(override(&parameters, bodies[i], &fault), 0);
                 assert_memory_equal(&parameters, &before, sizeof(before));
@@ -216,7 +216,7 @@ static void a_request_cannot_reach_further(void **state) {
 
         (void)state;
         parameters_init(&before, "flowers");
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i) {
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 parameters_init(&parameters, "flowers");
                 assert_int_equal(override(&parameters, rows[i].body, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, rows[i].want_code);

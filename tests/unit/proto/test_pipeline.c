@@ -118,7 +118,7 @@ static void mistakes_name_their_place(void **state) {
         struct fault fault;
 
         unsetenv("TEST_PIPELINE_NOT_SET");
-        for (size_t i = 0; i < N_ELEMENTS(rows); ++i) {
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
                 assert_int_equal(load(scratch, rows[i].yaml, &fault), FAULT_E_INPUT);
                 if (rows[i].want_code)
                         assert_string_equal(fault.code, rows[i].want_code);

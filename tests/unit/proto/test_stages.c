@@ -15,7 +15,7 @@
 
 static void each_stage_takes_what_the_one_before_gives(void **state) {
         (void)state;
-        for (int i = 0; i < STAGE_N; ++i)
+        for (int i = 0; i < STAGE_N; i++)
                 assert_int_equal(stage_receives(stage_next((enum stage)i)), stage_emits((enum stage)i));
         assert_int_equal(STAGE_N_WORKERS, 6);
         assert_int_equal(stage_next(STAGE_GATEWAY), STAGE_INGESTOR);
@@ -28,15 +28,15 @@ static void names_are_parsed_back(void **state) {
         enum stage stage;
 
         (void)state;
-        for (int i = 0; i < STAGE_N; ++i) {
+        for (int i = 0; i < STAGE_N; i++) {
                 assert_true(stage_parse(stage_name((enum stage)i), &stage));
                 assert_int_equal(stage, i);
         }
-        for (int i = 0; i < MESSAGE_N; ++i) {
+        for (int i = 0; i < MESSAGE_N; i++) {
                 assert_true(message_parse(message_name((enum message_type)i), &type));
                 assert_int_equal(type, i);
         }
-        for (int i = 0; i < RUN_STATE_N; ++i) {
+        for (int i = 0; i < RUN_STATE_N; i++) {
                 assert_true(run_state_parse(run_state_name((enum run_state)i), &run_state));
                 assert_int_equal(run_state, i);
         }
@@ -47,7 +47,7 @@ static void names_are_parsed_back(void **state) {
 
 static void only_progress_and_heartbeat_are_lossy(void **state) {
         (void)state;
-        for (int i = 0; i < MESSAGE_N; ++i)
+        for (int i = 0; i < MESSAGE_N; i++)
                 assert_int_equal(message_is_lossy((enum message_type)i),
                                  i == MESSAGE_PROGRESS || i == MESSAGE_HEARTBEAT);
 }

@@ -69,7 +69,7 @@ static bool text_is(const struct column *column, size_t row, const char *want) {
         size_t n_bytes;
         const char *text = column_text(column, row, &n_bytes);
 
-        return n_bytes == strlen(want) && memcmp(text, want, n_bytes) == 0;
+        return n_bytes == strlen(want) && !memcmp(text, want, n_bytes);
 }
 
 /* Row `row` of one table is row `other_row` of the other. */
@@ -349,7 +349,7 @@ static void test_bad_files_are_refused_with_their_place(void **state) {
                         fail_msg("row %zu was taken: %s", i, rows[i].yaml);
                 }
                 assert_null(generator);
-                if (strcmp(fault.code, rows[i].want_code) != 0 || !strstr(fault.message, rows[i].want_words) ||
+                if (strcmp(fault.code, rows[i].want_code) || !strstr(fault.message, rows[i].want_words) ||
                     fault.line != rows[i].want_line || fault.position < 1 || !strstr(fault.file, "generator.yaml"))
                         fail_msg("row %zu: %s, but %s:%ld:%ld: %s: %s", i, rows[i].yaml, fault.file, (long)fault.line,
                                  (long)fault.position, fault.code, fault.message);

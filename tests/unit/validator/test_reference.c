@@ -35,7 +35,7 @@ static int setup(void **state) {
         assert_non_null(library);
         assert_int_equal(scratch_setup(&library->scratch), 0);
         library->fault = (struct fault)FAULT_NULL;
-        (void)snprintf(uri, sizeof(uri), "file://%s", scratch_path(library->scratch, "registry"));
+        snprintf(uri, sizeof(uri), "file://%s", scratch_path(library->scratch, "registry"));
         assert_int_equal(store_open(uri, &library->store, &library->fault), 0);
         assert_int_equal(registry_init(&library->registry, library->store, "fruit"), 0);
         parameters_init(&library->order.parameters, "fruit");
@@ -63,8 +63,8 @@ static void publish(struct library *library, const char *name, const char *conte
         struct registry_claim claim;
 
         assert_int_equal(registry_claim(&library->registry, "run-1", &claim), 0);
-        (void)snprintf(manifest.model, sizeof(manifest.model), "fruit");
-        (void)snprintf(manifest.run, sizeof(manifest.run), "run-1");
+        snprintf(manifest.model, sizeof(manifest.model), "fruit");
+        snprintf(manifest.run, sizeof(manifest.run), "run-1");
         manifest.version = claim.version;
         manifest.created_at_ms = claim.created_at_ms;
         assert_int_equal(manifest_add_file(&manifest, name, content, strlen(content)), 0);
