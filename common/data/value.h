@@ -3,8 +3,9 @@
 /*
  * Value
  *
- * One cell, and the one rule for what it means from every source. null, NaN, the empty text and absence are one thing:
- * missing. The rest depends on the type that the schema declares:
+ * One cell, and the one rule for what it means from every source. null, an empty text and an absent value are all
+ * missing; so is nan in text without types, and NaN in Arrow and BSON (JSON has none). The rest depends on the type
+ * that the schema declares:
  *
  *   int                  any number of integral value within ±2^53: 28, 28.0, 2.8e1    -> VALUE_INT
  *   bool                 0 or 1 as a number, true or false                              -> VALUE_INT

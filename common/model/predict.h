@@ -5,9 +5,10 @@
  *
  * A row in, a prediction out, as JSON: the same bytes over HTTP and from `convoy score`. A row names its columns, raw
  * as in the data ("Vehicle_Damage":"Yes") or encoded as in the matrix ("Vehicle_Damage_Yes":1), in any order. The key
- * is optional and echoed as "id", the label is ignored. null, NaN and an empty text are as if the name were not there.
- * Raw and encoded for one column, one name twice, part of a one-hot, or two ones in it are refused, and every value is
- * judged by the schema in the environment SERVING. Nothing here allocates for rows and models of ordinary size.
+ * is optional and echoed as "id", the label is ignored. null, an empty text, and in text without types nan, are as if
+ * the name were not there; JSON has no NaN. Raw and encoded for one column, one name twice, part of a one-hot, or two
+ * ones in it are refused, and every value is checked against the schema in the environment SERVING. Nothing here
+ * allocates for rows and models of ordinary size.
  */
 
 #include <stdbool.h>
@@ -59,7 +60,7 @@ int predict_row_add_text(struct predict_row *row, const char *name, size_t n_nam
 /* Adds all members of an object. */
 int predict_row_add_object(struct predict_row *row, const struct json_value *object, struct fault *fault);
 
-/* Judges the whole row, transforms and scores it. FAULT_E_INPUT names the column. */
+/* Validates the whole row, transforms and scores it. FAULT_E_INPUT names the column. */
 int predict_row(const struct bundle *bundle, struct predict_row *row, struct prediction *ret_prediction,
                 struct fault *fault);
 
