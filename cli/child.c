@@ -25,7 +25,7 @@ int64_t child_next_pause(int64_t pause_ms, int64_t life_ms) {
 }
 
 /* In the new process, where only async-signal-safe calls are allowed. */
-static void become(const struct child *child, int output, pid_t parent) {
+static void exec_program(const struct child *child, int output, pid_t parent) {
         sigset_t none;
         int null;
 
@@ -58,7 +58,7 @@ int child_start(struct child *child, int64_t now_ms) {
         }
         pid = fork();
         if (!pid)
-                become(child, ends[1], parent);
+                exec_program(child, ends[1], parent);
         close(ends[1]);
         if (pid < 0) {
                 close(ends[0]);

@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli/become.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/exec_daemon.h"
 #include "cli/place.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -410,7 +410,7 @@ static int conclude(const struct doctor *doctor) {
 static int rebuild(const struct options *options) {
         static const char *const arguments[] = { "--rebuild", NULL };
 
-        return become_daemon(STAGE_GATEWAY, arguments, options);
+        return exec_daemon(STAGE_GATEWAY, arguments, options);
 }
 
 int cmd_doctor(int argc, char **argv) {

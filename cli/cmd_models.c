@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/become.h"
 #include "cli/client.h"
 #include "cli/command.h"
+#include "cli/exec_daemon.h"
 #include "cli/history.h"
 #include "cli/place.h"
 #include "cli/pull.h"
@@ -278,7 +278,7 @@ static int register_run(const struct options *options, const char *text) {
         r = find_run(options, text, run, &fault);
         if (r)
                 return command_end(r, &fault, COMMAND_FAILED);
-        return become_daemon(STAGE_PUSHER, arguments, options);
+        return exec_daemon(STAGE_PUSHER, arguments, options);
 }
 
 int cmd_models(int argc, char **argv) {

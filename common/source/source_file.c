@@ -20,13 +20,13 @@ enum { LOOK_BYTES = 4096 };
 #define MAGIC(name, bytes, hint) \
         { name, bytes, sizeof(bytes) - 1, hint }
 
-/* files that people try and that are none of ours */
+/* formats that people may try and that are not supported */
 static const struct {
         const char *name;
         const char *bytes;
         size_t n_bytes;
         const char *hint;
-} strangers[] = {
+} unsupported[] = {
         MAGIC("compressed by gzip", "\x1f\x8b", "unpack it with gunzip"),
         MAGIC("compressed by ZSTD", "\x28\xb5\x2f\xfd", "unpack it with unzstd"),
         MAGIC("a ZIP archive", "PK\x03\x04", "unpack it, or save a spreadsheet as CSV"),
@@ -89,10 +89,10 @@ static int recognize(int fd, const char *path, enum format *ret_format, struct f
         r = look(fd, path, bytes, &n_bytes);
         if (r)
                 return error_trace(r);
-        for (size_t i = 0; i < N_ELEMENTS(strangers); i++)
-                if (n_bytes >= strangers[i].n_bytes && !memcmp(bytes, strangers[i].bytes, strangers[i].n_bytes))
-                        return fault_set(fault, "SOURCE_FORMAT_UNSUPPORTED", "this is %s; %s", strangers[i].name,
-                                         strangers[i].hint);
+        for (size_t i = 0; i < N_ELEMENTS(unsupported); i++)
+                if (n_bytes >= unsupported[i].n_bytes && !memcmp(bytes, unsupported[i].bytes, unsupported[i].n_bytes))
+                        return fault_set(fault, "SOURCE_FORMAT_UNSUPPORTED", "this is %s; %s", unsupported[i].name,
+                                         unsupported[i].hint);
         if (arrow_input_is_arrow(bytes, n_bytes))
                 *ret_format = FORMAT_ARROW;
         else if (first_byte(bytes, n_bytes) == '[')

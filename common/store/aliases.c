@@ -10,7 +10,7 @@
 #include "common/base/error.h"
 
 /* what people set must leave room for the aliases that a release sets */
-#define HOUSE_ALIASES 3
+#define RESERVED_ALIASES 3
 
 bool alias_is_valid(const char *name) {
         size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
@@ -20,7 +20,7 @@ bool alias_is_valid(const char *name) {
         return name[0] != 'v' || n == 1 || strspn(name + 1, "0123456789") != n - 1;
 }
 
-static bool is_of_the_house(const char *name) {
+static bool is_reserved(const char *name) {
         return !strcmp(name, ALIASES_CHAMPION) || !strcmp(name, ALIASES_CHALLENGER) || !strcmp(name, ALIASES_PREVIOUS);
 }
 
@@ -125,8 +125,8 @@ int aliases_set(const struct aliases *present, const struct alias_request *reque
         if (expected != ALIASES_ANY && expected != from)
                 return ALIASES_E_CONFLICT;
         for (size_t i = 0; i < present->n_aliases; i++)
-                n_others += !is_of_the_house(present->aliases[i].name);
-        if (from == ALIASES_NONE && !is_of_the_house(name) && n_others >= ALIASES_MAX - HOUSE_ALIASES)
+                n_others += !is_reserved(present->aliases[i].name);
+        if (from == ALIASES_NONE && !is_reserved(name) && n_others >= ALIASES_MAX - RESERVED_ALIASES)
                 return ALIASES_E_FULL;
         if (!strcmp(name, ALIASES_CHAMPION)) {
                 crown(&next, version);

@@ -28,7 +28,7 @@
 
 /* an alias, its end included */
 #define ALIASES_NAME_BYTES 256
-/* aliases of one model, the three of the house included */
+/* aliases of one model, the three reserved ones included */
 #define ALIASES_MAX 32
 /* aliases that one move can change: itself, previous, challenger */
 #define ALIASES_CHANGES_MAX 3
@@ -45,7 +45,7 @@ enum {
         _ALIASES_E_SUCCESS,
         ALIASES_E_UNCHANGED, /* everything is already as asked: there is no move to record */
         ALIASES_E_CONFLICT,  /* the alias is not where the caller expected it */
-        ALIASES_E_FULL,      /* no room for another; the three of the house always have theirs */
+        ALIASES_E_FULL,      /* no room for another; the three reserved ones always have room */
 };
 
 enum alias_action {

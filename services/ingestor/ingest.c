@@ -223,8 +223,9 @@ static int refuse_all_keyless(struct ingest *ingest, const struct table *batch, 
         return 0;
 }
 
-/* Deals the rows of a batch. n_before rows of the source came before it and before what was set aside on the way. */
-static int deal(struct ingest *ingest, const struct table *batch, int64_t n_before, struct fault *fault) {
+/* Splits the rows of a batch among the datasets. n_before rows of the source came before it and before what was set
+ * aside on the way. */
+static int split_batch(struct ingest *ingest, const struct table *batch, int64_t n_before, struct fault *fault) {
         const struct split *split = &ingest->input->parameters->split;
         size_t n_rows[N_SIDES] = { 0 };
         int r;
@@ -270,7 +271,7 @@ static int read_all(struct ingest *ingest, struct fault *fault) {
                         rejects_forget_rows(ingest->rejects);
                 r = source_read(ingest->source, &batch, fault);
                 if (!r && batch.n_rows)
-                        r = deal(ingest, &batch, n_before, fault);
+                        r = split_batch(ingest, &batch, n_before, fault);
                 if (r)
                         return error_trace(r);
                 if (!batch.n_rows)

@@ -84,8 +84,8 @@ static int fit(const struct transform_input *input, struct features **ret_featur
  */
 
 /* Marks the rows of the slice with 1, the others with 0. */
-static int deal(const struct transform *transform, const struct table *table, uint8_t *ret_is_slice,
-                struct fault *fault) {
+static int mark_slice(const struct transform *transform, const struct table *table, uint8_t *ret_is_slice,
+                      struct fault *fault) {
         const struct schema *schema = transform->input->schema;
         const struct schema_column *key = schema->key == SCHEMA_NO_VALUE ? NULL : &schema->columns[schema->key];
         const struct column *column = key ? table_find(table, key->name) : NULL;
@@ -137,7 +137,7 @@ static int make_piece(const struct transform *transform, size_t at, float **ret_
         if (!r)
                 r = features_apply(transform->features, table, train, distance, fault);
         if (!r)
-                r = deal(transform, table, bytes, fault);
+                r = mark_slice(transform, table, bytes, fault);
         if (r)
                 return error_trace(r);
 

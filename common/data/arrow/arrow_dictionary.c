@@ -107,8 +107,9 @@ static void measure(const struct arrow_dictionaries *dictionaries, int64_t *ret_
 /* DictionaryBatch { id, data, isDelta }. */
 int arrow_dictionaries_read(struct arrow_dictionaries *dictionaries, struct arrow_message *message,
                             struct fault *fault) {
-        struct flat_table data = flat_get_table(&message->header, 1);
-        struct arrow_dictionary *dictionary = find(dictionaries, (int64_t)flat_get_uint(&message->header, 0, 8, 0));
+        struct flatbuffer_table data = flatbuffer_get_table(&message->header, 1);
+        struct arrow_dictionary *dictionary = find(dictionaries,
+                                                   (int64_t)flatbuffer_get_uint(&message->header, 0, 8, 0));
         _cleanup_(arrow_column_finish) struct arrow_column column = ARROW_COLUMN_NULL;
         struct arrow_room room = ARROW_ROOM_FULL;
         struct arrow_batch batch;
@@ -124,7 +125,7 @@ int arrow_dictionaries_read(struct arrow_dictionaries *dictionaries, struct arro
         r = arrow_batch_read(&data, message, &dictionary->field, 1, &batch, &place, fault);
         if (r)
                 return error_trace(r);
-        if (!flat_get_uint(&message->header, 2, 1, 0))
+        if (!flatbuffer_get_uint(&message->header, 2, 1, 0))
                 table_builder_clear(dictionary->values);
         measure(dictionaries, &n_rows, &n_text);
         if (batch.n_rows > ROWS_MAX - n_rows)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/data/arrow/arrow.h"
-#include "common/data/arrow/flat.h"
+#include "common/data/arrow/flatbuffer.h"
 #include "common/data/table.h"
 
 /* what all batches of a file share */
@@ -31,9 +31,9 @@ struct arrow_body {
 };
 
 /* Each starts the writer anew; failures stay in it. */
-void arrow_encode_schema(struct flat_writer *flat, const struct arrow_shape *shape);
-void arrow_encode_batch(struct flat_writer *flat, const struct arrow_body *body);
+void arrow_encode_schema(struct flatbuffer_writer *flatbuffer, const struct arrow_shape *shape);
+void arrow_encode_batch(struct flatbuffer_writer *flatbuffer, const struct arrow_body *body);
 
 /* blocks: three words for each batch: offset, length of the metadata with its prefix, length of the body */
-void arrow_encode_footer(struct flat_writer *flat, const struct arrow_shape *shape, const int64_t *blocks,
+void arrow_encode_footer(struct flatbuffer_writer *flatbuffer, const struct arrow_shape *shape, const int64_t *blocks,
                          size_t n_blocks);

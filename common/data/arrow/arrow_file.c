@@ -95,7 +95,7 @@ static int read_shape(struct arrow_file *file, struct fault *fault) {
 }
 
 static int read_notes(struct arrow_file *file, struct fault *fault) {
-        struct flat_vector *notes = &file->schema.notes;
+        struct flatbuffer_vector *notes = &file->schema.notes;
 
         if (!notes->n)
                 return 0;
@@ -103,12 +103,12 @@ static int read_notes(struct arrow_file *file, struct fault *fault) {
         if (!file->notes)
                 return error_origin(-ENOMEM, "opening %s", file->path);
         for (size_t i = 0; i < notes->n; i++) {
-                struct flat_table pair = flat_vector_table(notes, i);
+                struct flatbuffer_table pair = flatbuffer_vector_table(notes, i);
                 const char *key = "", *value = "";
                 size_t n_key = 0, n_value = 0;
 
-                flat_get_text(&pair, 0, &key, &n_key);
-                flat_get_text(&pair, 1, &value, &n_value);
+                flatbuffer_get_text(&pair, 0, &key, &n_key);
+                flatbuffer_get_text(&pair, 1, &value, &n_value);
                 if (notes->reader->is_broken)
                         return arrow_damaged(fault, "its notes cannot be read");
                 file->notes[i].key = strndup(key, n_key);

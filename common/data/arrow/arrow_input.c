@@ -75,8 +75,8 @@ void arrow_input_close_pointer(struct arrow_input **input) {
 
 /* Reads message i that a file's footer names. Messages that it named before took n_seen bytes: one that is named often
  * enough would be work without end. */
-static int read_named(struct arrow_input *input, const struct flat_vector *blocks, size_t i, enum arrow_header kind,
-                      size_t *n_seen, struct fault *fault) {
+static int read_named(struct arrow_input *input, const struct flatbuffer_vector *blocks, size_t i,
+                      enum arrow_header kind, size_t *n_seen, struct fault *fault) {
         int r;
 
         r = arrow_footer_message(input->map.data, input->map.n_bytes, blocks, i, kind, &input->message, fault);
@@ -114,7 +114,7 @@ static int count_rows(struct arrow_input *input, struct fault *fault) {
                 r = read_named(input, &input->footer.batches, i, ARROW_HEADER_RECORD_BATCH, &n_seen, fault);
                 if (r)
                         break;
-                n_rows = (int64_t)flat_get_uint(&input->message.header, 0, 8, 0);
+                n_rows = (int64_t)flatbuffer_get_uint(&input->message.header, 0, 8, 0);
                 if (n_rows < 0 || __builtin_add_overflow(input->n_rows, n_rows, &input->n_rows))
                         return arrow_damaged(fault, "a batch has fewer than no rows");
         }

@@ -63,7 +63,7 @@ size_t arrow_type_n_buffers(enum arrow_type type) {
 
 int arrow_message_read(const uint8_t *bytes, size_t n_bytes, struct arrow_message *message, struct fault *fault) {
         uint32_t mark, n_metadata;
-        struct flat_table root;
+        struct flatbuffer_table root;
         uint64_t n_body;
 
         *message = (struct arrow_message){ 0 };
@@ -80,12 +80,12 @@ int arrow_message_read(const uint8_t *bytes, size_t n_bytes, struct arrow_messag
                 return 0;
         if (n_metadata > n_bytes - 8)
                 return arrow_damaged(fault, "a message's metadata is cut off");
-        message->reader = (struct flat_reader){ .bytes = bytes + 8, .n_bytes = n_metadata };
-        root = flat_root(&message->reader);
-        message->version = (int)flat_get_uint(&root, 0, 2, 0);
-        message->kind = (enum arrow_header)flat_get_uint(&root, 1, 1, 0);
-        message->header = flat_get_table(&root, 2);
-        n_body = flat_get_uint(&root, 3, 8, 0);
+        message->reader = (struct flatbuffer_reader){ .bytes = bytes + 8, .n_bytes = n_metadata };
+        root = flatbuffer_root(&message->reader);
+        message->version = (int)flatbuffer_get_uint(&root, 0, 2, 0);
+        message->kind = (enum arrow_header)flatbuffer_get_uint(&root, 1, 1, 0);
+        message->header = flatbuffer_get_table(&root, 2);
+        n_body = flatbuffer_get_uint(&root, 3, 8, 0);
         if (message->reader.is_broken || !message->header.reader)
                 return arrow_damaged(fault, "a message's metadata cannot be read");
         if (message->version != ARROW_VERSION_4 && message->version != ARROW_VERSION_5)
@@ -99,25 +99,25 @@ int arrow_message_read(const uint8_t *bytes, size_t n_bytes, struct arrow_messag
         return 0;
 }
 
-static int read_layout(const struct flat_table *table, enum arrow_type type, struct arrow_layout *layout,
+static int read_layout(const struct flatbuffer_table *table, enum arrow_type type, struct arrow_layout *layout,
                        struct fault *fault) {
         uint64_t precision;
 
         *layout = (struct arrow_layout){ .type = type };
         switch (type) {
         case ARROW_TYPE_INT:
-                layout->n_bits = (unsigned)flat_get_uint(table, 0, 4, 0);
-                layout->is_signed = flat_get_uint(table, 1, 1, 0);
+                layout->n_bits = (unsigned)flatbuffer_get_uint(table, 0, 4, 0);
+                layout->is_signed = flatbuffer_get_uint(table, 1, 1, 0);
                 break;
         case ARROW_TYPE_FLOATING_POINT:
-                precision = flat_get_uint(table, 0, 2, 0);
+                precision = flatbuffer_get_uint(table, 0, 2, 0);
                 layout->n_bits = precision == ARROW_PRECISION_HALF ? 16 : precision == ARROW_PRECISION_SINGLE ? 32 : 64;
                 if (precision > ARROW_PRECISION_DOUBLE)
                         return arrow_damaged(fault, "a float has no known precision");
                 break;
         case ARROW_TYPE_DECIMAL:
-                layout->scale = (int)(int32_t)flat_get_uint(table, 1, 4, 0);
-                layout->n_bits = (unsigned)flat_get_uint(table, 2, 4, 128);
+                layout->scale = (int)(int32_t)flatbuffer_get_uint(table, 1, 4, 0);
+                layout->n_bits = (unsigned)flatbuffer_get_uint(table, 2, 4, 128);
                 break;
         case ARROW_TYPE_BOOL:
                 layout->n_bits = 1;
@@ -139,10 +139,11 @@ struct count {
 };
 
 /* Counts a field's nodes, buffers and views, and those of its children. */
-static int count_field(const struct flat_table *field, int depth, struct count *count, struct fault *fault) {
-        struct flat_table type = flat_get_table(field, 3), dictionary = flat_get_table(field, 4), child;
-        uint64_t kind = flat_get_uint(field, 2, 1, 0);
-        struct flat_vector children;
+static int count_field(const struct flatbuffer_table *field, int depth, struct count *count, struct fault *fault) {
+        struct flatbuffer_table type = flatbuffer_get_table(field, 3), dictionary = flatbuffer_get_table(field, 4),
+                                child;
+        uint64_t kind = flatbuffer_get_uint(field, 2, 1, 0);
+        struct flatbuffer_vector children;
         int r;
 
         if (!field->reader)
@@ -160,12 +161,12 @@ static int count_field(const struct flat_table *field, int depth, struct count *
         count->n_buffers += TYPES[kind].n_buffers;
         count->n_views += TYPES[kind].is_view;
         if (kind == ARROW_TYPE_UNION) {
-                count->n_buffers += flat_get_uint(&type, 0, 2, 0) == 1;
+                count->n_buffers += flatbuffer_get_uint(&type, 0, 2, 0) == 1;
                 count->n_buffers += count->version < ARROW_VERSION_5;
         }
-        children = flat_get_vector(field, 5, 4);
+        children = flatbuffer_get_vector(field, 5, 4);
         for (size_t i = 0; i < children.n; i++) {
-                child = flat_vector_table(&children, i);
+                child = flatbuffer_vector_table(&children, i);
                 r = count_field(&child, depth + 1, count, fault);
                 if (r)
                         return r;
@@ -173,11 +174,11 @@ static int count_field(const struct flat_table *field, int depth, struct count *
         return 0;
 }
 
-static int read_name(const struct flat_table *table, char ret_name[TABLE_NAME_BYTES], struct fault *fault) {
+static int read_name(const struct flatbuffer_table *table, char ret_name[TABLE_NAME_BYTES], struct fault *fault) {
         const char *name = "";
         size_t n_name = 0, n_shown = 0;
 
-        flat_get_text(table, 0, &name, &n_name);
+        flatbuffer_get_text(table, 0, &name, &n_name);
         if (!utf8_is_valid(name, n_name))
                 return arrow_damaged(fault, "the name of a column is no UTF-8");
         if (n_name >= TABLE_NAME_BYTES || memchr(name, 0, n_name)) {
@@ -192,10 +193,11 @@ static int read_name(const struct flat_table *table, char ret_name[TABLE_NAME_BY
         return 0;
 }
 
-static int read_field(const struct flat_table *table, int version, size_t n_before, struct arrow_field *field,
+static int read_field(const struct flatbuffer_table *table, int version, size_t n_before, struct arrow_field *field,
                       struct fault *fault) {
-        struct flat_table type = flat_get_table(table, 3), dictionary = flat_get_table(table, 4), index;
-        enum arrow_type kind = (enum arrow_type)flat_get_uint(table, 2, 1, 0);
+        struct flatbuffer_table type = flatbuffer_get_table(table, 3), dictionary = flatbuffer_get_table(table, 4),
+                                index;
+        enum arrow_type kind = (enum arrow_type)flatbuffer_get_uint(table, 2, 1, 0);
         struct count count = { .n_before = n_before, .version = version };
         int r;
 
@@ -206,8 +208,8 @@ static int read_field(const struct flat_table *table, int version, size_t n_befo
         if (!r)
                 r = read_layout(&type, kind, &field->layout, fault);
         if (!r && field->has_dictionary) {
-                field->dictionary = (int64_t)flat_get_uint(&dictionary, 0, 8, 0);
-                index = flat_get_table(&dictionary, 1);
+                field->dictionary = (int64_t)flatbuffer_get_uint(&dictionary, 0, 8, 0);
+                index = flatbuffer_get_table(&dictionary, 1);
                 field->index = (struct arrow_layout){ .type = ARROW_TYPE_INT, .n_bits = 32, .is_signed = true };
                 if (index.reader)
                         r = read_layout(&index, ARROW_TYPE_INT, &field->index, fault);
@@ -220,17 +222,17 @@ static int read_field(const struct flat_table *table, int version, size_t n_befo
         return 0;
 }
 
-int arrow_schema_read(const struct flat_table *table, int version, struct arrow_schema *ret_schema,
+int arrow_schema_read(const struct flatbuffer_table *table, int version, struct arrow_schema *ret_schema,
                       struct fault *fault) {
-        struct flat_vector fields = flat_get_vector(table, 1, 4);
+        struct flatbuffer_vector fields = flatbuffer_get_vector(table, 1, 4);
         _cleanup_(arrow_schema_finish) struct arrow_schema schema = ARROW_SCHEMA_NULL;
-        struct flat_table field;
+        struct flatbuffer_table field;
         size_t n_nodes = 0;
         int r;
 
         if (!table->reader || table->reader->is_broken)
                 return arrow_damaged(fault, "its schema cannot be read");
-        if (flat_get_uint(table, 0, 2, 0))
+        if (flatbuffer_get_uint(table, 0, 2, 0))
                 return fault_set(fault, "ARROW_UNSUPPORTED", "its numbers are big-endian");
         if (fields.n > TABLE_COLUMNS_MAX)
                 return fault_set(fault, "ARROW_UNSUPPORTED", "it has %zu columns, more than %d", fields.n,
@@ -239,13 +241,13 @@ int arrow_schema_read(const struct flat_table *table, int version, struct arrow_
         if (!schema.fields)
                 return error_origin(-ENOMEM, "reading an Arrow schema");
         for (; schema.n_fields < fields.n; schema.n_fields++) {
-                field = flat_vector_table(&fields, schema.n_fields);
+                field = flatbuffer_vector_table(&fields, schema.n_fields);
                 r = read_field(&field, version, n_nodes, &schema.fields[schema.n_fields], fault);
                 if (r)
                         return r;
                 n_nodes += schema.fields[schema.n_fields].n_nodes;
         }
-        schema.notes = flat_get_vector(table, 2, 4);
+        schema.notes = flatbuffer_get_vector(table, 2, 4);
         if (table->reader->is_broken)
                 return arrow_damaged(fault, "its schema cannot be read");
         *ret_schema = (struct arrow_schema){ schema.n_fields, steal(schema.fields), schema.notes };
@@ -257,28 +259,28 @@ void arrow_schema_finish(struct arrow_schema *schema) {
         *schema = (struct arrow_schema)ARROW_SCHEMA_NULL;
 }
 
-static int read_compression(const struct flat_table *table, enum arrow_codec *ret_codec, struct fault *fault) {
-        struct flat_table compression = flat_get_table(table, 3);
+static int read_compression(const struct flatbuffer_table *table, enum arrow_codec *ret_codec, struct fault *fault) {
+        struct flatbuffer_table compression = flatbuffer_get_table(table, 3);
         uint64_t codec;
 
         *ret_codec = ARROW_CODEC_NONE;
         if (!compression.reader)
                 return 0;
-        codec = flat_get_uint(&compression, 0, 1, ARROW_CODEC_LZ4_FRAME);
-        if (codec > ARROW_CODEC_ZSTD || flat_get_uint(&compression, 1, 1, 0))
+        codec = flatbuffer_get_uint(&compression, 0, 1, ARROW_CODEC_LZ4_FRAME);
+        if (codec > ARROW_CODEC_ZSTD || flatbuffer_get_uint(&compression, 1, 1, 0))
                 return fault_set(fault, "ARROW_UNSUPPORTED", "its compression is neither LZ4 nor ZSTD");
         *ret_codec = (enum arrow_codec)codec;
         return 0;
 }
 
-int arrow_batch_read(const struct flat_table *table, const struct arrow_message *message,
+int arrow_batch_read(const struct flatbuffer_table *table, const struct arrow_message *message,
                      const struct arrow_field *fields, size_t n_fields, struct arrow_batch *ret_batch,
                      struct arrow_place *ret_places, struct fault *fault) {
         struct arrow_batch batch = {
-                .n_rows = (int64_t)flat_get_uint(table, 0, 8, 0),
-                .nodes = flat_get_vector(table, 1, 16),
-                .buffers = flat_get_vector(table, 2, 16),
-                .views = flat_get_vector(table, 4, 8),
+                .n_rows = (int64_t)flatbuffer_get_uint(table, 0, 8, 0),
+                .nodes = flatbuffer_get_vector(table, 1, 16),
+                .buffers = flatbuffer_get_vector(table, 2, 16),
+                .views = flatbuffer_get_vector(table, 4, 8),
                 .body = message->body,
                 .n_body = message->n_body,
         };
@@ -297,7 +299,7 @@ int arrow_batch_read(const struct flat_table *table, const struct arrow_message 
                 for (size_t k = 0; k < fields[i].n_views; k++) {
                         if (view >= batch.views.n)
                                 return arrow_damaged(fault, "a batch does not count the buffers of its views");
-                        n = (size_t)flat_vector_int64(&batch.views, 1, view++, 0);
+                        n = (size_t)flatbuffer_vector_int64(&batch.views, 1, view++, 0);
                         if (n > batch.buffers.n)
                                 return arrow_damaged(fault, "a batch counts more buffers than it has");
                         ret_places[i].n_view_buffers += n;
@@ -312,8 +314,8 @@ int arrow_batch_read(const struct flat_table *table, const struct arrow_message 
 }
 
 int arrow_batch_bytes(const struct arrow_batch *batch, size_t i, struct arrow_bytes *ret_bytes, struct fault *fault) {
-        int64_t offset = flat_vector_int64(&batch->buffers, 2, i, 0);
-        int64_t n_bytes = flat_vector_int64(&batch->buffers, 2, i, 1);
+        int64_t offset = flatbuffer_vector_int64(&batch->buffers, 2, i, 0);
+        int64_t n_bytes = flatbuffer_vector_int64(&batch->buffers, 2, i, 1);
 
         if (offset < 0 || n_bytes < 0 || (uint64_t)offset > batch->n_body ||
             (uint64_t)n_bytes > batch->n_body - (uint64_t)offset)
@@ -323,9 +325,9 @@ int arrow_batch_bytes(const struct arrow_batch *batch, size_t i, struct arrow_by
 }
 
 int arrow_batch_node(const struct arrow_batch *batch, size_t i, int64_t *ret_n_missing, struct fault *fault) {
-        int64_t n_missing = flat_vector_int64(&batch->nodes, 2, i, 1);
+        int64_t n_missing = flatbuffer_vector_int64(&batch->nodes, 2, i, 1);
 
-        if (flat_vector_int64(&batch->nodes, 2, i, 0) != batch->n_rows)
+        if (flatbuffer_vector_int64(&batch->nodes, 2, i, 0) != batch->n_rows)
                 return arrow_damaged(fault, "a column has not the rows of its batch");
         if (n_missing < 0 || n_missing > batch->n_rows)
                 return arrow_damaged(fault, "a column misses more rows than it has");
@@ -334,7 +336,7 @@ int arrow_batch_node(const struct arrow_batch *batch, size_t i, int64_t *ret_n_m
 }
 
 int arrow_footer_read(const uint8_t *bytes, size_t n_bytes, struct arrow_footer *footer, struct fault *fault) {
-        struct flat_table root;
+        struct flatbuffer_table root;
         uint32_t n_footer;
 
         if (n_bytes < 2 * (ARROW_MAGIC_BYTES + 2) + 4 || memcmp(bytes, ARROW_MAGIC, ARROW_MAGIC_BYTES) ||
@@ -346,19 +348,19 @@ int arrow_footer_read(const uint8_t *bytes, size_t n_bytes, struct arrow_footer 
         *footer = (struct arrow_footer){
                 .reader = { .bytes = bytes + n_bytes - ARROW_MAGIC_BYTES - 4 - n_footer, .n_bytes = n_footer },
         };
-        root = flat_root(&footer->reader);
-        footer->version = (int)flat_get_uint(&root, 0, 2, 0);
-        footer->schema = flat_get_table(&root, 1);
-        footer->dictionaries = flat_get_vector(&root, 2, 24);
-        footer->batches = flat_get_vector(&root, 3, 24);
+        root = flatbuffer_root(&footer->reader);
+        footer->version = (int)flatbuffer_get_uint(&root, 0, 2, 0);
+        footer->schema = flatbuffer_get_table(&root, 1);
+        footer->dictionaries = flatbuffer_get_vector(&root, 2, 24);
+        footer->batches = flatbuffer_get_vector(&root, 3, 24);
         if (footer->reader.is_broken || !footer->schema.reader)
                 return arrow_damaged(fault, "its footer cannot be read");
         return 0;
 }
 
-int arrow_footer_message(const uint8_t *bytes, size_t n_bytes, const struct flat_vector *blocks, size_t i,
+int arrow_footer_message(const uint8_t *bytes, size_t n_bytes, const struct flatbuffer_vector *blocks, size_t i,
                          enum arrow_header kind, struct arrow_message *ret_message, struct fault *fault) {
-        int64_t offset = flat_vector_int64(blocks, 3, i, 0);
+        int64_t offset = flatbuffer_vector_int64(blocks, 3, i, 0);
         int r;
 
         if (offset < 0 || (uint64_t)offset >= n_bytes)

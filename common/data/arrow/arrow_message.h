@@ -4,8 +4,8 @@
  * Arrow messages
  *
  * The metadata around Arrow's columns: which columns there are, and where in a message's body the buffers of each one
- * lie. Read through flat.h, checked against the bytes that are there, and used by arrow_file and arrow_input; the rest
- * of the tree includes arrow.h.
+ * lie. Read through flatbuffer.h, checked against the bytes that are there, and used by arrow_file and arrow_input; the
+ * rest of the tree includes arrow.h.
  *
  * A message is 0xffffffff, the length of its metadata (int32), the metadata (a FlatBuffer, Message.fbs), and a body. A
  * file is "ARROW1\0\0", messages, a footer (File.fbs) with the place of every batch, its length, and "ARROW1".
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "common/base/fault.h"
-#include "common/data/arrow/flat.h"
+#include "common/data/arrow/flatbuffer.h"
 #include "common/data/table.h"
 
 #define ARROW_MAGIC "ARROW1"
@@ -97,16 +97,16 @@ struct arrow_field {
 struct arrow_schema {
         size_t n_fields;
         struct arrow_field *fields;
-        struct flat_vector notes; /* KeyValue tables, in the reader's bytes */
+        struct flatbuffer_vector notes; /* KeyValue tables, in the reader's bytes */
 };
 
 #define ARROW_SCHEMA_NULL \
         { 0 }
 
 struct arrow_message {
-        struct flat_reader reader;
+        struct flatbuffer_reader reader;
         enum arrow_header kind;
-        struct flat_table header; /* points to reader, so a message is never copied */
+        struct flatbuffer_table header; /* points to reader, so a message is never copied */
         int version;
         const uint8_t *body;
         size_t n_body;
@@ -122,7 +122,7 @@ struct arrow_bytes {
 struct arrow_batch {
         int64_t n_rows;
         enum arrow_codec codec;
-        struct flat_vector nodes, buffers, views;
+        struct flatbuffer_vector nodes, buffers, views;
         const uint8_t *body;
         size_t n_body;
 };
@@ -146,13 +146,13 @@ size_t arrow_type_n_buffers(enum arrow_type type);
 int arrow_message_read(const uint8_t *bytes, size_t n_bytes, struct arrow_message *ret_message, struct fault *fault);
 
 /* Reads a table Schema. 0, FAULT_E_INPUT, or -ENOMEM. */
-int arrow_schema_read(const struct flat_table *table, int version, struct arrow_schema *ret_schema,
+int arrow_schema_read(const struct flatbuffer_table *table, int version, struct arrow_schema *ret_schema,
                       struct fault *fault);
 void arrow_schema_finish(struct arrow_schema *schema);
 
 /* Reads a table RecordBatch, checks that it has the nodes and buffers of these fields, and says where each field's
  * are. The message must stay as long as the batch. */
-int arrow_batch_read(const struct flat_table *table, const struct arrow_message *message,
+int arrow_batch_read(const struct flatbuffer_table *table, const struct arrow_message *message,
                      const struct arrow_field *fields, size_t n_fields, struct arrow_batch *ret_batch,
                      struct arrow_place *ret_places, struct fault *fault);
 
@@ -164,14 +164,14 @@ int arrow_batch_node(const struct arrow_batch *batch, size_t i, int64_t *ret_n_m
 
 /* The schema of a file's footer and the places of its batches (Block: offset, metadata, body; 3 words each). */
 struct arrow_footer {
-        struct flat_reader reader;
-        struct flat_table schema;
+        struct flatbuffer_reader reader;
+        struct flatbuffer_table schema;
         int version;
-        struct flat_vector dictionaries, batches;
+        struct flatbuffer_vector dictionaries, batches;
 };
 
 int arrow_footer_read(const uint8_t *bytes, size_t n_bytes, struct arrow_footer *ret_footer, struct fault *fault);
 
 /* Reads the message of block i of a footer's vector, which is of that kind. */
-int arrow_footer_message(const uint8_t *bytes, size_t n_bytes, const struct flat_vector *blocks, size_t i,
+int arrow_footer_message(const uint8_t *bytes, size_t n_bytes, const struct flatbuffer_vector *blocks, size_t i,
                          enum arrow_header kind, struct arrow_message *ret_message, struct fault *fault);

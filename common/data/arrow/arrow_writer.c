@@ -20,7 +20,7 @@
 #include "common/base/parallel.h"
 #include "common/data/arrow/arrow_encode.h"
 #include "common/data/arrow/arrow_message.h"
-#include "common/data/arrow/flat.h"
+#include "common/data/arrow/flatbuffer.h"
 
 enum {
         ALIGNMENT = 64,
@@ -39,7 +39,7 @@ struct arrow_writer {
         struct arrow_shape shape;
         struct digest *digest;
         struct arrow_summary summary;
-        struct flat_writer flat;
+        struct flatbuffer_writer flatbuffer;
         struct buffer blocks; /* 3 words for each batch, as File.fbs has them */
         struct buffer tails;  /* rewritten validity and offsets of the batch in hand */
         size_t n_pieces, n_pending;
@@ -57,7 +57,7 @@ struct arrow_writer *arrow_writer_destroy(struct arrow_writer *writer) {
         free(writer->shape.names);
         free(writer->shape.types);
         digest_destroy(writer->digest);
-        flat_writer_finish(&writer->flat);
+        flatbuffer_writer_finish(&writer->flatbuffer);
         buffer_finish(&writer->blocks);
         buffer_finish(&writer->tails);
         free(writer);
@@ -146,19 +146,19 @@ static int put_padded(struct arrow_writer *writer, const void *bytes, size_t n_b
 /* Puts the metadata in hand as a message whose body starts on a multiple of ALIGNMENT; gives prefix and all in bytes.
  */
 static int put_metadata(struct arrow_writer *writer, uint32_t prefix[2], int32_t *ret_n_bytes) {
-        size_t n = writer->flat.bytes.n_bytes;
+        size_t n = writer->flatbuffer.bytes.n_bytes;
         size_t n_padding = -((size_t)writer->summary.n_bytes + 8 + n) & (ALIGNMENT - 1);
         int r;
 
-        if (writer->flat.error)
-                return error_trace(writer->flat.error);
+        if (writer->flatbuffer.error)
+                return error_trace(writer->flatbuffer.error);
         if (n > INT32_MAX - 2 * ALIGNMENT)
                 return error_origin(-EFBIG, "the metadata of an Arrow file would pass 2 GiB");
         prefix[0] = UINT32_MAX;
         prefix[1] = (uint32_t)(n + n_padding);
         r = put(writer, prefix, 8);
         if (!r)
-                r = put(writer, writer->flat.bytes.data, n);
+                r = put(writer, writer->flatbuffer.bytes.data, n);
         if (!r)
                 r = put(writer, ZEROS, n_padding);
         *ret_n_bytes = (int32_t)(8 + n + n_padding);
@@ -209,7 +209,7 @@ int arrow_writer_create(int fd, const struct table *shape, const struct arrow_no
                 r = put(writer, ARROW_MAGIC "\0", ARROW_MAGIC_BYTES + 2);
         if (r)
                 return error_trace(r);
-        arrow_encode_schema(&writer->flat, &writer->shape);
+        arrow_encode_schema(&writer->flatbuffer, &writer->shape);
         r = put_metadata(writer, prefix, &n_metadata);
         if (!r)
                 r = flush(writer);
@@ -330,7 +330,7 @@ int arrow_writer_add(struct arrow_writer *writer, const struct table *batch) {
                 r = lay_out(writer, batch, &layout);
         if (r)
                 return error_trace(r);
-        arrow_encode_batch(&writer->flat, &layout.body);
+        arrow_encode_batch(&writer->flatbuffer, &layout.body);
         r = put_metadata(writer, prefix, &n_metadata);
         for (size_t i = 0; i < layout.body.n_buffers && !r; i++)
                 r = put_padded(writer, layout.buffers[i].data, layout.buffers[i].n_bytes);
@@ -352,14 +352,14 @@ int arrow_writer_finish(struct arrow_writer *writer, struct arrow_summary *ret_s
         uint32_t n_footer;
         int r;
 
-        arrow_encode_footer(&writer->flat, &writer->shape, (const void *)writer->blocks.data,
+        arrow_encode_footer(&writer->flatbuffer, &writer->shape, (const void *)writer->blocks.data,
                             (size_t)writer->summary.n_batches);
-        if (writer->flat.error)
-                return error_trace(writer->flat.error);
-        n_footer = (uint32_t)writer->flat.bytes.n_bytes;
+        if (writer->flatbuffer.error)
+                return error_trace(writer->flatbuffer.error);
+        n_footer = (uint32_t)writer->flatbuffer.bytes.n_bytes;
         r = put(writer, end, sizeof(end));
         if (!r)
-                r = put(writer, writer->flat.bytes.data, n_footer);
+                r = put(writer, writer->flatbuffer.bytes.data, n_footer);
         if (!r)
                 r = put(writer, &n_footer, sizeof(n_footer));
         if (!r)

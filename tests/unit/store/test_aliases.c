@@ -14,13 +14,13 @@
 static const struct alias_request someone = { .run = "run-1", .actor = "ann", .reason = "why", .at_ms = 1767323045678 };
 
 /* champion, challenger, previous; 0: not set */
-struct house {
+struct reserved {
         int64_t champion, challenger, previous;
 };
 
-static struct aliases state_of(struct house house, bool is_pinned) {
+static struct aliases state_of(struct reserved reserved, bool is_pinned) {
         struct aliases aliases = { .sequence = 7, .is_pinned = is_pinned, .last = { .sequence = 7 } };
-        const int64_t versions[] = { house.challenger, house.champion, house.previous };
+        const int64_t versions[] = { reserved.challenger, reserved.champion, reserved.previous };
         static const char *const names[] = { ALIASES_CHALLENGER, ALIASES_CHAMPION, ALIASES_PREVIOUS };
 
         assert_true(strcmp(names[0], names[1]) < 0); /* the order they are kept in */
@@ -33,7 +33,7 @@ static struct aliases state_of(struct house house, bool is_pinned) {
         return aliases;
 }
 
-static void must_be(const struct aliases *aliases, struct house want) {
+static void must_be(const struct aliases *aliases, struct reserved want) {
         assert_int_equal(aliases_find(aliases, ALIASES_CHAMPION), want.champion);
         assert_int_equal(aliases_find(aliases, ALIASES_CHALLENGER), want.challenger);
         assert_int_equal(aliases_find(aliases, ALIASES_PREVIOUS), want.previous);
@@ -94,12 +94,12 @@ static void test_names(void **state) {
 
 static void test_release(void **state) {
         static const struct {
-                struct house before;
+                struct reserved before;
                 bool is_pinned;
                 int64_t expected;
                 bool wants_champion;
                 enum alias_hindrance want_hindrance;
-                struct house want;
+                struct reserved want;
         } rows[] = {
                 /* the first version of all */
                 { { 0, 0, 0 }, false, 0, true, ALIAS_HINDRANCE_NONE, { 9, 0, 0 } },
@@ -132,13 +132,13 @@ static void test_release(void **state) {
 
 static void test_set(void **state) {
         static const struct {
-                struct house before;
+                struct reserved before;
                 bool is_pinned;
                 const char *name;
                 int64_t version, expected;
                 int want_r;
                 bool want_pinned;
-                struct house want;
+                struct reserved want;
         } rows[] = {
                 /* a person promotes: previous follows, the pin is released, the challenger is crowned */
                 { { 4, 5, 3 }, true, "champion", 5, 4, 0, false, { 5, 0, 4 } },
@@ -173,7 +173,7 @@ static void test_set(void **state) {
         }
 }
 
-static void test_people_leave_room_for_the_house(void **state) {
+static void test_people_leave_room_for_the_reserved(void **state) {
         struct aliases aliases = ALIASES_NULL;
         char name[16];
         int n = 0, r;
@@ -199,10 +199,10 @@ static void test_people_leave_room_for_the_house(void **state) {
 
 static void test_roll_back(void **state) {
         static const struct {
-                struct house before;
+                struct reserved before;
                 int64_t from, to;
                 int want_r;
-                struct house want;
+                struct reserved want;
         } rows[] = {
                 { { 4, 5, 3 }, 4, 3, 0, { 3, 5, 4 } },
                 { { 4, 2, 3 }, 4, 2, 0, { 2, 0, 4 } },
@@ -230,12 +230,12 @@ static void test_roll_back(void **state) {
 }
 
 static void test_pin(void **state) {
-        struct aliases loose = state_of((struct house){ 4, 5, 3 }, false), pinned, again;
+        struct aliases loose = state_of((struct reserved){ 4, 5, 3 }, false), pinned, again;
 
         (void)state;
         assert_int_equal(aliases_pin(&loose, &someone, false, &pinned), ALIASES_E_UNCHANGED);
         assert_int_equal(aliases_pin(&loose, &someone, true, &pinned), 0);
-        must_be(&pinned, (struct house){ 4, 5, 3 });
+        must_be(&pinned, (struct reserved){ 4, 5, 3 });
         assert_true(pinned.is_pinned);
         assert_int_equal(pinned.last.n_changes, 0);
         assert_int_equal(aliases_pin(&pinned, &someone, true, &again), ALIASES_E_UNCHANGED);
@@ -432,7 +432,7 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_release),
                 cmocka_unit_test(test_set),
-                cmocka_unit_test(test_people_leave_room_for_the_house),
+                cmocka_unit_test(test_people_leave_room_for_the_reserved),
                 cmocka_unit_test(test_roll_back),
                 cmocka_unit_test(test_pin),
                 cmocka_unit_test(test_default_target_of_a_rollback),

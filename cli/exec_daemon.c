@@ -1,6 +1,6 @@
-/* Become: the daemon's argument list, with absolute paths, since a daemon changes into its home. */
+/* Exec daemon: the daemon's argument list, with absolute paths, since a daemon changes into its home. */
 
-#include "cli/become.h"
+#include "cli/exec_daemon.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,15 +11,15 @@
 #include "cli/command.h"
 #include "cli/place.h"
 
-int become_daemon(enum stage stage, const char *const *arguments, const struct options *options) {
+int exec_daemon(enum stage stage, const char *const *arguments, const struct options *options) {
         char program[PLACE_BYTES], pipeline[PLACE_BYTES], home[PLACE_BYTES];
-        const char *argv[BECOME_ARGUMENTS_MAX + 6] = { program, "--home", home, "--pipeline", pipeline };
+        const char *argv[EXEC_ARGUMENTS_MAX + 6] = { program, "--home", home, "--pipeline", pipeline };
         struct fault fault = FAULT_NULL;
         size_t n = 5;
         int r;
 
         for (; *arguments; arguments++) {
-                assert(n < BECOME_ARGUMENTS_MAX + 5);
+                assert(n < EXEC_ARGUMENTS_MAX + 5);
                 argv[n++] = *arguments;
         }
         r = place_daemon(stage, program, &fault);

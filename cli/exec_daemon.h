@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * Become
+ * Exec daemon
  *
  * Hands this process over to the program of a daemon, for what that daemon alone knows how to do.
  */
@@ -9,8 +9,8 @@
 #include "common/base/options.h"
 #include "proto/stages.h"
 
-#define BECOME_ARGUMENTS_MAX 8
+#define EXEC_ARGUMENTS_MAX 8
 
 /* Executes the stage's program with the arguments (NULL ends them), and --home and --pipeline as the options say.
  * Returns only when that fails, with the exit code; what went wrong is printed. */
-int become_daemon(enum stage stage, const char *const *arguments, const struct options *options);
+int exec_daemon(enum stage stage, const char *const *arguments, const struct options *options);
