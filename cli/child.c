@@ -75,7 +75,7 @@ int child_start(struct child *child, int64_t now_ms) {
 
 static void write_lines(void *context, const char *lines, size_t n_bytes) {
         (void)context;
-        /* a log that cannot be written has nowhere to say so */
+        /* a failure to write the log cannot be reported anywhere */
         file_write_all(STDERR_FILENO, lines, n_bytes);
 }
 

@@ -38,7 +38,7 @@ int child_start(struct child *child, int64_t now_ms);
 /* Reads what it has written and writes whole lines to standard error; closes the pipe at its end. 0 or -ENOMEM. */
 int child_forward(struct child *child);
 
-/* It has ended and been waited for: forwards its last words and sets due_ms. 0 or -ENOMEM. */
+/* It has ended and been waited for: forwards its last lines and sets due_ms. 0 or -ENOMEM. */
 int child_ended(struct child *child, int64_t now_ms);
 
 /* Sends a signal to it, or to its whole group. Nothing when it does not run. */

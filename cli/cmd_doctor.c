@@ -1,4 +1,4 @@
-/* convoy doctor: each part looked at, each trouble with what to do. */
+/* convoy doctor: checks each part, and says what to do about each trouble. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,7 +112,7 @@ static void check_pipeline(struct doctor *doctor) {
                 note(doctor, "pipeline", WELL, "%s in %s", doctor->pipeline->parameters.name, doctor->pipeline->folder);
 }
 
-/* The exit code of `program --check`, its words thrown away; -1 when it was killed or took too long. */
+/* The exit code of `program --check`, its output discarded; -1 when it was killed or took too long. */
 static int run_check(const char *program) {
         const char *const argv[] = { program, "--check", NULL };
         pid_t pid = fork();

@@ -130,7 +130,7 @@ int place_load_pipeline(const struct options *options, struct pipeline **ret_pip
                 r = pipeline_load(folder, pipeline, fault);
         if (r)
                 return r;
-        /* reading it left places behind that are nobody's fault */
+        /* reading it set a place in the fault, although nothing is wrong there */
         *fault = (struct fault)FAULT_NULL;
         *ret_pipeline = steal(pipeline);
         return 0;

@@ -23,8 +23,8 @@ struct supervisor {
         int ended_fd;         /* SIGCHLD */
         struct pollfd *polls; /* signals, SIGCHLD, then the children's pipes */
         bool is_stopping, has_killed;
-        int64_t insist_ms; /* while stopping: from when on another signal ends patience */
-        int64_t kill_ms;   /* while stopping: when patience ends */
+        int64_t insist_ms; /* while stopping: from when on another signal kills at once */
+        int64_t kill_ms;   /* while stopping: when to kill what is left */
         int64_t tick_ms;   /* the next on_tick; -1: no more */
         int result;
 };
@@ -58,8 +58,8 @@ static bool is_any_running(const struct supervisor_options *options) {
         return false;
 }
 
-/* Asked again after a while, it ends the patience. At once is no second asking: Ctrl-C reaches us and whoever started
- * us, who then asks us too. */
+/* A second signal after a while kills at once. One right after the first does not count: Ctrl-C reaches us and the
+ * process that started us, which then signals us too. */
 static void stop(struct supervisor *supervisor, int64_t now_ms) {
         const struct supervisor_options *options = supervisor->options;
 

@@ -14,7 +14,7 @@
 
 /* how long children may take to end after SIGTERM */
 #define SUPERVISOR_DRAIN_MS 10000
-/* a second asking to stop, that much later, kills at once */
+/* a second request to stop, at least so much later, kills at once */
 #define SUPERVISOR_INSIST_MS 1000
 
 struct supervisor_options {

@@ -28,7 +28,7 @@
  *   3. change struct and table of the message;
  *   4. keep the old reader: copy the old table under its number (x_v1_record), give envelope_unpack_body() the step
  * from the old struct to the new, and leave ENVELOPE_VERSION_OLDEST where it is, so that what lies in spools is read;
- *   5. add golden bytes of the new number to tests/wire/golden.h, and leave those of the old ones untouched;
+ *   5. add golden bytes of the new number to tests/wire/golden/, and leave those of the old ones untouched;
  *   6. when no spool can hold an old message any more, raise ENVELOPE_VERSION_OLDEST and delete its reader and bytes.
  */
 #define ENVELOPE_VERSION 1

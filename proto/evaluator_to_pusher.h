@@ -3,7 +3,7 @@
 /*
  * evaluator_to_pusher: a verdict
  *
- * Whether the candidate is good enough, the numbers that say so, and the rows by which a bundle proves itself.
+ * Whether the candidate is good enough, the numbers that say so, and the rows with which a bundle is checked.
  */
 
 #include "proto/envelope.h"

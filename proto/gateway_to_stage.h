@@ -3,7 +3,7 @@
 /*
  * gateway_to_stage: a command about a run
  *
- * Sent by courier to every stage, and also right when it overtakes or outlives what it is about: a cancel leaves a
+ * Sent by courier to every stage, and valid even when it arrives before or after what it is about: a cancel leaves a
  * tombstone (run, attempt), both of them the envelope's.
  */
 

@@ -14,9 +14,9 @@
  *      const struct record blob_record = RECORD(blob, fields);
  *
  * MessagePack: a map of all fields in the table's order, each key exactly once; an absent map or double is nil. JSON:
- * an object in the same order; absent values are left out, and a reader takes the members in any order, refuses
- * strangers and leaves absent ones as they are. Records hold no pointers: all text and lists lie within the struct, so
- * that a record may be copied and compared, and undoing one is nothing.
+ * an object in the same order; absent values are left out, and a reader takes the members in any order, refuses unknown
+ * ones and leaves absent ones as they are. Records hold no pointers: all text and lists lie within the struct, so that
+ * a record may be copied and compared, and nothing of it needs freeing.
  */
 
 #include <stdbool.h>

@@ -4,7 +4,7 @@
  * Settings
  *
  * A training parameter of XGBoost under its own name (XGBoost 1.7, doc/parameter.rst), checked when a pipeline or a
- * request is read, so that a slip of the pen does not wait for the trainer. Second names are written as the first:
+ * request is read, so that a mistake is found before the trainer runs. Second names are written as the first:
  * learning_rate as eta, reg_lambda as lambda, reg_alpha as alpha, min_split_loss as gamma.
  */
 

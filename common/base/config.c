@@ -1,6 +1,6 @@
 /*
- * Configuration: libfyaml's parser tells what it meets, event by event, and the tree is built from that. So aliases can
- * be refused before they grow, and every node knows its place.
+ * Configuration: the tree is built from the events of libfyaml's parser. So aliases can be refused before they grow,
+ * and every node knows its place.
  */
 
 #include "common/base/config.h"
@@ -86,7 +86,7 @@ static int copy_text(struct loader *loader, struct fy_token *token, const struct
         return 0;
 }
 
-/* Hangs a new node under the open one, with the key that waits. */
+/* Adds a new node to the open one, under the key that waits for it. */
 static int add_node(struct loader *loader, enum config_kind kind, const struct fy_mark *mark,
                     struct config_node **ret_node) {
         struct config *config = loader->config;

@@ -105,7 +105,7 @@ int config_get_map(const struct config_node *map, const char *key, bool is_requi
                    const struct config_node **ret_map);
 
 /* 0 when node is a map with no key but these; else FAULT_E_INPUT (CONFIG_WRONG_KIND, CONFIG_UNKNOWN_KEY) naming the
- * first stranger, the nearest known key and all known ones. NULL node: 0. */
+ * first unknown key, the nearest known one and all known ones. NULL node: 0. */
 int config_check_keys(const struct config_node *node, const char *const *known, size_t n_known, struct fault *fault);
 
 /* Fills fault with this node's file, line, position and key path, and the sentence: for rules of the caller's own.

@@ -36,7 +36,7 @@ enum {
 struct db;
 struct db_statement;
 
-/* Opens or creates the file; others that hold its lock are waited for, for at most 5 s. 0 or a failure. */
+/* Opens or creates the file; waits at most 5 s for others that hold its lock. 0 or a failure. */
 int db_open(const char *path, struct db **ret_db);
 struct db *db_destroy(struct db *db);
 void db_destroy_pointer(struct db **db);

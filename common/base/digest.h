@@ -34,7 +34,8 @@ int digest_sha256_file(const char *path, char ret_hex[DIGEST_SHA256_BYTES]);
 /* True for exactly 64 lower-case hex digits. */
 bool digest_sha256_is_valid(const char *hex);
 
-/* Content of a table whatever the order of its rows: the sum modulo 2^128 of each row's XXH3-128. */
+/* The content of a table, which does not depend on the order of its rows: the sum modulo 2^128 of each row's
+ * XXH3-128. */
 struct digest_content {
         uint64_t low, high;
 };

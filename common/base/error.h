@@ -23,8 +23,8 @@
 int error_origin_at(int code, const char *file, int line, const char *format, ...) _printf_(4, 5);
 void error_trace_write(int code, const char *file, int line);
 
-/* Tells compilers and analyzers that code is negative; else they see ways on which a failure leads to outputs that were
- * never set. */
+/* Tells compilers and analyzers that code is negative; else they assume paths on which a failure leaves outputs unset
+ * and unnoticed. */
 static inline int error_as_failure(int code) {
         if (code >= 0)
                 __builtin_unreachable();

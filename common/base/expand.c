@@ -1,4 +1,4 @@
-/* Variables in text: one pass by recursive descent; what is not chosen is parsed all the same, into nothing. */
+/* Variables in text: one pass by recursive descent; a default that is not chosen is parsed too, and dropped. */
 
 #include "common/base/expand.h"
 

@@ -4,9 +4,9 @@
  * JSON, written
  *
  * Appends one JSON value to a buffer as it is told: begin and end, keys and values, in the order of the calls, so the
- * same calls give the same bytes. The first failure is remembered and silences all later calls; the caller asks once,
- * at json_end(). Calls that do not fit (a value without its key, an end too many) are bugs and assert. Nothing but the
- * buffer is allocated, and that only while it grows.
+ * same calls give the same bytes. The first failure is remembered and makes all later calls do nothing; the caller asks
+ * once, at json_end(). Calls that do not fit (a value without its key, an end too many) are bugs and assert. Nothing
+ * but the buffer is allocated, and that only while it grows.
  *
  *      _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
  *      struct json_builder json = json_begin(&text, JSON_COMPACT);
@@ -48,7 +48,7 @@ struct json_builder {
 /* Appends to text, which is borrowed until json_end(). */
 struct json_builder json_begin(struct buffer *text, enum json_style style);
 
-/* 0, or the first failure (-ENOMEM); the buffer's content is then worthless beyond what it held at json_begin(). */
+/* 0, or the first failure (-ENOMEM); then only what the buffer held at json_begin() is valid. */
 int json_end(struct json_builder *builder);
 
 void json_begin_object(struct json_builder *builder);

@@ -62,7 +62,7 @@ void log_write(enum log_level level, const char *format, ...) {
                 if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
                         line[i] = '?';
         line[n++] = '\n';
-        /* a log that cannot be written has nowhere to say so */
+        /* a failure to write the log cannot be reported anywhere */
         while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
                 continue;
         errno = saved;

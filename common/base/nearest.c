@@ -57,7 +57,7 @@ const char *nearest_find(const char *word, const char *const *candidates, size_t
                 if (n > WORD_BYTES_MAX)
                         continue;
                 d = distance(word, n_word, candidates[i], n);
-                /* a slip leaves at least two thirds of the word standing */
+                /* a typing error leaves at least two thirds of the word unchanged */
                 if (d < best && d * 3 <= (n > n_word ? n : n_word)) {
                         best = d;
                         nearest = candidates[i];

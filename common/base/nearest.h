@@ -4,7 +4,7 @@
  * The nearest word
  *
  * "Did you mean …": the candidate with the least edit distance (insertions, deletions, substitutions, swaps of
- * neighbours; ASCII case and '-' against '_' do not count), when it is near enough to be a slip.
+ * neighbours; ASCII case and '-' against '_' do not count), when it is near enough to be a typing error.
  */
 
 #include <stddef.h>

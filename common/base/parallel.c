@@ -1,4 +1,4 @@
-/* Work fanned over all cores: one atomic counter, one thread per CPU. */
+/* Work spread over all cores: one atomic counter, one thread per CPU. */
 
 #include "common/base/parallel.h"
 

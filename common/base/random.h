@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * Chance by counter
+ * Random numbers by counter
  *
  * The n-th draw of a stream is a pure function of (seed, salt, n), so work can be cut among threads and repeated to the
- * bit. Every use of chance has a salt of its own, listed here so that no two can be the same.
+ * bit. Every use of random numbers has a salt of its own, listed here so that no two can be the same.
  * Mixing: the finalizer of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA
  * 2014), applied to a Weyl sequence that starts at mixed seed and salt.
  */

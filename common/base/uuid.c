@@ -1,4 +1,4 @@
-/* UUID version 7: 48 bits of milliseconds, 74 bits of chance. */
+/* UUID version 7: 48 bits of milliseconds, 74 random bits. */
 
 #include "common/base/uuid.h"
 

@@ -5,9 +5,9 @@
  *
  * Which rows are held out: a row belongs to test when XXH64(key bytes, salt) mod 10000 is below the test share in
  * ten-thousandths. Key bytes are the eight of an int64, little-endian, or the UTF-8 of a text key. So where a row falls
- * depends on its key alone: appending rows, or another order, never moves one across.
+ * depends on its key alone: appending rows, or another order, never moves a row to the other side.
  *
- * Rows without a key in their schema are dealt by their content: the sixteen bytes of the row's digest (table.h) stand
+ * Where the schema has no key, rows are split by their content: the sixteen bytes of the row's digest (table.h) stand
  * for the key, so equal rows fall to the same side.
  */
 
@@ -33,10 +33,10 @@ enum split_side {
         SPLIT_NO_KEY, /* the row's key is missing */
 };
 
-/* Deals all rows of a table by its column named key, an INT64 or UTF8 one (asserted), or by content when key is NULL.
+/* Splits all rows of a table by its column named key, an INT64 or UTF8 one (asserted), or by content when key is NULL.
  * ret_sides is n_rows long. 0 or -ENOMEM. */
 int split_table(const struct table *table, const char *key, uint64_t salt, int64_t ten_thousandths, uint8_t *ret_sides);
 
-/* The salt by which the early-stopping slice is cut from the train rows, with split_is_test(): of its own, since else
- * the slice would be related to the test set, and another for each seed. */
+/* The salt by which the early-stopping slice is cut from the train rows, with split_is_test(): a salt of its own, since
+ * otherwise the slice would depend on the test split; and a different one for each seed. */
 uint64_t split_stopping_salt(int64_t seed);

@@ -31,7 +31,7 @@ struct feeder {
         size_t infinite;  /* the first feature with one; n_features: none */
 };
 
-/* A batch as libxgboost is told of it: arrays with strides, which it reads where they lie. */
+/* A batch as libxgboost is given it: arrays with strides, which it reads where they lie. */
 struct description {
         char values[256];
         char labels[256];

@@ -6,7 +6,7 @@
  * What turns raw rows into decisions, loaded from a model version's files and never changed afterwards, so threads may
  * share it: schema.yaml (what a row is), transform.json (features), model.ubj (forest) and threshold.json (where a
  * margin begins to count as positive). Nothing in these files can run code. Where the bytes come from, and that they
- * are the published ones, is for the caller to see to (registry.h).
+ * are the published ones, is for the caller to ensure (registry.h).
  */
 
 #include <stddef.h>
@@ -55,7 +55,7 @@ void bundle_finish(struct bundle *bundle);
 int bundle_save_threshold(const struct threshold *threshold, struct buffer *json);
 int bundle_load_threshold(const void *json, size_t n_bytes, struct threshold *ret_threshold, struct fault *fault);
 
-/* Margins of all rows of the tables, in their order, fanned over all cores; ret_margins has room for the sum of their
+/* Margins of all rows of the tables, in their order, spread over all cores; ret_margins has room for the sum of their
  * rows. FAULT_E_INPUT naming column and row (counted from the first table's first) when a row cannot be transformed. */
 int bundle_score(const struct bundle *bundle, const struct table *tables, size_t n_tables, float *ret_margins,
                  struct fault *fault);

@@ -7,10 +7,10 @@
  * batches by transformer and evaluator and to single rows by the gateway. Both ways go through the same function for
  * each cell, so the floats are the same to the bit.
  *
- * What becomes of a column is the schema's `encoded`: pass, map or one-hot over the declared values. Numbers that pass
- * may also be scaled by what was seen in train: `standard`, (x - mean) / deviation, or `min_max`, (x - min) / (max -
- * min). Missing values and values outside the closed list have the outcome that the schema declares; a missing value
- * the model may see is NaN in every output of its column. Key and label never become a feature.
+ * How a column is turned into numbers is the schema's `encoded`: pass, map or one-hot over the declared values. Numbers
+ * that pass may also be scaled by what was seen in train: `standard`, (x - mean) / deviation, or `min_max`, (x - min) /
+ * (max - min). Missing values and values outside the closed list have the outcome that the schema declares; a missing
+ * value the model may see is NaN in every output of its column. Key and label never become a feature.
  *
  * Inputs are taken by name: any order of the same columns gives the same floats. A features object never changes after
  * it is made and may be shared by threads.

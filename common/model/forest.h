@@ -26,7 +26,7 @@ enum {
         FOREST_TREE_NODES_MAX = 1 << 19, /* of one tree */
 };
 
-/* what becomes of a margin */
+/* what a margin is turned into */
 enum forest_objective {
         FOREST_OBJECTIVE_LOGISTIC, /* binary:logistic, reg:logistic: a probability, by forest_probability() */
         FOREST_OBJECTIVE_IDENTITY, /* reg:squarederror: the value itself */
@@ -58,8 +58,8 @@ float forest_base_margin(const struct forest *forest, size_t output);
 void forest_margins_row(const struct forest *forest, const float *features, float *ret_margins);
 
 /* A batch: columns[feature][row] in, ret_margins[row * n_outputs + output] out. Allocates nothing (uses up to 80 KiB of
- * stack). Rows are independent of each other, so a caller may cut a batch anywhere and fan the pieces out; pieces of a
- * few thousand rows are as fast as larger ones. */
+ * stack). Rows are independent of each other, so a caller may cut a batch anywhere and spread the pieces over threads;
+ * pieces of a few thousand rows are as fast as larger ones. */
 void forest_margins(const struct forest *forest, const float *const *columns, size_t n_rows, float *ret_margins);
 
 /* 1 / (1 + exp(-margin)) in float32, rounded as XGBoost does (src/common/math.h: Sigmoid). */

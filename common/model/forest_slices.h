@@ -7,9 +7,9 @@
  * value becomes one byte, the number of its range, without any decision being lost: `x < cuts[j]` exactly when
  * `range(x) <= j`. A block of rows then goes through a tree node by node, not row by row: each node makes a mask over
  * all rows of the block and picks, per row, the leaf number that its left or its right side has found. That costs every
- * node for every row, but as byte operations over whole vectors, and nothing is mispredicted.
+ * node for every row, but as byte operations over whole vectors, without a branch that could be mispredicted.
  *
- * A feature with more cuts than that is ranged several times, over some of its cuts each: a node needs but the range
+ * A feature with more cuts than that is ranged several times, over some of its cuts each: a node needs only the range
  * beside its own threshold.
  *
  * A missing value is in the lowest range where nodes send it left and in the highest where they send it right; a
@@ -43,7 +43,7 @@ struct slices *slices_destroy(struct slices *slices);
 /* False for a tree that does not fit: too many leaves, too deep, or over features of too many thresholds. */
 bool slices_hold(const struct slices *slices, size_t tree);
 
-/* Cuts n_rows <= SLICES_ROWS rows from first_row on; the rest of the block is filled with something. */
+/* Cuts n_rows <= SLICES_ROWS rows from first_row on; the rest of the block may hold anything. */
 void slices_cut(const struct slices *slices, const float *const *columns, size_t first_row, size_t n_rows,
                 struct slices_block *ret_block);
 

@@ -3,7 +3,7 @@
 /*
  * Golden rows
  *
- * Rows by which a bundle proves itself: golden.arrow holds a few hundred raw rows, the schema's features only, and as
+ * Rows with which a bundle is checked: golden.arrow holds a few hundred raw rows, the schema's features only, and as
  * its last column, float32 `margin`, what the bundle must give for each of them, to the bit. Evaluator writes it,
  * pusher, gateway and command line replay it.
  */

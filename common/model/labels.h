@@ -3,8 +3,7 @@
 /*
  * Labels
  *
- * What the rows of a table turned out to be, as 0 and 1 by the schema's label: a bool as it is, of a category of two
- * values the second is 1.
+ * The label of each row of a table, as 0 or 1: a bool as it is, of a category of two values the second is 1.
  */
 
 #include <stdint.h>

@@ -37,7 +37,7 @@ static uint32_t descending_key(float margin) {
         return ~bits;
 }
 
-/* Least-significant-digit radix sort by the upper 32 bits; the label rides in the lowest. scratch is as long. */
+/* Least-significant-digit radix sort by the upper 32 bits; the label is in the lowest. scratch is as long. */
 static void sort_rows(uint64_t *rows, uint64_t *scratch, size_t n) {
         for (int pass = 0; pass < RADIX_PASSES; pass++) {
                 size_t starts[RADIX_BUCKETS] = { 0 }, sum = 0, count;

@@ -20,8 +20,8 @@ enum {
 };
 
 enum ubjson_cause {
-        UBJSON_CAUSE_DAMAGED,     /* it is not what it ought to be */
-        UBJSON_CAUSE_UNSUPPORTED, /* it is sound, but its reader has no use for it */
+        UBJSON_CAUSE_DAMAGED,     /* it is not valid */
+        UBJSON_CAUSE_UNSUPPORTED, /* it is valid, but its reader does not support it */
         UBJSON_CAUSE_MEMORY,
 };
 

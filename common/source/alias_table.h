@@ -3,7 +3,7 @@
 /*
  * Alias table
  *
- * Draws one of n things in proportion to their weights with one number of chance and one comparison, however many there
+ * Draws one of n things in proportion to their weights with one random number and one comparison, however many there
  * are. Built by Vose's method (A linear algorithm for generating random numbers with a given distribution, IEEE
  * Transactions on Software Engineering 17(9), 1991).
  */
@@ -26,6 +26,6 @@ static inline size_t alias_table_draw(const struct alias_table_cell *table, size
         __extension__ unsigned __int128 product = (__extension__(unsigned __int128) random_next(random)) * n;
         size_t i = (size_t)(product >> 64);
 
-        /* a selection by mask, since the branch would be taken by chance */
+        /* a selection by mask, since a branch could not be predicted */
         return i ^ ((i ^ (size_t)table[i].other) & -(size_t)((uint64_t)product >= table[i].threshold));
 }

@@ -27,7 +27,7 @@ struct generator_column {
 
 /*
  * Reads the file at path and binds its draws to the columns asked for, in their order. A column that no draw makes is
- * handed out as missing; a draw that nobody asks for is made, since others may build on it, but not handed out. Whole
+ * handed out as missing; a draw that is not asked for is made, since others may build on it, but not handed out. Whole
  * numbers serve as COLUMN_INT64 and COLUMN_FLOAT64, other numbers as COLUMN_FLOAT64, values of tables and labels also
  * as COLUMN_UTF8. 0, FAULT_E_INPUT (codes CONFIG_* and GENERATOR_INVALID, with the place in the file), or -ENOMEM.
  */

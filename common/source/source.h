@@ -10,8 +10,8 @@
  *
  * A source hands out batches of at most TABLE_BATCH_ROWS rows whose columns are the schema's, in the schema's order and
  * types, whatever order and types the input has. Memory is bounded by one batch. Columns that the schema does not know
- * are not handed out, and a schema column that the input lacks is a column of missing values; both are told, for the
- * validator to judge.
+ * are not handed out, and a schema column that the input lacks is a column of missing values; both are reported, for
+ * the validator to judge.
  */
 
 #include <stdbool.h>

@@ -15,7 +15,7 @@
 #include "common/base/utf8.h"
 #include "common/data/csv/csv.h"
 
-/* more lines would help nobody */
+/* more lines would not help */
 enum { UNKNOWN_LOGGED = 64 };
 
 int source_rows_init(struct source_rows *rows, struct source *super, const struct source_options *options,

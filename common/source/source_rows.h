@@ -36,7 +36,7 @@ struct source_rows {
         char (*unknown)[TABLE_NAME_BYTES]; /* SOURCE_UNKNOWN_MAX */
 };
 
-/* Takes what it needs from options, and fd (-1: none), also on failure; finish undoes half of it too. */
+/* Takes what it needs from options, and fd (-1: none), also on failure; after a failure finish frees what was made. */
 int source_rows_init(struct source_rows *rows, struct source *super, const struct source_options *options,
                      const char *path, int fd);
 void source_rows_finish(struct source_rows *rows);

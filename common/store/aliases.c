@@ -69,7 +69,7 @@ static void change(struct aliases *aliases, const char *name, int64_t version) {
         aliases->aliases[i].version = version;
 }
 
-/* Makes a version champion: the old one becomes previous, and who was challenger is so no more. */
+/* Makes a version champion: the old one becomes previous, and a version that was challenger no longer is. */
 static void crown(struct aliases *aliases, int64_t version) {
         int64_t champion = aliases_find(aliases, ALIASES_CHAMPION);
 

@@ -128,7 +128,7 @@ void aliases_release(const struct aliases *present, const struct alias_request *
 
 /*
  * A person gives an alias to a version; ALIASES_E_CONFLICT when it is not at `expected` (ALIASES_ANY, ALIASES_NONE).
- * Naming a champion releases a pin, and a challenger that becomes champion is challenger no more.
+ * Naming a champion releases a pin, and a challenger that becomes champion is no longer challenger.
  */
 int aliases_set(const struct aliases *present, const struct alias_request *request, const char *name, int64_t version,
                 int64_t expected, struct aliases *ret_next);
@@ -146,7 +146,7 @@ int aliases_pin(const struct aliases *present, const struct alias_request *reque
  * version.
  */
 struct alias_rollback_search {
-        int64_t champion; /* whom to find a successor for */
+        int64_t champion; /* the version to find an earlier champion for */
         int64_t *refused; /* versions whose latest time ended in a rollback; owned */
         size_t n_refused;
 };

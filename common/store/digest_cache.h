@@ -15,7 +15,7 @@
 
 #include "common/base/digest.h"
 
-/* files remembered; the oldest gives way */
+/* files remembered; the oldest is replaced */
 #define DIGEST_CACHE_MAX 128
 
 struct digest_cache_entry {

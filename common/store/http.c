@@ -1,4 +1,4 @@
-/* HTTP, asked: one easy handle, its errors turned into ours. */
+/* HTTP client: one easy handle, its errors turned into ours. */
 
 #include "common/store/http.h"
 

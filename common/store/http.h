@@ -1,10 +1,10 @@
 #pragma once
 
 /*
- * HTTP, asked
+ * HTTP client
  *
- * The only door to libcurl. One handle keeps its connections open between calls and serves one thread. HTTP/1.1 and
- * TLS 1.2 or later; redirects are not followed; what is asked of this machine never goes through a proxy.
+ * The only door to libcurl. One handle keeps its connections open between calls and serves one thread. HTTP/1.1 and TLS
+ * 1.2 or later; redirects are not followed; requests to this machine never go through a proxy.
  *
  *      struct http_request request = { .method = "GET", .url = url, .timeout_ms = 5000 };
  *      _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;

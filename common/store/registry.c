@@ -179,7 +179,7 @@ static void name_beginning(const struct registry *registry, const char *run, cha
         snprintf(ret_name, STORE_NAME_BYTES, "%s/claims/%s.json", registry->model, run);
 }
 
-/* Where the run begins to look, decided once; the numbers below belong to others for ever. */
+/* Where the run begins to look, decided once; the numbers below it belong to other runs. */
 static int read_beginning(struct registry *registry, const char *run, struct registry_claim *ret_beginning) {
         struct registry_claim beginning = { .created_at_ms = clock_realtime_ms() };
         _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;

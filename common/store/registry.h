@@ -118,7 +118,7 @@ int registry_read_aliases(struct registry *registry, struct aliases *ret_aliases
 int registry_read_move(struct registry *registry, int64_t sequence, struct alias_move *ret_move);
 
 /*
- * Hands a claimed and published version out: aliases_release() unless a recorded move names the run already, which then
+ * Releases a claimed and published version: aliases_release() unless a recorded move names the run already, which then
  * is the answer and moves nothing. ret_move says what came of it: promoted when its hindrance is NONE. request->run is
  * not looked at, the claim's run is.
  */

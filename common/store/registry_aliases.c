@@ -165,7 +165,7 @@ static int try_move(struct registry *registry, decision *decide, void *context, 
                 r = swap(registry, &snapshot, &next);
         if (r)
                 return error_trace(r);
-        /* done is done: a history that lags is completed by the next move, or by the redo of this one */
+        /* the move is made: a history that lags is completed by the next move, or by the redo of this one */
         if (record(registry, &next))
                 log_warn("model=%s sequence=%" PRId64 " cannot write this move to the history, ignoring",
                          registry->model, next.sequence);

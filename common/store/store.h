@@ -97,7 +97,7 @@ int store_remove(struct store *store, const char *name);
 int store_fault(int result, const char *what, struct fault *fault);
 int store_fault_as(int result, const char *code, const char *what, struct fault *fault);
 
-/* For objects whose content was well when it was written, and cannot be read now: logs the fault under the object's
+/* For objects whose content was valid when it was written, and cannot be read now: logs the fault under the object's
  * name and returns STORE_E_CORRUPT. */
 int store_refuse(const char *name, const struct fault *fault);
 
@@ -140,16 +140,16 @@ int store_fetch_blob(struct store *store, const char *digest, char ret_path[STOR
 int store_map_blob(struct store *store, const char *digest, struct file_map *ret_map);
 
 /*
- * A blob that is written bit by bit: open, write to the descriptor, publish. Until it is published it is nowhere to be
- * seen, and what a dead process left behind is removed when the store is opened next.
+ * A blob that is written bit by bit: open, write to the descriptor, publish. Until it is published no name leads to it,
+ * and what a dead process left behind is removed when the store is opened next.
  */
 int store_writer_create(struct store *store, struct store_writer **ret_writer);
 
 /* The descriptor of an empty file, open for reading and writing; borrowed until the writer is destroyed. */
 int store_writer_fd(const struct store_writer *writer);
 
-/* Makes what was written a blob. digest is the SHA-256 of it all, when the caller computed it while writing, and is
- * believed; with NULL the file is read once more. Only destroy may follow. ret_digest may be NULL. */
+/* Makes what was written a blob. digest is the SHA-256 of it all, when the caller computed it while writing, and is not
+ * checked again; with NULL the file is read once more. Only destroy may follow. ret_digest may be NULL. */
 int store_writer_publish(struct store_writer *writer, const char *digest, char ret_digest[DIGEST_SHA256_BYTES]);
 struct store_writer *store_writer_destroy(struct store_writer *writer);
 void store_writer_destroy_pointer(struct store_writer **writer);

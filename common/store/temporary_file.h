@@ -3,8 +3,8 @@
 /*
  * Temporary files
  *
- * A file being written that no name leads to yet but its own, in a folder of such. Its writer holds a flock(2) on it
- * for as long as the descriptor is open, so whatever can be locked was left by a process that died.
+ * A file being written, under a name of its own in a folder for such files. Its writer holds a flock(2) on it for as
+ * long as the descriptor is open, so whatever can be locked was left by a process that died.
  */
 
 #include <limits.h>

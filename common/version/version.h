@@ -3,9 +3,9 @@
 /*
  * Version
  *
- * A published model version, ready to score: its files fetched from the registry, held against the manifest, and
- * understood. The one place where what the store holds meets what the model is; evaluator (the champion), gateway and
- * command line load versions through it.
+ * A published model version, ready to score: its files fetched from the registry, checked against the manifest, and
+ * read. The one place where what the store holds meets what the model is; evaluator (the champion), gateway and command
+ * line load versions through it.
  */
 
 #include <stdint.h>

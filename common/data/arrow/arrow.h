@@ -15,8 +15,8 @@
  * What is read may be hostile: every size and offset is checked before it is used. Bad content is FAULT_E_INPUT with
  * the code ARROW_MALFORMED, ARROW_UNSUPPORTED or ARROW_TYPE, and the column where one is at fault.
  *
- * Why this is no use of Apache nanoarrow: its reader, 0.9.0, was tried on 42 files and streams of pandas 3.1, pyarrow
- * 26 and polars 2.1.
+ * Why Apache nanoarrow is not used: its reader, 0.9.0, was tried on 42 files and streams of pandas 3.1, pyarrow 26 and
+ * polars 2.1.
  *
  *   - It takes compressed dictionaries for plain ones, and pandas.to_feather compresses by default: a categorical
  *     column of texts was refused, one of int64 gave wrong numbers and no error.
@@ -27,9 +27,9 @@
  *   - It adds offsets and lengths without a check: of 6,000 damaged streams 28 led it outside its memory, as
  *     AddressSanitizer saw; of 22,000 damaged files and streams none did here.
  *
- * A caller cannot mend these, since the decoders of dictionaries and the lists of buffers are private to it. It is not
- * slower: 381,109 rows of 12 columns in LZ4, each value looked at, took it 62 ms and this 76. A version that reads
- * what is named here can take the place of arrow_input.
+ * A caller cannot work around these, since the decoders of dictionaries and the lists of buffers are private to it. It
+ * is not slower: 381,109 rows of 12 columns in LZ4, each value looked at, took it 62 ms and this 76. A version that
+ * reads what is named here can take the place of arrow_input.
  *
  * Source of the format: Apache Arrow, Columnar Format, "Serialization and Interprocess Communication (IPC)".
  */
@@ -98,7 +98,8 @@ const char *arrow_file_note(const struct arrow_file *file, const char *key);
 int64_t arrow_file_first_row(const struct arrow_file *file, size_t batch);
 
 /* A batch as a view into the mapping; borrowed until the file is closed. Thread-safe. Text offsets are checked each
- * time, so what comes back can be read without further care. UTF-8 is not: the digest vouches for it. */
+ * time, so what comes back can be read without further care. UTF-8 is not checked: the file's digest says that a stage
+ * wrote it. */
 int arrow_file_batch(const struct arrow_file *file, size_t batch, struct table *ret_table, struct fault *fault);
 
 /* All batches, arrow_file_n_batches() of them, as arrow_file_batch() gives them; the caller frees the array. */
@@ -109,14 +110,14 @@ void arrow_file_forget_before(const struct arrow_file *file, size_t batch);
 
 struct arrow_input;
 
-/* What a foreign column is, and the column it becomes. A dictionary is what its values are. */
+/* What a foreign column is, and the type of column it is turned into. A dictionary has the kind of its values. */
 enum arrow_kind {
         ARROW_KIND_INT,   /* any width, signed or not: COLUMN_INT64; uint64 beyond its range saturates */
         ARROW_KIND_FLOAT, /* any width, and decimals: COLUMN_FLOAT64; NaN becomes missing */
         ARROW_KIND_BOOL,  /* COLUMN_INT64, 0 and 1 */
         ARROW_KIND_TEXT,  /* COLUMN_UTF8, any width and form; not checked to be UTF-8 */
         ARROW_KIND_NONE,  /* always missing: COLUMN_UTF8 */
-        ARROW_KIND_OTHER, /* not to be had as a value; reading it is refused */
+        ARROW_KIND_OTHER, /* cannot be read as a value; reading it is refused */
 };
 
 /* Tells by the first bytes whether a file is Arrow IPC, file or stream. */

@@ -23,8 +23,8 @@ struct arrow_dictionaries {
 #define ARROW_DICTIONARIES_NULL \
         { 0 }
 
-/* Makes an empty dictionary for every id whose values can be read: a column may have no values at all. finish undoes
- * half of it too. 0, FAULT_E_INPUT, or -ENOMEM. */
+/* Makes an empty dictionary for every id whose values can be read: a column may have no values at all. After a failure
+ * finish frees what was made. 0, FAULT_E_INPUT, or -ENOMEM. */
 int arrow_dictionaries_init(struct arrow_dictionaries *dictionaries, const struct arrow_schema *schema,
                             struct fault *fault);
 void arrow_dictionaries_finish(struct arrow_dictionaries *dictionaries);

@@ -14,7 +14,7 @@
 
 enum {
         SKIP_BYTES = 64 * 1024,
-        /* so much is worth a call */
+        /* the least that is worth a call */
         FORGET_BYTES = 256 * 1024,
         /* 8 MiB, which RFC 8878 (3.1.1.1.2) asks of decoders; only the levels from 20 on go beyond it */
         ZSTD_WINDOW_LOG_MAX = 23,

@@ -28,7 +28,7 @@ enum {
         COLUMN_BUFFERS = 3,
         /* pieces of one writev(2): fewer than IOV_MAX */
         PIECES_MAX = 256,
-        /* so much is worth the start of a thread */
+        /* the least that is worth starting a thread */
         SIDE_BY_SIDE_BYTES = 512 * 1024,
 };
 

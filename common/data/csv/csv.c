@@ -167,7 +167,7 @@ static int refuse_length(const struct csv_reader *reader, size_t field, size_t a
                          reader->scanner.data[at] == '"' ? " (is the quote that opens it closed?)" : "");
 }
 
-/* Why the record cannot be ended although there is no more, or should not go on any longer. */
+/* Why the record is given up: the file ends within it, or it is too long. */
 static int refuse_more(const struct csv_reader *reader, size_t field, size_t at, struct fault *fault) {
         bool is_quoted = reader->scanner.data[at] == '"';
 

@@ -4,8 +4,8 @@
  * CSV
  *
  * Text in records and fields (RFC 4180): commas, quotes doubled inside quotes, CRLF or LF, line ends inside quotes, a
- * byte order mark, a last line without an end. A quote inside an unquoted field is itself. Empty lines are skipped.
- * The first record names the columns. Everything is UTF-8; NUL is refused.
+ * byte order mark, a last line without an end. A quote inside an unquoted field is an ordinary character. Empty lines
+ * are skipped. The first record names the columns. Everything is UTF-8; NUL is refused.
  *
  * Memory is bounded by the longest record, and that by CSV_RECORD_BYTES.
  */
@@ -43,7 +43,7 @@ struct csv_record {
 #define CSV_RECORD_NULL \
         { 0 }
 
-/* What others put where Convoy wants a comma, and its name for people: "a semicolon". */
+/* A separator that other programs write instead of a comma, and its name for people: "a semicolon". */
 #define CSV_OTHER_SEPARATORS ";\t|"
 const char *csv_separator_name(char separator);
 
@@ -64,7 +64,7 @@ const char *csv_reader_name(const struct csv_reader *reader, size_t column);
 /*
  * The next record, borrowed until the next call, with as many fields as the header has. 0; CSV_E_RECORD
  * (CSV_WRONG_COLUMN_COUNT, CSV_NOT_UTF8, CSV_NUL_BYTE, CSV_BAD_QUOTE, CSV_BAD_LINE_END), fault filled with file, line
- * and position and ret_record with line and text; FAULT_E_INPUT where nobody can tell where the record ends
+ * and position and ret_record with line and text; FAULT_E_INPUT where the end of the record cannot be known
  * (CSV_FIELD_TOO_LONG, CSV_RECORD_TOO_LONG, CSV_UNCLOSED_QUOTE); or a negative errno.
  */
 int csv_reader_read(struct csv_reader *reader, struct csv_record *ret_record, struct fault *fault);

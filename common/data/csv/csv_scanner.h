@@ -3,7 +3,7 @@
 /*
  * CSV scanner
  *
- * A file's bytes in memory, looked at 64 at a time: one bit for each that means something outside quotes, so that a
+ * A file's bytes in memory, looked at 64 at a time: one bit for each byte that has a meaning outside quotes, so that a
  * field costs a few instructions whatever its length. Behind the data stand 64 zeros; the first of them stops every
  * scan.
  */
@@ -25,7 +25,7 @@ struct csv_scanner {
         bool is_block_wide;
         int64_t n_read; /* bytes of the file so far */
         size_t block;   /* position of the block that mask describes */
-        uint64_t mask;  /* its bytes of meaning that are not used up */
+        uint64_t mask;  /* its bits that have not been used yet */
 };
 
 /* 0 or -ENOMEM; name is copied. */

@@ -39,7 +39,7 @@ enum schema_role {
         SCHEMA_ROLE_IGNORE,
 };
 
-/* What becomes of a missing value, or of one outside the closed list. */
+/* What to do with a missing value, or with one outside the closed list. */
 enum schema_outcome {
         SCHEMA_REJECT,  /* the row is refused */
         SCHEMA_MISSING, /* the model sees "missing" */
@@ -52,7 +52,7 @@ enum schema_encoding_kind {
         SCHEMA_ENCODING_ONE_HOT, /* a 0/1 matrix column for each value listed */
 };
 
-/* One matrix column that the column becomes. */
+/* One matrix column that is made from the column. */
 struct schema_output {
         char *name;
         size_t value; /* one-hot: the place in values that makes it 1; else SCHEMA_NO_VALUE */
@@ -168,7 +168,7 @@ static inline bool schema_column_is_checked(const struct schema_column *column, 
 /*
  * The one check of a value: in batches and in single rows, for the validator, the gateway and the command line. The
  * value has the kind that value_from_…(column->type) gives. ANOMALY_NONE, or what is wrong with it:
- * FEATURE_TYPE_NOT_PRESENT, or a code of the domain. In TRAINING every deviation is told, and validate (validate.h)
+ * FEATURE_TYPE_NOT_PRESENT, or a code of the domain. In TRAINING every deviation is reported, and validate (validate.h)
  * weighs them against min_fraction and min_domain_mass; elsewhere a missing or unknown value with a declared outcome is
  * no anomaly. A column that is not checked has none.
  */

@@ -132,7 +132,7 @@ static int read_type(const struct config_node *node, struct fault *fault, struct
         return 0;
 }
 
-/* Keys that say nothing in this place would be believed to; each is refused. */
+/* A key that has no meaning in this place is refused: its author would believe that it has one. */
 static int refuse_strays(const struct config_node *node, struct fault *fault, const struct schema_column *column) {
         bool is_category = column->type == VALUE_TYPE_CATEGORY || column->type == VALUE_TYPE_CATEGORY_INT;
         bool is_number = column->type == VALUE_TYPE_INT || column->type == VALUE_TYPE_FLOAT;

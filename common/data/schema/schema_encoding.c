@@ -1,4 +1,4 @@
-/* The `encoded` part of a column: which matrix columns it becomes, and with which numbers. */
+/* The `encoded` part of a column: which matrix columns are made from it, and with which numbers. */
 
 #include <errno.h>
 #include <math.h>

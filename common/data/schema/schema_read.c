@@ -154,7 +154,7 @@ static int add_name(struct schema *schema, const struct config_node *node, const
         return 0;
 }
 
-/* Gathers what a row may be written with; every name means one thing. */
+/* Gathers the names that a row may be written with; each must have one meaning. */
 static int gather_names(struct schema *schema, const struct config_node *list, struct fault *fault) {
         const struct config_node *node = config_first(list);
         size_t n_max = schema->n_columns + schema->n_outputs;

@@ -3,10 +3,10 @@
 /*
  * Baseline
  *
- * What the training data of a model looked like, kept in its bundle as baseline.json so that later data can be held
- * against it: for each feature a histogram over cells.
+ * What the training data of a model looked like, kept in its bundle as baseline.json so that later data can be compared
+ * with it: for each feature a histogram over cells.
  *
- *   int and float       BASELINE_BINS quantile bins (e[i-1], e[i]] of these very data, fewer where values repeat
+ *   int and float       BASELINE_BINS quantile bins (e[i-1], e[i]] of the training data, fewer where values repeat
  *   category and bool   one cell for each value of the closed list, and one for others
  *   all                 a last cell for missing values
  *

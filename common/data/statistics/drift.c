@@ -1,4 +1,4 @@
-/* Drift: distances of histograms, and what chance alone would make of them. */
+/* Drift: distances of histograms, and how large they can be by chance alone. */
 
 #include "common/data/statistics/drift.h"
 

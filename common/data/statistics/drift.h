@@ -30,7 +30,7 @@ enum drift_measure {
         DRIFT_L_INFINITY,
 };
 
-/* One feature's answer. */
+/* The result for one feature. */
 struct drift {
         size_t column; /* place in the schema */
         enum drift_measure measure;
@@ -53,7 +53,7 @@ int drift_null(enum drift_measure measure, const uint64_t *reference, const uint
 /* "jensen_shannon_divergence", "infinity_norm": the names in schema.yaml. Borrowed forever. */
 const char *drift_measure_name(enum drift_measure measure);
 
-/* Holds rows, with their sketches in the order of the schema's columns, against a baseline: all features that the
+/* Compares rows, with their sketches in the order of the schema's columns, with a baseline: all features that the
  * schema checks and both know as the same type. ret_drifts has room for n_features; *ret_n_drifts are filled, in the
  * schema's order. 0 or -ENOMEM. */
 int drift_check(const struct schema *schema, const struct baseline *baseline, const struct sketch *sketches,

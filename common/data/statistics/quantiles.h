@@ -4,10 +4,10 @@
  * Quantiles of many numbers in bounded memory
  *
  * Level j holds sorted values that stand for 2^j numbers each. A full level is thinned: of each two neighbours one goes
- * up, which one is a toss for the whole level (Agarwal et al.: Mergeable Summaries, PODS 2012, section 3.2; the scheme
- * that KLL refines: Karnin, Lang, Liberty, FOCS 2016). With QUANTILES_LEVEL values a level the rank of a quantile is
- * off by less than 0.25 % of n, whatever n and however the parts were merged. Tosses come from the seed and the order
- * of calls, so the same calls give the same values.
+ * up, which one is decided by one random bit for the whole level (Agarwal et al.: Mergeable Summaries, PODS 2012,
+ * section 3.2; the scheme that KLL refines: Karnin, Lang, Liberty, FOCS 2016). With QUANTILES_LEVEL values a level the
+ * rank of a quantile is off by less than 0.25 % of n, whatever n and however the parts were merged. The random bits
+ * come from the seed and the order of calls, so the same calls give the same values.
  */
 
 #include <stddef.h>

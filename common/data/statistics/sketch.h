@@ -47,7 +47,7 @@ int sketch_scratch_create(struct sketch_scratch **ret_scratch);
 struct sketch_scratch *sketch_scratch_destroy(struct sketch_scratch *scratch);
 void sketch_scratch_destroy_pointer(struct sketch_scratch **scratch);
 
-/* part tells the tosses of one part from those of another: the number of the batch. */
+/* part, the number of the batch, gives each part random bits of its own. */
 void sketch_init(struct sketch *sketch, enum value_type type, uint64_t part);
 void sketch_finish(struct sketch *sketch);
 
@@ -58,7 +58,7 @@ int sketch_add(struct sketch *sketch, const struct column *column, size_t n_rows
 void sketch_add_missing(struct sketch *sketch, uint64_t n_rows);
 int sketch_add_text(struct sketch *sketch, const char *text, size_t n_bytes, uint64_t n_rows);
 
-/* Adds all that other has. 0 or -ENOMEM; then sketch is worthless. */
+/* Adds all that other has. 0 or -ENOMEM; then sketch may only be finished. */
 int sketch_merge(struct sketch *sketch, const struct sketch *other);
 
 static inline bool sketch_is_text(const struct sketch *sketch) {

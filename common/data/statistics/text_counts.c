@@ -1,4 +1,4 @@
-/* Counts of texts: a hash table over entries in the order of their coming. */
+/* Counts of texts: a hash table over entries in the order in which they first occurred. */
 
 #include "common/data/statistics/text_counts.h"
 

@@ -19,7 +19,7 @@ struct text_count {
 };
 
 struct text_counts {
-        struct text_count *entries; /* in the order of their first coming */
+        struct text_count *entries; /* in the order in which they first occurred */
         size_t n_entries;
         size_t capacity;
         uint32_t *slots; /* place + 1 */

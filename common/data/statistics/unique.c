@@ -35,7 +35,7 @@ struct key_search {
         const struct table *tables;
         size_t n_tables;
         uint64_t *starts; /* first row of each table, and of all at the end */
-        uint64_t seed;    /* of the hash: chance, so that nobody can choose keys that crowd one part */
+        uint64_t seed;    /* of the hash: random, so that keys cannot be chosen to crowd one part */
         size_t n_parts;
         size_t n_slots;
         struct slot **indices;         /* one for each thread, n_slots long */

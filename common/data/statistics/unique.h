@@ -3,7 +3,7 @@
 /*
  * Uniqueness of a key
  *
- * Exact, in bounded memory: ints of a narrow range set one bit each; all other keys are parted by a hash into as many
+ * Exact, in bounded memory: ints of a narrow range set one bit each; all other keys are divided by a hash into as many
  * passes over the tables as keep every index within UNIQUE_BYTES for all threads together, and equal hashes are told
  * apart by the keys themselves. Missing keys are not looked at.
  */

@@ -5,7 +5,7 @@
  *
  * One pure function over the batches of a dataset: statistics of every column, every rule of the schema, uniqueness of
  * the key, and drift against a baseline. Values are judged by schema_check() alone, the check that serves single rows
- * too. Batches and columns are fanned over all cores; the report depends on the data alone.
+ * too. Batches and columns are spread over all cores; the report depends on the data alone.
  *
  * Memory beside the tables: about 3 MiB a thread, the key's index (unique.h), and what the statistics hold.
  *
@@ -31,7 +31,7 @@ struct json_builder;
 /* columns that the schema does not know, named in a report */
 #define VALIDATE_NEW_COLUMNS_MAX 64
 
-/* What a source's columns were, where its tables have those of the schema come what may. All borrowed. */
+/* Which columns a source had, where its tables always have those of the schema. All borrowed. */
 struct validate_columns {
         const bool *missing;      /* of each schema column: the source had none of that name; NULL: it had all */
         const char *const *names; /* of columns that the schema does not know */
@@ -42,8 +42,8 @@ struct validate_columns {
 struct validate_options {
         const struct schema *schema; /* borrowed; the report borrows it too */
         unsigned environment;        /* SCHEMA_TRAINING, SCHEMA_SERVING, … */
-        /* The test set: its size, the classes of its label and its drift are no matter of validity, and what its source
-         * lacked is told of the train set, which has the same. */
+        /* The test set: its size, the classes of its label and its drift do not decide whether it is valid, and what
+         * its source lacked is told of the train set, which has the same. */
         bool is_holdout;
         struct validate_columns columns;
         uint64_t n_rows_beside;          /* rows of the same source in another set, counted for min_examples */

@@ -256,7 +256,7 @@ static int conclude_label(struct conclusion *conclusion, size_t place) {
                                        "every label is %s, so there is nothing to learn", scratch));
 }
 
-/* Judged by the schema, not by rows: there may be none. */
+/* Decided from the schema, not from the rows: there may be none. */
 static int conclude_missing(struct conclusion *conclusion, const struct schema_column *column) {
         const struct validate_options *options = conclusion->options;
         const struct value missing = VALUE_NULL;

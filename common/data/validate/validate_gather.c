@@ -53,7 +53,7 @@ static bool is_fine(const struct gathering *gathering, const struct schema_colum
         return !type_anomaly && !schema_check(column, gathering->options->environment, value);
 }
 
-/* A range is a range: where the least and the greatest are within, all are. */
+/* Where the least and the greatest value are within the range, all are. */
 static bool numbers_are_fine(const struct gathering *gathering, const struct schema_column *column,
                              const struct sketch *sketch) {
         double ends[] = { sketch->min, sketch->max };
@@ -101,7 +101,7 @@ static int count_closed_list(const struct schema_column *column, const struct co
         return 0;
 }
 
-/* Plain ASCII of sane length needs no look at each row. */
+/* Plain ASCII of ordinary length needs no look at each row. */
 static bool texts_are_plain(const struct column *rows, size_t n_rows) {
         const char *text = rows->text + rows->offsets[0];
         size_t n_bytes = (size_t)(rows->offsets[n_rows] - rows->offsets[0]);
