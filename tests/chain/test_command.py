@@ -463,6 +463,20 @@ def test_a_version_registered_again_tells_its_aliases(up, run):
     assert up.json("models", "register", run)["promoted"] is True
 
 
+def test_a_release_that_was_not_promoted_says_why(up, run):
+    up.convoy("train", *SURE, "--set=train.seed=4", "--set=evaluate.on_accept=challenger")
+    words = up.convoy("models", "history", "--limit", 1)
+    assert "  not promoted: only a challenger was asked for  run " in words and "challenger_wanted" not in words
+
+
+def test_a_release_against_a_pin_says_so(up, run):
+    up.convoy("models", "pin")
+    up.convoy("train", *SURE, "--set=train.seed=5")
+    words = up.convoy("models", "history", "--limit", 1)
+    up.convoy("models", "unpin")
+    assert "  not promoted: the champion is pinned  run " in words
+
+
 def test_the_history_of_the_aliases(up, run):
     newest = up.json("models")["models"][0]["versions"][0]["version"]
     up.convoy("models", "promote", newest)
@@ -580,6 +594,24 @@ def test_a_run_that_fails_names_the_place(tmp_path):
         run = re.match(r"run (\S+)\n", words)[1]
         (tmp_path / "rows.csv").write_text(good)
         assert "accepted: version 1" in up.convoy("retry", run)
+
+
+def test_a_row_that_breaks_the_schema_is_named_among_its_rows(tmp_path):
+    program_ = [program("convoy"), "data", "generate", "--rows", "4000", "--out", str(tmp_path / "rows.csv"),
+                "--pipeline", str(PIPELINE)]
+    subprocess.run(program_, check=True, timeout=PATIENCE_S)
+    frame = pd.read_csv(tmp_path / "rows.csv")
+    frame["Gender"] = frame["Gender"].where(frame["id"] % 2 == 0, "Mael")
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    up = Up(tmp_path, "rows.csv")
+    with contextlib.ExitStack() as stack:
+        stack.callback(up.stop)
+        words = up.convoy("train", *EASY, want=1)
+        told = re.search(r"^the validator failed: ENUM_TYPE_UNEXPECTED_STRING_VALUES: row (\d+) of the train rows: Gender: "
+                         r".*; `convoy export (\S+) --out DIR` writes these rows$", words, re.MULTILINE)
+        assert told, words
+        up.convoy("export", told[2], "--out", "out")
+        assert pd.read_csv(tmp_path / "out" / "train.csv")["Gender"][int(told[1]) - 1] == "Mael"
 
 
 def test_a_token_is_sent_and_its_lack_explained(tmp_path):
