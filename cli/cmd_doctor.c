@@ -196,7 +196,7 @@ static size_t note_waits(struct doctor *doctor, const struct json_value *ready) 
 
 static void check_stages(struct doctor *doctor, const struct json_value *ready) {
         struct json_object_iterator iterator = json_iterate_object(json_get(ready, "stages"));
-        const char *name, *model = json_text(json_get(ready, "model"));
+        const char *name;
         const struct json_value *value;
         size_t n_name, n_dead = 0;
         bool is_alive;
@@ -211,10 +211,18 @@ static void check_stages(struct doctor *doctor, const struct json_value *ready) 
         n_dead += note_waits(doctor, ready);
         if (!n_dead)
                 note(doctor, "stages", WELL, "all are alive");
-        if (model && !strcmp(model, "unusable"))
+}
+
+/* A champion that does not answer, whether another does meanwhile or not. */
+static void check_model(struct doctor *doctor, const struct json_value *ready) {
+        const struct json_value *champion = json_get(ready, "champion");
+        const char *reason = json_text(json_get(champion, "error"));
+        int64_t version = 0;
+
+        if (reason && json_as_int64(json_get(champion, "version"), &version))
                 note(doctor, "model", WRONG,
-                     "the champion cannot be loaded; the gateway's log says why, and `convoy "
-                     "models rollback` goes back to another");
+                     "champion version %lld cannot be loaded: %s; `convoy models rollback` goes back to another",
+                     (long long)version, reason);
 }
 
 /* False only when it is sure that no gateway runs in this home: each holds a lock there for life. */
@@ -309,6 +317,7 @@ static void check_gateway(struct doctor *doctor) {
         if (check_identity(doctor, client))
                 note(doctor, "gateway", WELL, "answers at %s", client_url(client));
         check_stages(doctor, json_root(json));
+        check_model(doctor, json_root(json));
 }
 
 /* The gateway alone knows its ledger. */
