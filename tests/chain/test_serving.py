@@ -145,7 +145,7 @@ def test_a_flipped_byte_in_a_version_is_refused(line, file):
     # the way out
     assert line.post(MODEL + ":rollback", {"from": 2, "reason": "corrupt"}).status_code == 200
     assert line.predict(RAW)["version"] == 1
-    assert "champion" not in line.get("/readyz").json()
+    until(lambda: "champion" not in line.get("/readyz").json(), "nothing is wrong any more")
 
 
 def test_the_last_versions_answer_without_the_registry(line):
