@@ -73,8 +73,10 @@ int client_ask(struct client *client, const struct client_request *request, stru
                                      .headers = headers,
                                      .body = request->body,
                                      .n_bytes = request->n_bytes,
-                                     .timeout_ms = request->timeout_ms ? request->timeout_ms : CLIENT_TIMEOUT_MS };
+                                     .timeout_ms = request->timeout_ms };
 
+        if (!http.timeout_ms)
+                http.timeout_ms = CLIENT_TIMEOUT_MS + (int)(request->n_bytes / CLIENT_BODY_BYTES_PER_MS);
         if ((size_t)snprintf(url, sizeof(url), "%s%s", client->url, request->path) >= sizeof(url))
                 return error_origin(-ENAMETOOLONG, "asking %s", client->url);
         headers[http.n_headers++] = "accept: application/json";
@@ -127,6 +129,8 @@ int client_explain(const struct client *client, const struct client_request *req
                 return command_fail("no gateway answers at %s (%s); start one with `convoy up`, or say where it is "
                                     "with --url or CONVOY_URL",
                                     client->url, response->sentence);
+        case HTTP_E_LATE:
+                return command_fail(CLIENT_SILENT, client->url);
         default:
                 if (result < 0)
                         return command_fail("%s %s: %s", request->method, request->path, strerror(-result));

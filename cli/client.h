@@ -15,6 +15,9 @@
 
 struct client;
 
+/* About a gateway, by its URL, that takes a request and does not answer. */
+#define CLIENT_SILENT "the gateway at %s does not answer; is it stopped or overloaded?"
+
 /* All borrowed for the call. */
 struct client_request {
         const char *method;
@@ -23,10 +26,12 @@ struct client_request {
         const void *body; /* NULL: none */
         size_t n_bytes;
         const char *key; /* Idempotency-Key; NULL: none */
-        int timeout_ms;  /* 0: CLIENT_TIMEOUT_MS */
+        int timeout_ms;  /* 0: CLIENT_TIMEOUT_MS, and the body's share */
 };
 
-#define CLIENT_TIMEOUT_MS 60000
+/* A gateway that lives answers at once; a large body takes its time to arrive and to be worked on. */
+#define CLIENT_TIMEOUT_MS 10000
+#define CLIENT_BODY_BYTES_PER_MS 256
 
 /* Reads COMMAND_OPTIONS_GATEWAY. 0 or a negative errno. */
 int client_create(const struct options *options, struct client **ret_client);

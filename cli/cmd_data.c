@@ -61,7 +61,25 @@ static int copy(struct source *source, const char *left_out, struct rows *rows, 
         return r ? r : rows_finish(rows, fault);
 }
 
-static int generate(const struct options *options, const char *out, struct fault *fault) {
+/* A file of nothing but commas helps nobody: the generator must draw what training wants. Returns FAULT_E_INPUT for the
+ * first column that it does not. */
+static int check_draws(const struct source *source, const struct pipeline *pipeline, const struct schema *schema,
+                       struct fault *fault) {
+        for (size_t i = 0; i < schema->n_columns; i++) {
+                if (source_has_column(source, i) || !schema_column_is_required(&schema->columns[i], SCHEMA_TRAINING))
+                        continue;
+                fault_at(fault, pipeline->folder, 0, 0);
+                fault_in(fault, schema->columns[i].name, -1);
+                return fault_set(fault, "GENERATOR_INVALID",
+                                 "the schema requires it, but generator.yaml does not draw it; let generator.yaml draw "
+                                 "the schema's columns, or remove it and give --source your own rows");
+        }
+        return 0;
+}
+
+/* *ret_refused: the exit code of FAULT_E_INPUT. */
+static int generate(const struct options *options, const char *out, enum command_exit *ret_refused,
+                    struct fault *fault) {
         _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
         _cleanup_(schema_destroy_pointer) struct schema *schema = NULL;
         _cleanup_(source_close_pointer) struct source *source = NULL;
@@ -83,6 +101,10 @@ static int generate(const struct options *options, const char *out, struct fault
                 r = source_open(
                         &(struct source_options){ .uri = uri, .pipeline_path = pipeline->folder, .schema = schema },
                         &source, fault);
+        if (!r) {
+                r = check_draws(source, pipeline, schema, fault);
+                *ret_refused = r ? COMMAND_FAILED : COMMAND_MISCONFIGURED;
+        }
         if (!r)
                 r = rows_create(out, format, schema, &rows, fault);
         if (r)
@@ -94,15 +116,23 @@ static int generate(const struct options *options, const char *out, struct fault
 int cmd_data(int argc, char **argv) {
         _cleanup_(options_destroy_pointer) struct options *options = NULL;
         struct fault fault = FAULT_NULL;
+        enum command_exit refused = COMMAND_MISCONFIGURED;
         const char *out;
-        int exit_code;
+        int r, exit_code;
 
         if (!command_options(&TABLE, argc, argv, &options, &exit_code))
                 return exit_code;
         out = options_text(options, "out");
-        if (strcmp(options_operand(options, 0), "generate") || !out) {
-                command_fail("usage: convoy data generate --rows N --seed S --out FILE");
+        if (strcmp(options_operand(options, 0), "generate")) {
+                command_fail("%.64s is nothing that convoy data does; usage: convoy data generate --rows N --seed S "
+                             "--out FILE",
+                             options_operand(options, 0));
                 return COMMAND_MISCONFIGURED;
         }
-        return command_end(generate(options, out, &fault), &fault, COMMAND_MISCONFIGURED);
+        if (!out || !*out) {
+                command_fail("--out is missing; say where to: --out FILE, or --out - for standard output");
+                return COMMAND_MISCONFIGURED;
+        }
+        r = generate(options, out, &refused, &fault);
+        return command_end(r, &fault, refused);
 }

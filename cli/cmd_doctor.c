@@ -3,41 +3,37 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/check_home.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/exec_daemon.h"
+#include "cli/findings.h"
 #include "cli/place.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
-#include "common/base/json_builder.h"
 #include "common/version/version.h"
 #include "proto/pipeline_check.h"
 
 enum {
-        CHECKS_MAX = 32,
-        SENTENCE_BYTES = 1024,
-        ASK_MS = 3000,
         CHECK_SECONDS = 20, /* that a daemon's --check may take */
         EXIT_NOT_STARTED = 127,
 };
-
-#define FREE_BYTES_LEAST (UINT64_C(1) << 30)
 
 static const struct option_row OPTIONS[] = {
         COMMAND_OPTIONS_GATEWAY,
         COMMAND_OPTION_HOME,
         COMMAND_OPTION_PIPELINE,
         { "rebuild", NULL, NULL, OPTION_FLAG, 0, 0, NULL, NULL,
-          "make the gateway's list of runs anew from the manifests in the store; the gateway must not run" },
+          "make the gateway's list of runs anew from the manifests in the store, setting a damaged one aside; the "
+          "gateway "
+          "must not run" },
         COMMAND_OPTION_JSON("the findings"),
 };
 
@@ -49,55 +45,18 @@ static const struct option_table TABLE = {
         .sections = "Exit codes: 0 all is well, 1 something is not.\n",
 };
 
-enum outcome {
-        WELL,
-        DOUBTFUL,
-        WRONG,
-};
-
-static const char *const outcome_names[] = { "ok", "warning", "wrong" };
-
-struct check {
-        const char *name;
-        enum outcome outcome;
-        char sentence[SENTENCE_BYTES];
-};
-
 struct doctor {
         const struct options *options;
         struct pipeline *pipeline; /* NULL when it cannot be read */
-        struct check checks[CHECKS_MAX];
-        size_t n_checks;
+        struct findings findings;
 };
 
 static void doctor_finish(struct doctor *doctor) {
         free(doctor->pipeline);
 }
 
-static void note(struct doctor *doctor, const char *name, enum outcome outcome, const char *format, ...) _printf_(4, 5);
-
-static void note(struct doctor *doctor, const char *name, enum outcome outcome, const char *format, ...) {
-        struct check *check;
-        va_list arguments;
-
-        if (doctor->n_checks == CHECKS_MAX)
-                return;
-        check = &doctor->checks[doctor->n_checks++];
-        check->name = name;
-        check->outcome = outcome;
-        va_start(arguments, format);
-        vsnprintf(check->sentence, sizeof(check->sentence), format, arguments);
-        va_end(arguments);
-}
-
-static void note_result(struct doctor *doctor, const char *name, int result, const struct fault *fault) {
-        char text[FAULT_TEXT_BYTES];
-
-        if (result == FAULT_E_INPUT)
-                note(doctor, name, WRONG, "%s", fault_format(fault, text, sizeof(text)));
-        else
-                note(doctor, name, WRONG, "%s", strerror(-result));
-}
+#define note(doctor, ...) findings_note(&(doctor)->findings, __VA_ARGS__)
+#define note_result(doctor, ...) findings_note_result(&(doctor)->findings, __VA_ARGS__)
 
 static void check_pipeline(struct doctor *doctor) {
         struct fault fault = FAULT_NULL;
@@ -154,32 +113,6 @@ static void check_programs(struct doctor *doctor) {
         }
         if (n_well == STAGE_N)
                 note(doctor, "programs", WELL, "all %d are there and accept the configuration", n_well);
-}
-
-static void check_home(struct doctor *doctor) {
-        const char *home = options_text(doctor->options, "home");
-        struct statvfs disk;
-        uint64_t n_free;
-
-        if (!file_exists(home)) {
-                note(doctor, "home", DOUBTFUL, "%s is not there yet; `convoy up` makes it", home);
-                return;
-        }
-        if (access(home, R_OK | W_OK | X_OK)) {
-                note(doctor, "home", WRONG, "%s cannot be used: %s; choose another with --home or CONVOY_HOME", home,
-                     strerror(errno));
-                return;
-        }
-        if (statvfs(home, &disk)) {
-                note(doctor, "home", WRONG, "%s: %s", home, strerror(errno));
-                return;
-        }
-        n_free = (uint64_t)disk.f_bavail * disk.f_frsize;
-        if (n_free < FREE_BYTES_LEAST)
-                note(doctor, "home", DOUBTFUL, "%s has only %" PRIu64 " MiB left on its disk; make room", home,
-                     n_free >> 20);
-        else
-                note(doctor, "home", WELL, "%s, %" PRIu64 " MiB free", home, n_free >> 20);
 }
 
 /* Writes, reads and removes an object of its own. */
@@ -264,7 +197,7 @@ static size_t note_waits(struct doctor *doctor, const struct json_value *ready) 
 
 static void check_stages(struct doctor *doctor, const struct json_value *ready) {
         struct json_object_iterator iterator = json_iterate_object(json_get(ready, "stages"));
-        const char *name, *model = json_text(json_get(ready, "model"));
+        const char *name;
         const struct json_value *value;
         size_t n_name, n_dead = 0;
         bool is_alive;
@@ -279,10 +212,18 @@ static void check_stages(struct doctor *doctor, const struct json_value *ready) 
         n_dead += note_waits(doctor, ready);
         if (!n_dead)
                 note(doctor, "stages", WELL, "all are alive");
-        if (model && !strcmp(model, "unusable"))
+}
+
+/* A champion that does not answer, whether another does meanwhile or not. */
+static void check_model(struct doctor *doctor, const struct json_value *ready) {
+        const struct json_value *champion = json_get(ready, "champion");
+        const char *reason = json_text(json_get(champion, "error"));
+        int64_t version = 0;
+
+        if (reason && json_as_int64(json_get(champion, "version"), &version))
                 note(doctor, "model", WRONG,
-                     "the champion cannot be loaded; the gateway's log says why, and `convoy "
-                     "models rollback` goes back to another");
+                     "champion version %lld cannot be loaded: %s; `convoy models rollback` goes back to another",
+                     (long long)version, reason);
 }
 
 /* False only when it is sure that no gateway runs in this home: each holds a lock there for life. */
@@ -311,7 +252,7 @@ static bool is_this_machine(const char *url) {
 static bool check_identity(struct doctor *doctor, struct client *client) {
         _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
-        struct client_request request = { .method = "GET", .path = "/models", .timeout_ms = ASK_MS };
+        struct client_request request = { .method = "GET", .path = "/models" };
         const char *home = options_text(doctor->options, "home"), *name = NULL;
         const struct json_value *model = NULL;
         struct json_array_iterator iterator;
@@ -345,7 +286,7 @@ static void check_gateway(struct doctor *doctor) {
         _cleanup_(client_destroy_pointer) struct client *client = NULL;
         _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
-        struct client_request request = { .method = "GET", .path = "/readyz?line=1", .timeout_ms = ASK_MS };
+        struct client_request request = { .method = "GET", .path = "/readyz?line=1" };
         struct fault fault = FAULT_NULL;
         int r;
 
@@ -363,6 +304,10 @@ static void check_gateway(struct doctor *doctor) {
                      client_url(client));
                 return;
         }
+        if (r == HTTP_E_LATE) {
+                note(doctor, "gateway", WRONG, CLIENT_SILENT, client_url(client));
+                return;
+        }
         if (r || json_parse(buffer_text(&response.body), response.body.n_bytes, &fault, &json) ||
             !json_is_object(json_get(json_root(json), "stages"))) {
                 note(doctor, "gateway", WRONG,
@@ -373,37 +318,7 @@ static void check_gateway(struct doctor *doctor) {
         if (check_identity(doctor, client))
                 note(doctor, "gateway", WELL, "answers at %s", client_url(client));
         check_stages(doctor, json_root(json));
-}
-
-static int conclude(const struct doctor *doctor) {
-        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        struct json_builder json = json_begin(&text, JSON_PRETTY);
-        bool is_well = true;
-
-        for (size_t i = 0; i < doctor->n_checks; i++)
-                is_well &= doctor->checks[i].outcome != WRONG;
-        json_begin_object(&json);
-        json_key_bool(&json, "well", is_well);
-        json_key(&json, "checks");
-        json_begin_array(&json);
-        for (size_t i = 0; i < doctor->n_checks; i++) {
-                const struct check *check = &doctor->checks[i];
-
-                json_begin_object(&json);
-                json_key_text(&json, "name", check->name);
-                json_key_text(&json, "outcome", outcome_names[check->outcome]);
-                json_key_text(&json, "message", check->sentence);
-                json_end_object(&json);
-                if (!options_flag(doctor->options, "json"))
-                        printf("%-8s %-9s %s\n", outcome_names[check->outcome], check->name, check->sentence);
-        }
-        json_end_array(&json);
-        json_end_object(&json);
-        if (json_end(&json))
-                return command_fail("out of memory");
-        if (options_flag(doctor->options, "json"))
-                fputs(buffer_text(&text), stdout);
-        return is_well ? COMMAND_DONE : COMMAND_FAILED;
+        check_model(doctor, json_root(json));
 }
 
 /* The gateway alone knows its ledger. */
@@ -425,11 +340,12 @@ int cmd_doctor(int argc, char **argv) {
         doctor.options = options;
         check_pipeline(&doctor);
         check_programs(&doctor);
-        check_home(&doctor);
+        check_home(&doctor.findings, options_text(options, "home"));
+        check_spools(&doctor.findings, options_text(options, "home"));
         if (doctor.pipeline) {
                 check_store(&doctor);
                 check_registry(&doctor);
         }
         check_gateway(&doctor);
-        return conclude(&doctor);
+        return findings_print(&doctor.findings, options_flag(options, "json"));
 }

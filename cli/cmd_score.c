@@ -120,8 +120,9 @@ static int score_batch(const struct version *version, const struct table *batch,
                 if (!r)
                         r = buffer_append(&text, "\n", 1);
         }
-        if (text.n_bytes && fwrite(text.data, 1, text.n_bytes, stdout) != text.n_bytes)
-                return error_origin(-EIO, "writing the answers");
+        /* by itself a short write says nothing of why, and what stays in the buffer fails again at the end */
+        if (text.n_bytes && (fwrite(text.data, 1, text.n_bytes, stdout) != text.n_bytes || fflush(stdout)))
+                return error_origin(errno ? -errno : -EIO, "writing the answers");
         return r;
 }
 

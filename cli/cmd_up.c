@@ -192,6 +192,7 @@ static int run(struct up *up, struct fault *fault) {
         if (r)
                 return r;
         log_info("home=%s pipeline=%s starting the line", up->home, up->pipeline->parameters.name);
+        command_log_reasons();
         r = supervisor_run(&(struct supervisor_options){ .children = up->children,
                                                          .n_children = STAGE_N,
                                                          .signal_fd = up->signal_fd,

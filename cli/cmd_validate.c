@@ -18,7 +18,12 @@
 #include "common/data/validate/validate.h"
 #include "common/source/source.h"
 
-enum { UNREADABLE_SHOWN = 10 };
+enum {
+        UNREADABLE_SHOWN = 10,
+        KNOWN_BYTES = 512,
+};
+
+static const char ENVIRONMENT_UNKNOWN[] = "ENVIRONMENT_UNKNOWN";
 
 static const struct option_row OPTIONS[] = {
         COMMAND_OPTION_PIPELINE,
@@ -226,6 +231,16 @@ static int print_in_words(const struct validation *validation) {
         return error_trace(r);
 }
 
+static int refuse_environment(const struct schema *schema, const char *name, struct fault *fault) {
+        char known[KNOWN_BYTES] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < schema->n_environments && n < sizeof(known); i++)
+                n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "", schema->environments[i]);
+        fault_in(fault, "--environment", -1);
+        return fault_set(fault, ENVIRONMENT_UNKNOWN, "the schema has no environment %.64s; it has %s", name, known);
+}
+
 static int run(struct validation *validation, const struct options *options, struct fault *fault) {
         _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
         const char *environment = options_text(options, "environment");
@@ -242,7 +257,7 @@ static int run(struct validation *validation, const struct options *options, str
                 return r;
         at = schema_find_environment(validation->schema, environment);
         if (at == SIZE_MAX)
-                return fault_set(fault, "ENVIRONMENT_UNKNOWN", "the schema has no environment %.64s", environment);
+                return refuse_environment(validation->schema, environment, fault);
         validation->environment = (unsigned)at;
         r = gather(validation, uri, fault);
         return r ? r : validate(validation, fault);
@@ -257,10 +272,15 @@ int cmd_validate(int argc, char **argv) {
         if (!command_options(&TABLE, argc, argv, &options, &exit_code))
                 return exit_code;
         validation.path = options_operand(options, 0);
+        if (!strcmp(validation.path, "-")) {
+                command_fail("standard input cannot be validated, since its kind is told from a file; write it to one");
+                return COMMAND_MISCONFIGURED;
+        }
         r = run(&validation, options, &fault);
         if (!r)
                 r = options_flag(options, "json") ? print_as_json(&validation) : print_in_words(&validation);
         if (r)
-                return command_end(r, &fault, COMMAND_FAILED);
+                return command_end(r, &fault,
+                                   strcmp(fault.code, ENVIRONMENT_UNKNOWN) ? COMMAND_FAILED : COMMAND_MISCONFIGURED);
         return is_valid(&validation) ? COMMAND_DONE : COMMAND_FAILED;
 }

@@ -8,9 +8,33 @@
 #include <unistd.h>
 
 #include "common/base/buffer.h"
+#include "common/base/error.h"
 #include "common/base/json_builder.h"
+#include "common/base/log.h"
 
 enum { SENTENCE_BYTES = 2048 };
+
+static char reason[SENTENCE_BYTES];
+
+static void keep_reason(const char *sentence) {
+        snprintf(reason, sizeof(reason), "%s", sentence);
+}
+
+static void log_reason(const char *sentence) {
+        log_error("%s", sentence);
+}
+
+void command_keep_reasons(void) {
+        error_listen(keep_reason);
+}
+
+void command_log_reasons(void) {
+        error_listen(log_reason);
+}
+
+const char *command_reason(void) {
+        return reason;
+}
 
 static int print(int (*write_text)(const struct option_table *table, struct buffer *text),
                  const struct option_table *table) {
@@ -71,6 +95,8 @@ int command_end(int result, const struct fault *fault, enum command_exit refused
                 command_fail("%s", fault_format(fault, text, sizeof(text)));
                 return refused;
         }
+        if (*command_reason())
+                return command_fail("failed: %s", command_reason());
         return command_fail("failed: %s", result < 0 ? strerror(-result) : "the log above says why");
 }
 

@@ -56,8 +56,16 @@ bool command_options(const struct option_table *table, int argc, char **argv, st
 /* Prints "convoy: sentence" to standard error. Returns COMMAND_FAILED. */
 int command_fail(const char *format, ...) _printf_(1, 2);
 
+/* From now on failures of the machine print nothing where they arise: command_end() tells the last. `up`, whose log is
+ * read, asks for lines in it instead. */
+void command_keep_reasons(void);
+void command_log_reasons(void);
+
+/* Why the last failure came, in the words of where it arose; "" when none is known. Borrowed until the next. */
+const char *command_reason(void);
+
 /* The exit code of a result: 0 is COMMAND_DONE; FAULT_E_INPUT prints the fault and is `refused`, which says whether a
- * bad input is a failure or a misconfiguration; a negative errno (told in the log already) is COMMAND_FAILED. */
+ * bad input is a failure or a misconfiguration; a negative errno, told with its reason, is COMMAND_FAILED. */
 int command_end(int result, const struct fault *fault, enum command_exit refused);
 
 /* Prints the value, pretty. The exit code. */

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "common/base/json_builder.h"
@@ -30,6 +31,20 @@ static void print_changes(const struct json_value *move) {
         }
 }
 
+/* What the registry's word for why a release did not become champion means; other words stay. */
+static const char *say(const char *hindrance) {
+        static const char *const sentences[][2] = {
+                { "champion_moved", "not promoted: the champion was moved during the run" },
+                { "pinned", "not promoted: the champion is pinned" },
+                { "challenger_wanted", "not promoted: only a challenger was asked for" },
+        };
+
+        for (size_t i = 0; i < N_ELEMENTS(sentences); i++)
+                if (!strcmp(hindrance, sentences[i][0]))
+                        return sentences[i][1];
+        return hindrance;
+}
+
 static void print_move(const struct json_value *move) {
         static const char *const names[] = { "at", "action", "actor", "reason", "hindrance", "run_id" };
         const char *texts[N_ELEMENTS(names)];
@@ -45,7 +60,7 @@ static void print_move(const struct json_value *move) {
         print_changes(move);
         for (size_t i = 3; i < N_ELEMENTS(names); i++)
                 if (*texts[i])
-                        printf("  %s%s", i == 5 ? "run " : "", texts[i]);
+                        printf("  %s%s", i == 5 ? "run " : "", i == 4 ? say(texts[i]) : texts[i]);
         printf("\n");
 }
 

@@ -65,12 +65,19 @@ static int refuse(const char *verb) {
 }
 
 int main(int argc, char **argv) {
+        static char help[] = "--help";
         int exit_code;
 
         log_open("convoy", LOG_LEVEL_WARN);
+        command_keep_reasons();
         if (argc < 2) {
                 print_help(stderr);
                 return COMMAND_MISCONFIGURED;
+        }
+        if (!strcmp(argv[1], "help") && argc == 3) {
+                /* as if --help had been asked of the verb */
+                argv[1] = argv[2];
+                argv[2] = help;
         }
         if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
                 print_help(stdout);
@@ -85,7 +92,7 @@ int main(int argc, char **argv) {
                         continue;
                 exit_code = verbs[i].run(argc - 1, argv + 1);
                 /* what was printed must have arrived: a full disk is a failure, too */
-                if (fflush(stdout) || ferror(stdout))
+                if ((fflush(stdout) || ferror(stdout)) && exit_code == COMMAND_DONE)
                         return command_fail("writing the answer: %s", strerror(errno));
                 return exit_code;
         }

@@ -16,8 +16,11 @@
 #include "common/data/arrow/arrow.h"
 #include "common/data/csv/csv.h"
 
+enum { LINKS_MAX = 40 };
+
 struct rows {
         const char *path;
+        char target[PLACE_BYTES]; /* path, or what it links to in the end; need not exist */
         enum rows_format format;
         const struct schema *schema;
         char temporary[PLACE_BYTES]; /* "" for standard output */
@@ -55,6 +58,34 @@ static int refuse(const char *path, int error, struct fault *fault) {
         return fault_set(fault, "FILE_NOT_WRITABLE", "cannot be written: %s", strerror(-error));
 }
 
+/* Follows links, so that the file they lead to is replaced and not the link. A device or pipe would be replaced just as
+ * well, and nobody means that. */
+static int find_target(const char *path, char ret_target[PLACE_BYTES], struct fault *fault) {
+        char target[PLACE_BYTES], link[PLACE_BYTES];
+        struct stat status;
+        size_t n_folder;
+        ssize_t n;
+
+        if ((size_t)snprintf(target, sizeof(target), "%s", path) >= sizeof(target))
+                return refuse(path, -ENAMETOOLONG, fault);
+        for (int i = 0; !lstat(target, &status) && S_ISLNK(status.st_mode); i++) {
+                n = i < LINKS_MAX ? readlink(target, link, sizeof(link) - 1) : -1;
+                if (n < 0)
+                        return refuse(path, i < LINKS_MAX ? -errno : -ELOOP, fault);
+                link[n] = 0;
+                n_folder = *link != '/' && strrchr(target, '/') ? (size_t)(strrchr(target, '/') - target) + 1 : 0;
+                if (n_folder + (size_t)n >= sizeof(target))
+                        return refuse(path, -ENAMETOOLONG, fault);
+                memcpy(target + n_folder, link, (size_t)n + 1);
+        }
+        if (!lstat(target, &status) && !S_ISREG(status.st_mode)) {
+                fault_at(fault, path, 0, 0);
+                return fault_set(fault, "FILE_NOT_WRITABLE", "is no regular file; name one, or - for standard output");
+        }
+        memcpy(ret_target, target, sizeof(target));
+        return 0;
+}
+
 int rows_create(const char *path, enum rows_format format, const struct schema *schema, struct rows **ret_rows,
                 struct fault *fault) {
         _cleanup_(rows_destroy_pointer) struct rows *rows = calloc(1, sizeof(*rows));
@@ -70,7 +101,10 @@ int rows_create(const char *path, enum rows_format format, const struct schema *
                 return refuse(path, -ESPIPE, fault);
         if (strcmp(path, "-")) {
                 rows->fd = -1;
-                r = file_open_temporary(path, rows->temporary, sizeof(rows->temporary), &rows->fd);
+                r = find_target(path, rows->target, fault);
+                if (r)
+                        return r;
+                r = file_open_temporary(rows->target, rows->temporary, sizeof(rows->temporary), &rows->fd);
                 if (r)
                         return refuse(path, r, fault);
         }
@@ -172,7 +206,7 @@ int rows_finish(struct rows *rows, struct fault *fault) {
         if (!r && *rows->temporary && fchmod(rows->fd, 0644))
                 r = -errno;
         if (!r && *rows->temporary) {
-                r = file_publish(rows->fd, rows->temporary, rows->path);
+                r = file_publish(rows->fd, rows->temporary, rows->target);
                 rows->temporary[0] = 0;
         }
         return r ? refuse(rows->path, r, fault) : 0;

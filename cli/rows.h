@@ -21,8 +21,9 @@ int rows_format_parse(const char *word, const char *path, enum rows_format *ret_
 
 struct rows;
 
-/* path "-" is standard output, which takes no Arrow file. schema tells numbers from texts in ndjson; NULL: by the
- * table's own types. Both are borrowed until rows_destroy(). FAULT_E_INPUT (FILE_NOT_WRITABLE), or a negative errno. */
+/* path "-" is standard output, which takes no Arrow file; a link is followed, and its file replaced. schema tells
+ * numbers from texts in ndjson; NULL: by the table's own types. Both are borrowed until rows_destroy(). FAULT_E_INPUT
+ * (FILE_NOT_WRITABLE), or a negative errno. */
 int rows_create(const char *path, enum rows_format format, const struct schema *schema, struct rows **ret_rows,
                 struct fault *fault);
 

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/error.h"
@@ -17,9 +19,35 @@
 
 enum { LOCK_PATH_BYTES = 128 };
 
+/* True when something stands there that is no folder; a path through a file counts, too. */
+static bool is_other_than_folder(const char *path) {
+        struct stat status;
+
+        return stat(path, &status) ? errno == ENOTDIR : !S_ISDIR(status.st_mode);
+}
+
+int daemon_check_home(const char *home, struct fault *fault) {
+        char run[PATH_MAX];
+
+        if (is_other_than_folder(home))
+                return fault_set(
+                        fault, "HOME_NOT_WRITABLE",
+                        "%s cannot be used as home: it is no folder; choose another with --home or CONVOY_HOME", home);
+        snprintf(run, sizeof(run), "%s/run", home);
+        if (is_other_than_folder(run))
+                return fault_set(fault, "HOME_NOT_WRITABLE",
+                                 "%s cannot be used as home: run in it is no folder; remove that, or choose another "
+                                 "home with --home or CONVOY_HOME",
+                                 home);
+        return 0;
+}
+
 int daemon_enter_home(const char *home, struct fault *fault) {
         int r;
 
+        r = daemon_check_home(home, fault);
+        if (r)
+                return r;
         r = file_make_folders(home);
         if (!r && chdir(home))
                 r = -errno;

@@ -18,6 +18,9 @@ enum daemon_exit {
         DAEMON_EXIT_MISCONFIGURED = 2,
 };
 
+/* Whether home and its folder run/ are folders, or are not there. 0, or FAULT_E_INPUT (HOME_NOT_WRITABLE). */
+int daemon_check_home(const char *home, struct fault *fault);
+
 /* Changes into home, made with mode 0700 when missing, with its folder run/. 0, FAULT_E_INPUT (HOME_NOT_WRITABLE naming
  * the path and the reason), or a negative errno. */
 int daemon_enter_home(const char *home, struct fault *fault);

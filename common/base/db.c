@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 
 enum { BUSY_TIMEOUT_MS = 5000 };
 
@@ -129,6 +131,65 @@ int db_open(const char *path, struct db **ret_db) {
                 return error_trace(r);
         *ret_db = steal(db);
         return 0;
+}
+
+static int check(struct db *db) {
+        _cleanup_(db_release) struct db_statement *statement = NULL;
+        const char *finding;
+        int r;
+
+        sqlite3_extended_result_codes(db->foreign, 1);
+        sqlite3_busy_timeout(db->foreign, BUSY_TIMEOUT_MS);
+        r = db_prepare(db, "PRAGMA quick_check(1)", &statement);
+        if (r)
+                return error_trace(r);
+        r = db_step(statement);
+        if (r < 0)
+                return error_trace(r);
+        finding = db_column_text(statement, 0);
+        if (!finding || strcmp(finding, "ok"))
+                /* its first line is a heading */
+                return error_origin(-EBADMSG, "checking %s: %.200s", db->path,
+                                    finding ? finding + (strchr(finding, '\n') ? strcspn(finding, "\n") + 1 : 0)
+                                            : "no answer");
+        return 0;
+}
+
+int db_check(const char *path) {
+        _cleanup_(db_destroy_pointer) struct db *db = calloc(1, sizeof(*db));
+        int r;
+
+        if (!db)
+                return error_origin(-ENOMEM, "checking %s", path);
+        db->path = strdup(path);
+        if (!db->path)
+                return error_origin(-ENOMEM, "checking %s", path);
+        r = translate(db,
+                      sqlite3_open_v2(path, &db->foreign,
+                                      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL),
+                      "opening");
+        return r ? error_trace(r) : error_trace(check(db));
+}
+
+int db_set_aside(const char *path, char *ret_aside, size_t n_bytes) {
+        static const char *const ends[] = { "-wal", "-shm", "" };
+        char from[PATH_MAX], to[PATH_MAX];
+
+        for (int i = 1;; i++) {
+                if ((size_t)snprintf(ret_aside, n_bytes, "%s.broken-%d", path, i) >= n_bytes ||
+                    strlen(ret_aside) + sizeof("-wal") > sizeof(to))
+                        return error_origin(-ENAMETOOLONG, "setting %s aside", path);
+                if (!file_exists(ret_aside))
+                        break;
+        }
+        /* the file last: until it has gone, another call ends what a crash has cut short */
+        for (size_t i = 0; i < N_ELEMENTS(ends); i++) {
+                snprintf(from, sizeof(from), "%s%s", path, ends[i]);
+                snprintf(to, sizeof(to), "%s%s", ret_aside, ends[i]);
+                if (rename(from, to) && (errno != ENOENT || !*ends[i]))
+                        return error_origin(-errno, "renaming %s to %s", from, to);
+        }
+        return error_trace(file_sync_folder(path));
 }
 
 struct db *db_destroy(struct db *db) {

@@ -41,6 +41,14 @@ int db_open(const char *path, struct db **ret_db);
 struct db *db_destroy(struct db *db);
 void db_destroy_pointer(struct db **db);
 
+/* Looks through a file that is there and changes nothing, whoever else has it open. 0 when it is sound, -EBADMSG when
+ * it is damaged or no database at all, or another failure. */
+int db_check(const char *path);
+
+/* Gives the file and its log other names, path.broken-N with the first N that is free, and tells which. For a file that
+ * is damaged, so that a new one can take its place and nothing is lost for those who would mend it. */
+int db_set_aside(const char *path, char *ret_aside, size_t n_bytes);
+
 /* Brings the file's user_version from what it is to n_steps, each step in its own transaction; step n is the SQL that
  * leads from version n to n + 1 and is never changed once released. -EBADMSG when the file is newer than the program.
  */

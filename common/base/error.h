@@ -20,6 +20,13 @@
 /* Returns code unchanged; a negative one leaves a line at level debug that names this place. */
 #define error_trace(code) error_trace_at((code), __FILE__, __LINE__)
 
+/* Called with the sentence of every failure, strerror() included, where it arises; not by several threads at once. */
+typedef void error_listener(const char *sentence);
+
+/* For a program whose user reads no log: from now on the sentence goes to the listener, and neither place nor errno is
+ * told. NULL: to the log again. */
+void error_listen(error_listener *listener);
+
 int error_origin_at(int code, const char *file, int line, const char *format, ...) _printf_(4, 5);
 void error_trace_write(int code, const char *file, int line);
 

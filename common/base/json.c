@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/error.h"
 
@@ -47,6 +48,11 @@ static bool is_too_deep(const char *text, size_t n_bytes, size_t *ret_position) 
         return false;
 }
 
+/* What Python's json.dumps() writes for a value that is missing. */
+static bool is_nan(const char *text, size_t n_bytes) {
+        return n_bytes >= 3 && !strncasecmp(text, "nan", 3);
+}
+
 static int parse(const char *text, size_t n_bytes, const yyjson_alc *allocator, struct fault *fault,
                  struct json **ret_json) {
         yyjson_read_err error = { 0 };
@@ -64,7 +70,10 @@ static int parse(const char *text, size_t n_bytes, const yyjson_alc *allocator, 
                 if (error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
                         return error_origin(-ENOMEM, "n_bytes=%zu parsing JSON", n_bytes);
                 locate(text, n_bytes, error.pos, fault);
-                return fault_set(fault, "JSON_MALFORMED", "malformed JSON: %s", error.msg);
+                return fault_set(fault, "JSON_MALFORMED", "malformed JSON: %s",
+                                 is_nan(text + error.pos, n_bytes - error.pos)
+                                         ? "JSON has no NaN; leave the value out or write null"
+                                         : error.msg);
         }
         *ret_json = (struct json *)document;
         return 0;

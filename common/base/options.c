@@ -160,6 +160,11 @@ static int read_flag(struct options *options, int argc, char *const *argv, int *
                 if (!row->name || strlen(row->name) != n_name || strncmp(row->name, name, n_name))
                         continue;
                 snprintf(source, sizeof(source), "--%s", row->name);
+                if (value && row->kind == OPTION_FLAG) {
+                        fault_in(fault, source, -1);
+                        return fault_set(fault, "OPTION_VALUE", "takes no value, got \"%.64s\"; leave %s out for no",
+                                         value + 1, source);
+                }
                 if (value)
                         return set_value(options, i, source, value + 1, true, fault);
                 if (row->kind == OPTION_FLAG)

@@ -5,8 +5,8 @@
  *
  * One table says all: what may be given, by which flag and environment variable, its default, limits and one sentence.
  * Parsing, --help and checks are made from it. A flag wins over the environment, that over the default; an environment
- * variable that is set but empty counts as not set. Forms: --name VALUE, --name=VALUE, --flag, --flag=false, -h; `--`
- * ends the flags; what is left is positional.
+ * variable that is set but empty counts as not set. Forms: --name VALUE, --name=VALUE, --flag (which takes no value),
+ * -h; `--` ends the flags; what is left is positional.
  */
 
 #include <stdbool.h>

@@ -11,6 +11,7 @@
 #include "common/base/db.h"
 #include "common/base/digest.h"
 #include "common/base/error.h"
+#include "common/base/log.h"
 #include "common/base/query.h"
 
 #define TEXT_OF(number) #number
@@ -115,9 +116,13 @@ int spool_open(const char *path, struct spool **ret_spool) {
         if (!spool)
                 return error_origin(-ENOMEM, "opening the spool");
         r = db_open(path, &spool->db);
-        if (r)
-                return error_trace(r);
-        r = db_migrate(spool->db, steps, N_ELEMENTS(steps));
+        if (!r)
+                r = db_migrate(spool->db, steps, N_ELEMENTS(steps));
+        if (r == -EBADMSG)
+                log_error(
+                        "spool=%s it is damaged, or of a newer release, and cannot be used; `convoy doctor` says what "
+                        "to do",
+                        path);
         if (r)
                 return error_trace(r);
         *ret_spool = steal(spool);

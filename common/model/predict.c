@@ -316,7 +316,7 @@ void predict_put_json(struct json_builder *json, const struct bundle *bundle, co
         if (label->names)
                 json_key_text(json, "label", label->names[prediction->outcome]);
         json_key_float(json, "probability", prediction->probability);
-        json_key_float(json, "threshold", forest_probability(bundle->threshold.margin));
+        json_key_double(json, "threshold", threshold_shown(&bundle->threshold));
         if (bundle->schema->key != SCHEMA_NO_VALUE)
                 put_key(json, &row->values[bundle->schema->key]);
         json_key_text(json, "model", model->name);

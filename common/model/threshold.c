@@ -3,12 +3,15 @@
 #include "common/model/threshold.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
+#include "common/model/forest.h"
 #include "common/model/metrics.h"
 
 /* how far mean probability and rate may differ */
@@ -127,6 +130,20 @@ int threshold_choose(const float *margins, const float *labels, size_t n, struct
         threshold.rate = totals.positives / (double)n;
         *ret_threshold = threshold;
         return 0;
+}
+
+double threshold_shown(const struct threshold *threshold) {
+        float probability = forest_probability(threshold->margin);
+        char text[32];
+
+        if (threshold->method == THRESHOLD_METHOD_FIXED)
+                return threshold->probability;
+        for (int n_digits = 1; n_digits <= FLT_DECIMAL_DIG; n_digits++) {
+                snprintf(text, sizeof(text), "%.*g", n_digits, (double)probability);
+                if (!islessgreater(strtof(text, NULL), probability))
+                        break;
+        }
+        return strtod(text, NULL);
 }
 
 int threshold_fix(double probability, struct threshold *ret_threshold) {

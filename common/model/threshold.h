@@ -52,5 +52,10 @@ const char *threshold_method_name(enum threshold_method method);
  */
 int threshold_choose(const float *margins, const float *labels, size_t n, struct threshold *ret_threshold);
 
+/* The number by which answers and metrics name the threshold: the configured probability; or else the margin's sigmoid
+ * in float32, as rows have theirs (forest.h), to as few digits as tell it from other float32. So the row that lies at
+ * the threshold shows the same digits. */
+double threshold_shown(const struct threshold *threshold);
+
 /* A configured probability, 0 < probability < 1, else THRESHOLD_E_RANGE. */
 int threshold_fix(double probability, struct threshold *ret_threshold);

@@ -56,6 +56,9 @@ static int find_scheme(const char *uri, const struct scheme **ret_scheme, struct
                                  "rows of MongoDB come with a later version; unset the variable that source.uri of "
                                  "pipeline.yaml reads, MONGODB_URL as a rule, and give one of %s",
                                  known);
+        if (*uri == '/')
+                return fault_set(fault, "SOURCE_SCHEME_UNKNOWN",
+                                 "a path alone is no source; write " SOURCE_FILE_SCHEME "%.512s", uri);
         return fault_set(fault, "SOURCE_SCHEME_UNKNOWN", "rows cannot be read from \"%.*s\"; known are %s",
                          n_scheme < SCHEME_BYTES_SHOWN ? (int)n_scheme : SCHEME_BYTES_SHOWN, uri, known);
 }

@@ -274,6 +274,8 @@ static int translate(const struct call *call, CURLcode code) {
         case CURLE_SSL_CONNECT_ERROR:
         case CURLE_PEER_FAILED_VERIFICATION:
                 return HTTP_E_UNREACHABLE;
+        case CURLE_OPERATION_TIMEDOUT:
+                return HTTP_E_LATE;
         default:
                 return HTTP_E_BROKEN;
         }

@@ -20,7 +20,8 @@
 enum {
         _HTTP_E_SUCCESS,
         HTTP_E_UNREACHABLE, /* nobody took the request: no such host, refused, TLS failed */
-        HTTP_E_BROKEN,      /* it was taken, perhaps worked on, and the answer did not come or not in time */
+        HTTP_E_BROKEN,      /* it was taken, perhaps worked on, and the answer did not come */
+        HTTP_E_LATE,        /* the same, but it was not waited for longer than the request allows */
         HTTP_E_TOO_LARGE,   /* the body is longer than the caller takes */
         HTTP_E_STOPPED,     /* on_data asked to stop */
 };

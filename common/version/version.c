@@ -64,17 +64,21 @@ int version_fault(int result, const char *model, int64_t number, struct fault *f
 int version_load(struct registry *registry, int64_t number, struct version *ret_version, struct fault *fault) {
         _cleanup_(version_finish) struct version version = VERSION_NULL;
         _cleanup_(parts_finish) struct parts parts = { 0 };
-        char path[STORE_PATH_BYTES];
+        char path[STORE_PATH_BYTES], what[REGISTRY_MODEL_BYTES + 64];
         int r;
 
         r = registry_read_manifest(registry, number, &version.manifest);
+        if (r)
+                return version_fault(r, registry->model, number, fault);
         for (int i = 0; i < N_PARTS && !r; i++) {
+                snprintf(what, sizeof(what), "%s of version %lld of %s", PART_NAMES[i], (long long)number,
+                         registry->model);
                 r = registry_fetch_file(registry, &version.manifest, PART_NAMES[i], path);
                 if (!r)
                         r = file_map(path, &parts.maps[i]);
         }
         if (r)
-                return version_fault(r, registry->model, number, fault);
+                return store_fault_as(r, "VERSION_CORRUPT", what, fault);
         return error_trace(assemble(&parts, &version, ret_version, fault));
 }
 

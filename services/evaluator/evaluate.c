@@ -367,7 +367,7 @@ static struct scores make_scores(const struct metrics *metrics, const struct thr
                                 /* of no rows at all there is none, which a message cannot say */
                                 .log_loss = metrics->n_rows ? metrics->log_loss : 0,
                                 .brier = metrics->n_rows ? metrics->brier : 0,
-                                .threshold = threshold->probability };
+                                .threshold = threshold_shown(threshold) };
 }
 
 void evaluation_verdict(const struct evaluate_input *input, const struct evaluation *evaluation,

@@ -11,7 +11,7 @@ static void put_threshold(struct json_builder *json, const struct threshold *thr
         json_key(json, "threshold");
         json_begin_object(json);
         json_key_double(json, "margin", (double)threshold->margin);
-        json_key_double(json, "probability", threshold->probability);
+        json_key_double(json, "probability", threshold_shown(threshold));
         json_end_object(json);
 }
 

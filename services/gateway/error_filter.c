@@ -3,7 +3,10 @@
 #include "services/gateway/error_filter.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { TEXT_BYTES = 192 };
 
 struct error_filter {
         h2o_filter_t super;
@@ -15,16 +18,26 @@ struct error_stream {
         h2o_iovec_t body;
 };
 
-static h2o_iovec_t body_of(int status) {
-        switch (status) {
+static h2o_iovec_t too_large(h2o_req_t *h2o) {
+        char *text = h2o_mem_alloc_pool(&h2o->pool, TEXT_BYTES);
+        int n = snprintf(
+                text, TEXT_BYTES,
+                "{\"error\":\"the body is larger than the %zu bytes that serve.max_body_bytes of pipeline.yaml "
+                "allows\",\"code\":\"PAYLOAD_TOO_LARGE\"}",
+                h2o->conn->ctx->globalconf->max_request_entity_size);
+
+        return h2o_iovec_init(text, (size_t)n);
+}
+
+static h2o_iovec_t body_of(h2o_req_t *h2o) {
+        switch (h2o->res.status) {
         case 400:
                 return h2o_iovec_init(H2O_STRLIT("{\"error\":\"the request's body cannot be read: its length or its "
                                                  "chunks are malformed\",\"code\":\"BAD_REQUEST\"}"));
         case 404:
                 return h2o_iovec_init(H2O_STRLIT("{\"error\":\"there is nothing here\",\"code\":\"NOT_FOUND\"}"));
         case 413:
-                return h2o_iovec_init(H2O_STRLIT("{\"error\":\"the body is larger than serve.max_body_bytes of "
-                                                 "pipeline.yaml allows\",\"code\":\"PAYLOAD_TOO_LARGE\"}"));
+                return too_large(h2o);
         case 417:
                 return h2o_iovec_init(H2O_STRLIT(
                         "{\"error\":\"of Expect only 100-continue is known\",\"code\":\"EXPECTATION_FAILED\"}"));
@@ -64,7 +77,7 @@ static void on_setup(h2o_filter_t *super, h2o_req_t *h2o, h2o_ostream_t **slot) 
                 stream = (struct error_stream *)(void *)h2o_add_ostream(h2o, sizeof(*stream), slot);
                 slot = &stream->super.next;
                 stream->super.do_send = on_send;
-                stream->body = body_of(h2o->res.status);
+                stream->body = body_of(h2o);
                 h2o->res.content_length = stream->body.len;
                 h2o_set_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json"),
                                1);

@@ -40,6 +40,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/daemon.h"
+#include "common/base/db.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -57,6 +58,7 @@
 enum {
         DRAIN_MS = 5000,
         WATCH_MS = 500,
+        ASIDE_BYTES = 64,
 };
 
 static const struct option_row OPTIONS[] = {
@@ -216,13 +218,30 @@ static int serve(struct process *process) {
         return r;
 }
 
+/* A damaged spool makes room for a new one. */
+static int set_aside_damaged(const char *path) {
+        char aside[ASIDE_BYTES];
+        int r;
+
+        r = file_exists(path) ? db_check(path) : 0;
+        if (r != -EBADMSG)
+                return error_trace(r);
+        r = db_set_aside(path, aside, sizeof(aside));
+        if (r)
+                return error_trace(r);
+        printf("%s is damaged and was set aside as %s\n", path, aside);
+        return 0;
+}
+
 static int rebuild(struct process *process) {
         _cleanup_(spool_destroy_pointer) struct spool *spool = NULL;
         _cleanup_(ledger_destroy_pointer) struct ledger *ledger = NULL;
         struct rebuild_counts counts = { 0 };
         int r;
 
-        r = spool_open(SPOOL_PATH, &spool);
+        r = set_aside_damaged(SPOOL_PATH);
+        if (!r)
+                r = spool_open(SPOOL_PATH, &spool);
         if (!r)
                 r = ledger_create(spool_db(spool), &ledger);
         if (!r)

@@ -15,9 +15,8 @@ struct model {
         struct version version;
 };
 
-/* Loads a version; the caller holds the one reference. 0; FAULT_E_INPUT when there is none, or it cannot be read (told
- * in the log); or a negative errno. */
-int model_load(struct registry *registry, int64_t number, struct model **ret_model);
+/* Loads a version; the caller holds the one reference. As version_load(). */
+int model_load(struct registry *registry, int64_t number, struct model **ret_model, struct fault *fault);
 
 static inline struct model *model_of_shared(struct server_shared *shared) {
         return (struct model *)(void *)shared; /* its references stand first */

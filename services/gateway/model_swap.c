@@ -31,10 +31,11 @@ struct model_swap {
 
         struct version_rows rows; /* the thread's */
 
-        pthread_mutex_t lock; /* of the three below */
+        pthread_mutex_t lock; /* of the four below */
         bool is_known;        /* the aliases have been read */
         bool has_champion;
         struct champion champion;
+        struct model_swap_trouble trouble;
 
         struct model *mapped[MAPPED_MAX]; /* the newest first; each a reference */
         size_t n_mapped;
@@ -108,6 +109,29 @@ enum model_swap_readiness model_swap_readiness(struct model_swap *swap) {
         return (enum model_swap_readiness)atomic_load(&swap->readiness);
 }
 
+void model_swap_trouble(struct model_swap *swap, struct model_swap_trouble *ret_trouble) {
+        pthread_mutex_lock(&swap->lock);
+        *ret_trouble = swap->trouble;
+        pthread_mutex_unlock(&swap->lock);
+}
+
+/* The log, /predict and /readyz say the same words. */
+static void note_trouble(struct model_swap *swap, int64_t version, int result, const struct fault *fault) {
+        struct model_swap_trouble trouble = { .version = version };
+        char text[FAULT_TEXT_BYTES], then[64] = "no version answers meanwhile";
+
+        snprintf(trouble.reason, sizeof(trouble.reason), "%s",
+                 result == FAULT_E_INPUT ? fault_format(fault, text, sizeof(text)) : strerror(-result));
+        pthread_mutex_lock(&swap->lock);
+        swap->trouble = trouble;
+        pthread_mutex_unlock(&swap->lock);
+        if (swap->answering)
+                snprintf(then, sizeof(then), "version %lld goes on answering", (long long)swap->answering);
+        log_error("version=%lld code=%s champion version %lld cannot be loaded: %s; %s, retrying in %d ms",
+                  (long long)version, result == FAULT_E_INPUT ? fault->code : "VERSION_UNREADABLE", (long long)version,
+                  trouble.reason, then, FAILED_MS);
+}
+
 static void note_champion(struct model_swap *swap, int64_t version, const char *manifest) {
         struct champion champion = { .version = version };
 
@@ -116,6 +140,7 @@ static void note_champion(struct model_swap *swap, int64_t version, const char *
         swap->is_known = true;
         swap->has_champion = version != ALIASES_NONE;
         swap->champion = champion;
+        swap->trouble.version = 0;
         pthread_mutex_unlock(&swap->lock);
 }
 
@@ -155,13 +180,13 @@ static void keep_mapped(struct model_swap *swap, struct model *model) {
                 server_shared_unref(&swap->mapped[--swap->n_mapped]->super);
 }
 
-static int find_or_load(struct model_swap *swap, int64_t version, struct model **ret_model) {
+static int find_or_load(struct model_swap *swap, int64_t version, struct model **ret_model, struct fault *fault) {
         for (size_t i = 0; i < swap->n_mapped; i++)
                 if (swap->mapped[i]->version.manifest.version == version) {
                         *ret_model = swap->mapped[i];
                         return 0;
                 }
-        return error_trace(model_load(swap->options.registry, version, ret_model));
+        return error_trace(model_load(swap->options.registry, version, ret_model, fault));
 }
 
 /* A call that all loops have taken a model; told when the thing waited for is done. */
@@ -198,10 +223,11 @@ static int share_model(struct model_swap *swap, struct model *model, struct take
 
 /* True when taken, and what it holds, belong to the loops now. */
 static bool take_up(struct model_swap *swap, int64_t version, struct taken *taken) {
+        struct fault fault = FAULT_NULL;
         struct model *model = NULL;
         int r;
 
-        r = find_or_load(swap, version, &model);
+        r = find_or_load(swap, version, &model, &fault);
         if (!r)
                 r = share_model(swap, model, taken);
         atomic_store(&swap->readiness, swap->answering ? MODEL_SWAP_READY : MODEL_SWAP_UNUSABLE);
@@ -213,8 +239,7 @@ static bool take_up(struct model_swap *swap, int64_t version, struct taken *take
         swap->failed = version;
         swap->failed_ms = clock_monotonic_ms();
         note_unusable(swap, version);
-        log_error("version=%lld the champion cannot be loaded; version %lld goes on answering, retrying in %d ms",
-                  (long long)version, (long long)swap->answering, FAILED_MS);
+        note_trouble(swap, version, r, &fault);
         return false;
 }
 

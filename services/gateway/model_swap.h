@@ -24,6 +24,8 @@ struct model_swap_options {
         struct server *server;
 };
 
+#define MODEL_SWAP_REASON_BYTES 512
+
 struct model_swap;
 
 int model_swap_create(const struct model_swap_options *options, struct model_swap **ret_swap);
@@ -45,6 +47,13 @@ int64_t model_swap_answering(struct model_swap *swap);
 /* The champion as last seen, whether it could be loaded or not; false while the aliases could not be read. From any
  * thread. */
 bool model_swap_champion(struct model_swap *swap, bool *ret_has_champion, struct champion *ret_champion);
+
+/* A champion that could not be loaded at the last try. */
+struct model_swap_trouble {
+        int64_t version; /* 0: there is none */
+        char reason[MODEL_SWAP_REASON_BYTES];
+};
+void model_swap_trouble(struct model_swap *swap, struct model_swap_trouble *ret_trouble);
 
 enum model_swap_readiness {
         MODEL_SWAP_READY,    /* a model answers, or a reachable registry holds none yet */

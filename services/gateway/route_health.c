@@ -21,6 +21,20 @@ static const char *model_word(enum model_swap_readiness readiness, bool has_mode
         return readiness == MODEL_SWAP_LOADING ? "loading" : "unusable";
 }
 
+/* "champion": the version that should answer and cannot, and why; nothing while all is well. */
+static void put_trouble(struct model_swap *swap, struct json_builder *json) {
+        struct model_swap_trouble trouble;
+
+        model_swap_trouble(swap, &trouble);
+        if (!trouble.version)
+                return;
+        json_key(json, "champion");
+        json_begin_object(json);
+        json_key_int64(json, "version", trouble.version);
+        json_key_text(json, "error", trouble.reason);
+        json_end_object(json);
+}
+
 /* "waiting": the stages that cannot go on, and why; nothing while all can. */
 static void put_waits(const struct line_stage *stages, struct json_builder *json) {
         bool is_begun = false;
@@ -61,6 +75,7 @@ static int answer_ready(struct request *request) {
         json_begin_object(&json);
         json_key_bool(&json, "ready", is_ready);
         json_key_text(&json, "model", model_word(readiness, request->shared));
+        put_trouble(gateway->model_swap, &json);
         json_key(&json, "stages");
         json_begin_object(&json);
         for (int i = 0; i < STAGE_N_WORKERS; i++)

@@ -93,6 +93,19 @@ static bool is_json_in_disguise(const struct request *request) {
         return n < body.len && (body.base[n] == '{' || body.base[n] == '[');
 }
 
+static void refuse_without_model(struct request *request) {
+        struct model_swap_trouble trouble;
+
+        model_swap_trouble(gateway_of(request)->model_swap, &trouble);
+        if (trouble.version)
+                request_answer_error(request, 503,
+                                     "champion version %lld cannot be loaded: %s; `convoy models rollback` goes back "
+                                     "to another",
+                                     (long long)trouble.version, trouble.reason);
+        else
+                request_answer_error(request, 503, "no model is loaded yet; start a run with POST /training");
+}
+
 static int answer_prediction(struct request *request) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         const struct model *model = request->shared ? model_of_shared(request->shared) : NULL;
@@ -101,7 +114,7 @@ static int answer_prediction(struct request *request) {
         int r, status = 422;
 
         if (!model) {
-                request_answer_error(request, 503, "no model is loaded yet; start a run with POST /training");
+                refuse_without_model(request);
                 return 0;
         }
         if (request_has_type(request, "application/json")) {

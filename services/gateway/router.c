@@ -12,7 +12,10 @@
 #include "common/base/error.h"
 #include "services/gateway/listen.h"
 
-enum { HOST_NAME_BYTES = 256 };
+enum {
+        HOST_NAME_BYTES = 256,
+        ENCODING_BYTES_SHOWN = 64,
+};
 
 void router_finish(struct router *router) {
         if (!router)
@@ -152,6 +155,21 @@ static bool refuse_stranger(const struct router *router, struct request *request
         return false;
 }
 
+/* True when the request was answered because its body is packed in a way that nobody here unpacks. */
+static bool refuse_encoding(struct request *request) {
+        static const char identity[] = "identity";
+        h2o_iovec_t encoding = request_header(request, "content-encoding");
+
+        if (!request->h2o->entity.len || !encoding.len ||
+            (encoding.len == sizeof(identity) - 1 && !strncasecmp(encoding.base, identity, encoding.len)))
+                return false;
+        request_add_header(request, "accept-encoding", identity);
+        request_answer_error(request, 415, "a body is read as it is, not as content-encoding %.*s; send it unpacked",
+                             (int)(encoding.len < ENCODING_BYTES_SHOWN ? encoding.len : ENCODING_BYTES_SHOWN),
+                             encoding.base);
+        return true;
+}
+
 static bool method_is(const struct request *request, const char *method) {
         h2o_iovec_t given = request->h2o->method;
 
@@ -177,7 +195,7 @@ int router_dispatch(const struct router *router, struct request *request) {
                         continue;
                 }
                 if (refuse_rebound_name(router, request) ||
-                    (route->access == ROUTE_PROTECTED && refuse_stranger(router, request)))
+                    (route->access == ROUTE_PROTECTED && refuse_stranger(router, request)) || refuse_encoding(request))
                         return 0;
                 return route->function(request);
         }

@@ -25,7 +25,7 @@ static const struct {
         const char *name;
         enum column_type type;
 } columns[] = {
-        [ROW] = { "row", COLUMN_INT64 },           [LINE] = { "line", COLUMN_INT64 },
+        [ROW] = { "source_row", COLUMN_INT64 },    [LINE] = { "line", COLUMN_INT64 },
         [POSITION] = { "position", COLUMN_INT64 }, [COLUMN] = { "column", COLUMN_UTF8 },
         [CODE] = { "code", COLUMN_UTF8 },          [MESSAGE] = { "message", COLUMN_UTF8 },
         [TEXT] = { "text", COLUMN_UTF8 },
@@ -116,7 +116,7 @@ static int add_text(struct rejects *rejects, enum rejects_column column, const c
 int rejects_add(struct rejects *rejects, const struct fault *fault, const char *text, size_t n_bytes) {
         int r;
 
-        r = add_number(rejects, ROW, fault->row, 0);
+        r = add_number(rejects, ROW, fault->row + 1, 1);
         if (!r)
                 r = add_number(rejects, LINE, fault->line, 1);
         if (!r)

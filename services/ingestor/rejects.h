@@ -5,13 +5,13 @@
  *
  * Rows that were set aside, on their way into a dataset of the columns
  *
- *   row       int64    of the source, from 0
- *   line      int64    of the file, from 1; missing where there are no lines
- *   position  int64    in the line, from 1; missing where unknown
- *   column    text     missing where the whole row is at fault
- *   code      text
- *   message   text
- *   text      text     the row's own, cut at 4 KiB; what is no UTF-8 in it is written as U+FFFD
+ *   source_row  int64  from 1, without a header
+ *   line        int64  of the file, from 1; missing where there are no lines
+ *   position    int64  in the line, from 1; missing where unknown
+ *   column      text   missing where the whole row is at fault
+ *   code        text
+ *   message     text
+ *   text        text   the row's own, cut at 4 KiB; what is no UTF-8 in it is written as U+FFFD
  */
 
 #include <stddef.h>

@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/daemon.h"
 #include "common/base/error.h"
+#include "common/base/json_builder.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/base/uuid.h"
@@ -137,15 +138,64 @@ static int run(struct registration *registration, struct fault *fault) {
         return r ? r : register_run(&input, &registration->release, fault);
 }
 
-static void print(const struct registration *registration) {
-        const struct pusher_to_gateway *release = &registration->release;
+/* "a challenger", "the champion and stable", or that no alias names the version. */
+static int put_standing(const struct aliases *aliases, int64_t version, struct buffer *text) {
+        static const char *const known[][2] = { { ALIASES_CHAMPION, "the champion" },
+                                                { ALIASES_CHALLENGER, "a challenger" },
+                                                { ALIASES_PREVIOUS, "the previous champion" } };
+        int r = 0;
 
-        if (options_flag(registration->options, "json"))
-                printf("{\"name\":\"%s\",\"version\":%" PRId64 ",\"promoted\":%s}\n", release->model, release->version,
-                       release->promoted ? "true" : "false");
+        for (size_t i = 0; i < aliases->n_aliases && !r; i++) {
+                const char *name = aliases->aliases[i].name;
+
+                if (aliases->aliases[i].version != version)
+                        continue;
+                for (size_t k = 0; k < N_ELEMENTS(known); k++)
+                        if (!strcmp(name, known[k][0]))
+                                name = known[k][1];
+                r = buffer_printf(text, "%s%s", text->n_bytes ? " and " : "", name);
+        }
+        return r || text->n_bytes ? error_trace(r) : error_trace(buffer_append_text(text, "named by no alias"));
+}
+
+static int put_json(const struct pusher_to_gateway *release, const struct aliases *aliases, struct buffer *text) {
+        struct json_builder json = json_begin(text, JSON_COMPACT);
+
+        json_begin_object(&json);
+        json_key_text(&json, "name", release->model);
+        json_key_int64(&json, "version", release->version);
+        json_key_bool(&json, "promoted", aliases_find(aliases, ALIASES_CHAMPION) == release->version);
+        json_key(&json, "aliases");
+        json_begin_array(&json);
+        for (size_t i = 0; i < aliases->n_aliases; i++)
+                if (aliases->aliases[i].version == release->version)
+                        json_put_text(&json, aliases->aliases[i].name);
+        json_end_array(&json);
+        json_end_object(&json);
+        return error_trace(json_end(&json));
+}
+
+/* Where the version stands now: one that was published long ago may have lost its alias since. */
+static int print(struct registration *registration) {
+        _cleanup_(free_pointer) struct aliases *aliases = calloc(1, sizeof(*aliases));
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        const struct pusher_to_gateway *release = &registration->release;
+        bool is_json = options_flag(registration->options, "json");
+        int r;
+
+        if (!aliases)
+                return error_origin(-ENOMEM, "telling the aliases");
+        r = registry_read_aliases(&registration->registry, aliases);
+        if (!r)
+                r = is_json ? put_json(release, aliases, &text) : put_standing(aliases, release->version, &text);
+        if (r)
+                return r;
+        if (is_json)
+                printf("%s\n", buffer_text(&text));
         else
-                printf("%s: version %" PRId64 " is %s\n", release->model, release->version,
-                       release->promoted ? "published already, as champion" : "a challenger");
+                printf("%s: version %" PRId64 " %sis %s\n", release->model, release->version,
+                       release->promoted ? "was published already and " : "", buffer_text(&text));
+        return 0;
 }
 
 int register_main(int argc, char **argv) {
@@ -163,7 +213,7 @@ int register_main(int argc, char **argv) {
         if (r == FAULT_E_INPUT)
                 log_error("code=%s %s", fault.code, fault_format(&fault, text, sizeof(text)));
         if (!r)
-                print(&registration);
+                r = print(&registration);
         registration_finish(&registration);
         return r ? DAEMON_EXIT_FAILED : DAEMON_EXIT_STOPPED;
 }

@@ -1,5 +1,6 @@
 """Bad rows in a user's file: the run FAILS naming stage, code, file, line and column, and the line goes on."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -145,6 +146,14 @@ def test_bad_requests_are_named(line):
     assert post("/predict", b"{") == post("/training", b"{") == 400
     assert post("/predict", b"<xml/>", "text/xml") == post("/training", b"x=1", "text/plain") == 415
     assert post("/predict", b" " * (17 << 20)) == post("/training", b" " * (17 << 20)) == 413
+    too_large = line.session.post(line.url + "/predict", data=b" " * (17 << 20), timeout=60).json()["error"]
+    assert f"larger than the {16 << 20} bytes" in too_large
+    packed = line.session.post(line.url + "/predict", data=gzip.compress(b"{}"), timeout=60, headers={
+        "Content-Type": "application/json", "Content-Encoding": "gzip"})
+    assert packed.status_code == 415 and "content-encoding gzip" in packed.json()["error"]
+    assert packed.headers["Accept-Encoding"] == "identity"
+    plain = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+    assert line.session.post(line.url + "/training", data=b"{", timeout=60, headers=plain).status_code == 400
     assert post("/predict", json.dumps({"Age": True})) == 422
     assert post("/runs/nonsense:cancel", b"") == post("/nowhere", b"{}") == 404
     assert line.get("/healthz").status_code == 200

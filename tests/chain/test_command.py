@@ -5,12 +5,13 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 
 import pandas as pd
 import pytest
 import requests
-from line import PIPELINE, STAGES, Line, copy_pipeline, free_port, program, until
+from line import GATEWAY, PIPELINE, STAGES, Line, copy_pipeline, free_port, program, until
 from pyarrow import feather
 
 from conftest import ALWAYS, EVALUATE, SOURCE, TRAIN
@@ -260,6 +261,128 @@ def test_the_formats_hold_the_same_rows(up, rows):
     assert "cannot be written" in up.convoy("data", "generate", "--rows", 1, "--out", "no/such/rows.csv", want=2)
 
 
+def test_what_is_written_to_is_a_file(up, rows):
+    generate = ["data", "generate", "--rows", 2, "--format", "csv"]
+    os.mkfifo(up.folder / "pipe")
+    assert "pipe: is no regular file" in up.convoy(*generate, "--out", "pipe", want=2)
+    assert stat.S_ISFIFO((up.folder / "pipe").lstat().st_mode)
+    assert "/dev/null: is no regular file" in up.convoy(*generate, "--out", "/dev/null", want=2)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    (up.folder / "target.csv").write_text("old")
+    (up.folder / "link.csv").symlink_to("target.csv")
+    up.convoy(*generate, "--out", "link.csv")
+    assert (up.folder / "link.csv").is_symlink() and len(pd.read_csv(up.folder / "target.csv")) == 2
+    assert "--out is missing" in up.convoy("data", "generate", "--rows", 2, want=2)
+    assert "usage: convoy data generate" in up.convoy("data", "make", "--out", "x.csv", want=2)
+
+
+def test_a_generator_that_does_not_fit_is_named(up):
+    folder = copy_pipeline(up.folder / "renamed", name="renamed")
+    schema = (folder / "schema.yaml").read_text()
+    assert "Vintage" in schema
+    (folder / "schema.yaml").write_text(schema.replace("Vintage", "Tenure"))
+    words = up.convoy("data", "generate", "--rows", 3, "--out", "-", "--pipeline", folder, want=1)
+    assert re.search(r"^convoy: \S*renamed: Tenure: .*generator.yaml does not draw it", words, re.MULTILINE), words
+    assert ",,," not in words
+
+
+def test_a_flag_takes_no_value(up):
+    for value in ("false", "1", ""):
+        words = up.convoy("runs", f"--json={value}", want=2)
+        assert f'--json: takes no value, got "{value}"' in words
+
+
+def test_help_of_a_verb_in_either_order(up):
+    assert up.convoy("help", "train") == up.convoy("train", "--help")
+    assert "did you mean train?" in up.convoy("help", "trian", want=2)
+    assert up.convoy("help") == up.convoy("--help")
+
+
+def test_a_gateway_that_hangs_is_told(up, run, rows):
+    """All at once, since each waits for ten seconds."""
+    pid = int((up.home / "run" / "gateway.lock").read_text())
+    want = f"the gateway at http://127.0.0.1:{up.port} does not answer; is it stopped or overloaded?"
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        asked = [subprocess.Popen([program("convoy"), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, cwd=up.folder, env=up.environment)
+                 for arguments in (["runs"], ["models"], ["predict", "--set", "Age=1"], ["train"], ["doctor"])]
+        for process in asked:
+            words = process.communicate(timeout=PATIENCE_S)[0]
+            assert process.returncode == 1 and want in words, words
+        assert "choose another port" not in words
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_failure_is_one_clean_sentence(up, run, rows):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([program("convoy"), "score", "rows.csv"], stdout=full, stderr=subprocess.PIPE, text=True,
+                              cwd=up.folder, env=up.environment, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    assert done.stderr == "convoy: failed: writing the answers: No space left on device\n"
+    (up.folder / "a-home").write_text("x")
+    for verb in ("up", "doctor"):
+        words = up.convoy(verb, "--home", "a-home", want=1 if verb == "doctor" else 2)
+        assert "a-home cannot be used as home: it is no folder; choose another" in words and "at=" not in words
+    (up.folder / "half-home").mkdir()
+    (up.folder / "half-home" / "run").write_text("x")
+    for verb in ("up", "doctor"):
+        words = up.convoy(verb, "--home", "half-home", want=1 if verb == "doctor" else 2)
+        assert "half-home cannot be used as home: run in it is no folder; remove that" in words and "at=" not in words
+    words = up.convoy("doctor", "--home", "/proc/nohome", want=1)
+    assert re.search(r"^wrong +home +/proc/nohome is not there and cannot be made: ", words, re.MULTILINE), words
+    words = up.convoy("up", "--home", "/proc/nohome", want=2)
+    assert words.startswith("convoy: /proc/nohome cannot be used as home: ") and words.count("\n") == 1
+    words = up.convoy("doctor", "--home", "not/yet", "--url", f"http://127.0.0.1:{free_port()}", want=1)
+    assert "not/yet is not there yet; `convoy up` makes it" in words and not (up.folder / "not").exists()
+
+
+def test_a_source_without_a_scheme_is_mended(up):
+    words = up.convoy("up", "--home", "other", "--port", free_port(), environment={"CONVOY_SOURCE": "/tmp/p.csv"},
+                      want=2)
+    assert "write file:///tmp/p.csv" in words
+
+
+def test_a_damaged_spool_is_named_and_set_aside(tmp_path):
+    with Line(tmp_path / "home", source=SOURCE) as line:
+        run = line.train(train=TRAIN, evaluate=EVALUATE)
+        line.ended(run)
+        line.stop("trainer", GATEWAY)
+        spool = line.home / "spool"
+        for name in ("trainer", GATEWAY):
+            for log in spool.glob(f"{name}.db-*"):
+                log.unlink()
+            (spool / f"{name}.db").write_bytes(b"rust" * 4096)
+
+        def convoy(*arguments):
+            done = subprocess.run([program("convoy"), *arguments], env=line.environment, capture_output=True, text=True,
+                                  timeout=PATIENCE_S)
+            # what the gateway itself logs is for its log's readers
+            assert "at=" not in done.stderr or "--rebuild" in arguments, done.stderr
+            return done.returncode, done.stdout + done.stderr
+        for name in ("trainer", GATEWAY):
+            done = subprocess.run([program(f"convoy-{name}")], env=line.environment, capture_output=True, text=True,
+                                  timeout=PATIENCE_S)
+            assert done.returncode == 1 and f"spool=spool/{name}.db it is damaged" in done.stderr
+            assert "`convoy doctor`" in done.stderr
+        code, words = convoy("doctor")
+        assert code == 1
+        assert re.search(r"^wrong +spool +\S+/spool/trainer.db is damaged .*move it", words, re.MULTILINE), words
+        assert re.search(r"^wrong +spool +\S+/gateway.db is damaged .*doctor --rebuild", words, re.MULTILINE), words
+        for log in spool.glob("trainer.db*"):
+            log.rename(tmp_path / log.name)
+        code, words = convoy("doctor", "--rebuild")
+        assert code == 0 and "spool/gateway.db is damaged and was set aside as spool/gateway.db.broken-1" in words
+        assert "1 runs" in words and (spool / "gateway.db.broken-1").read_bytes() == b"rust" * 4096
+        line.start("trainer", GATEWAY)
+        line.ready()
+        assert line.get("/runs").json()["runs"][0]["run_id"] == run
+        line.ended(line.train(train=TRAIN | {"seed": 2}, evaluate=EVALUATE))
+        code, words = convoy("doctor")
+        assert code == 0 and re.search(r"^ok +spool +7 of 7 are there and sound", words, re.MULTILINE), words
+
+
 def test_validate_says_what_is_wrong(up, rows):
     up.convoy("data", "generate", "--rows", 500, "--out", "good.csv")
     report = up.json("validate", "good.csv")
@@ -283,6 +406,9 @@ def test_validate_says_what_is_wrong(up, rows):
     assert "warning: Agee: SCHEMA_NEW_COLUMN" in words and "NOT_PRESENT" not in words
     assert "SERVING" not in up.convoy("validate", "rows.csv", "--environment", "SERVING")
     assert "error: Response: SCHEMA_MISSING_COLUMN" in up.convoy("validate", "rows.csv", want=1)
+    words = up.convoy("validate", "rows.csv", "--environment", "SERVIN", want=2)
+    assert "the schema has no environment SERVIN; it has TRAINING, SERVING" in words
+    assert "write it to" in up.convoy("validate", "-", want=2, input="x")
 
 
 def test_aliases_are_moved(up, run):
@@ -314,7 +440,7 @@ def test_a_run_that_was_not_accepted_is_registered_as_challenger(up, run):
     assert [found["run_id"] for found in after["versions"] if found["version"] == version] == [refused["run_id"]]
     # again: the same version
     assert up.json("models", "register", refused["run_id"]) == {
-        "name": "vehicle-insurance", "version": version, "promoted": False}
+        "name": "vehicle-insurance", "version": version, "promoted": False, "aliases": ["challenger"]}
     assert len(up.json("models")["models"][0]["versions"]) == len(after["versions"])
     moves = [json.loads(path.read_text()) for path in (up.home / "registry").glob("*/history/*.json")]
     ours = [move for move in moves if move.get("run_id") == refused["run_id"]]
@@ -322,6 +448,33 @@ def test_a_run_that_was_not_accepted_is_registered_as_challenger(up, run):
     assert up.convoy("score", "rows.csv", "--model", "challenger").count("\n") == 400
     assert "nothing to register" in up.convoy("models", "register", refused["run_id"][:-4] + "0000", want=1)
     assert "say which run" in up.convoy("models", "register", "3", want=2)
+
+
+def test_a_version_registered_again_tells_its_aliases(up, run):
+    aliases = up.json("models")["models"][0]["aliases"]
+    newest = up.json("models")["models"][0]["versions"][0]["version"]
+    if aliases["champion"] == 1:
+        up.convoy("models", "promote", newest)
+    words = up.convoy("models", "register", run)
+    assert words == "vehicle-insurance: version 1 was published already and is the previous champion\n"
+    assert up.json("models", "register", run) == {
+        "name": "vehicle-insurance", "version": 1, "promoted": False, "aliases": ["previous"]}
+    up.convoy("models", "promote", 1)
+    assert up.json("models", "register", run)["promoted"] is True
+
+
+def test_a_release_that_was_not_promoted_says_why(up, run):
+    up.convoy("train", *SURE, "--set=train.seed=4", "--set=evaluate.on_accept=challenger")
+    words = up.convoy("models", "history", "--limit", 1)
+    assert "  not promoted: only a challenger was asked for  run " in words and "challenger_wanted" not in words
+
+
+def test_a_release_against_a_pin_says_so(up, run):
+    up.convoy("models", "pin")
+    up.convoy("train", *SURE, "--set=train.seed=5")
+    words = up.convoy("models", "history", "--limit", 1)
+    up.convoy("models", "unpin")
+    assert "  not promoted: the champion is pinned  run " in words
 
 
 def test_the_history_of_the_aliases(up, run):
@@ -349,7 +502,7 @@ def test_doctor_finds_the_line_well(up, run):
     findings = up.json("doctor")
     assert findings["well"]
     assert [check["name"] for check in findings["checks"]] == [
-        "pipeline", "programs", "home", "store", "registry", "gateway", "stages"]
+        "pipeline", "programs", "home", "spool", "store", "registry", "gateway", "stages"]
     assert not list((up.home / "store").glob("doctor*"))
 
 
@@ -441,6 +594,24 @@ def test_a_run_that_fails_names_the_place(tmp_path):
         run = re.match(r"run (\S+)\n", words)[1]
         (tmp_path / "rows.csv").write_text(good)
         assert "accepted: version 1" in up.convoy("retry", run)
+
+
+def test_a_row_that_breaks_the_schema_is_named_among_its_rows(tmp_path):
+    program_ = [program("convoy"), "data", "generate", "--rows", "4000", "--out", str(tmp_path / "rows.csv"),
+                "--pipeline", str(PIPELINE)]
+    subprocess.run(program_, check=True, timeout=PATIENCE_S)
+    frame = pd.read_csv(tmp_path / "rows.csv")
+    frame["Gender"] = frame["Gender"].where(frame["id"] % 2 == 0, "Mael")
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    up = Up(tmp_path, "rows.csv")
+    with contextlib.ExitStack() as stack:
+        stack.callback(up.stop)
+        words = up.convoy("train", *EASY, want=1)
+        told = re.search(r"^the validator failed: ENUM_TYPE_UNEXPECTED_STRING_VALUES: row (\d+) of the train rows: Gender: "
+                         r".*; `convoy export (\S+) --out DIR` writes these rows$", words, re.MULTILINE)
+        assert told, words
+        up.convoy("export", told[2], "--out", "out")
+        assert pd.read_csv(tmp_path / "out" / "train.csv")["Gender"][int(told[1]) - 1] == "Mael"
 
 
 def test_a_token_is_sent_and_its_lack_explained(tmp_path):

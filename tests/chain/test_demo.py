@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from line import ROOT, STAGES, free_port, until
+from line import ROOT, STAGES, copy_pipeline, free_port, until
 
 DEMO = ROOT / "script" / "demo"
 PATIENCE_S = 280
@@ -39,6 +39,9 @@ def is_port_free(environment):
 def test_wrong_usage_is_told(environment):
     assert "--rows wants a number" in demo(environment, "--rows", "0", want=2)
     assert "--rows wants a value" in demo(environment, "--rows", want=2)
+    assert "give one of them" in demo(environment, "--rows", "5", "--source", "rows.csv", want=2)
+    for setting in (["--set", "foo"], ["--set=foo"], ["--set", "=3"]):
+        assert "--set wants NAME=VALUE" in demo(environment, *setting, want=2)
     assert "unknown argument --row" in demo(environment, "--row", "5", want=2)
     assert "usage: script/demo" in demo(environment, "--help")
     for port in ("none", "0", "65536"):
@@ -86,6 +89,25 @@ def test_a_file_is_meant_from_where_the_caller_stands(environment, tmp_path):
     assert f"training on file://{tmp_path}/rows.csv" in words
     words = demo(environment, "--once", "--source", "file://none.csv", cwd=tmp_path, want=1)
     assert f"{tmp_path}/none.csv: cannot be read" in words
+    assert is_port_free(environment)
+
+
+@pytest.mark.once
+def test_a_pipeline_of_ones_own_brings_its_source(environment, tmp_path):
+    convoy = ROOT / "build" / "bin" / "convoy"
+    subprocess.run([convoy, "data", "generate", "--rows", "20000", "--seed", "3", "--out", tmp_path / "rows.csv"],
+                   check=True, cwd=ROOT, timeout=PATIENCE_S)
+    pipeline = copy_pipeline(tmp_path / "own", name="own")
+    text, n = re.subn(r"uri: \$\{CONVOY_SOURCE[^\n#]*", f"uri: file://{tmp_path}/rows.csv ",
+                      (pipeline / "pipeline.yaml").read_text())
+    assert n == 1
+    (pipeline / "pipeline.yaml").write_text(text)
+    words = demo(environment | {"CONVOY_PIPELINE": "own"}, "--once", cwd=tmp_path)
+    assert f"training on the source of {tmp_path}/own:" in words and "20,000 rows" in words
+    assert json.loads(words.splitlines()[-1])["model"] == "own"
+    # a parameter that is none begins no run
+    words = demo(environment | {"CONVOY_PIPELINE": str(pipeline)}, "--once", "--set", "train.depht=3", want=1)
+    assert "no run was started" in words and "the run failed" not in words and "depht" in words
     assert is_port_free(environment)
 
 
@@ -139,12 +161,14 @@ def test_on_a_terminal_it_serves_until_interrupted(environment):
     assert not is_port_free(environment)
     assert b"\x1b[6A" in words
     os.write(terminal, b"\x03")
+    words = b""
     with open(terminal, "rb", closefd=True, buffering=0) as rest:
         try:
-            while rest.read(65536):
-                pass
+            while piece := rest.read(65536):
+                words += piece
         except OSError:
             pass
+        assert words.endswith(b"stopped\r\n")
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert is_port_free(environment)
 

@@ -112,6 +112,7 @@ def test_raw_and_encoded_rows_get_the_same_answer(line, view):
     assert raw == encoded
     assert raw["version"] == 1 and raw["model"] == "vehicle-insurance"
     assert raw["prediction"] == int(raw["probability"] >= raw["threshold"])
+    assert raw["threshold"] == view["metrics"]["candidate"]["threshold"]
     assert raw["label"] == ["Response-No", "Response-Yes"][raw["prediction"]]
     shuffled = dict(reversed(RAW.items()))
     assert line.predict([RAW, shuffled, ENCODED]) == [encoded] * 3

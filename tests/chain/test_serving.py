@@ -1,10 +1,11 @@
 """Predictions while models change: swaps, rollbacks, pins."""
 
+import subprocess
 import threading
 
 import pytest
 import requests
-from line import GATEWAY, until
+from line import GATEWAY, program, until
 from policies import RAW
 
 from conftest import ALWAYS, TRAIN
@@ -127,10 +128,24 @@ def test_a_flipped_byte_in_a_version_is_refused(line, file):
     until(lambda: line.answers("/healthz"), "the gateway is back")
     until(lambda: line.get("/readyz").json()["model"] == "unusable", "it has looked")
     assert line.get("/readyz").status_code == 503
-    assert line.post("/predict", RAW).status_code == 503
+    # what cannot be loaded, and why, by every means of asking
+    trouble = line.get("/readyz").json()["champion"]
+    assert trouble["version"] == 2
+    if file != "manifest.json":
+        assert f"{file} of version 2 of vehicle-insurance" in trouble["error"]
+    answer = line.post("/predict", RAW)
+    assert answer.status_code == 503
+    assert answer.json()["error"].startswith(f"champion version 2 cannot be loaded: {trouble['error']}; ")
+    log = line.log(GATEWAY)
+    assert f"champion version 2 cannot be loaded: {trouble['error']}; no version answers meanwhile" in log
+    assert "version 0" not in log
+    doctor = subprocess.run([program("convoy"), "doctor"], env=line.environment, capture_output=True, text=True,
+                            timeout=60)
+    assert f"champion version 2 cannot be loaded: {trouble['error']}" in doctor.stdout, doctor.stdout
     # the way out
     assert line.post(MODEL + ":rollback", {"from": 2, "reason": "corrupt"}).status_code == 200
     assert line.predict(RAW)["version"] == 1
+    until(lambda: "champion" not in line.get("/readyz").json(), "nothing is wrong any more")
 
 
 def test_the_last_versions_answer_without_the_registry(line):

@@ -137,8 +137,8 @@ def test_rejected_rows_are_a_table_for_people(ingest, blob, tmp_path):
     path.write_bytes(b"id,weight,colour,ripe\n1,2,red,0\n2,heavy,red,1\n3,1,r\xffd,0\n,1,red,0\n5,1,red,1\n")
     answer = ingest(path, "0.6")
     assert (answer["n_rows"], answer["n_bad"]) == (5, 3)
-    frame = pd.read_feather(blob(answer["rejected"])).set_index("row")
+    frame = pd.read_feather(blob(answer["rejected"])).set_index("source_row")
     assert list(frame["code"].sort_index()) == ["FLOAT_TYPE_STRING_NOT_FLOAT", "CSV_NOT_UTF8", "KEY_MISSING"]
-    assert frame.loc[1, "line"] == 3 and frame.loc[1, "column"] == "weight" and frame.loc[1, "text"] == "2,heavy,red,1"
-    assert frame.loc[2, "text"] == "3,1,r\ufffdd,0"
+    assert frame.loc[2, "line"] == 3 and frame.loc[2, "column"] == "weight" and frame.loc[2, "text"] == "2,heavy,red,1"
+    assert frame.loc[3, "text"] == "3,1,r\ufffdd,0"
     pl.read_ipc(blob(answer["rejected"]))

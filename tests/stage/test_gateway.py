@@ -560,7 +560,8 @@ def test_limits_of_bodies():
         body = b'{"x":"' + b"y" * 2000 + b'"}'
         for chunked in (body, iter([body])):
             answer = gateway.session.post(gateway.url + "/training", data=chunked, timeout=60)
-            assert error(answer, 413)["code"] == "PAYLOAD_TOO_LARGE"
+            answer = error(answer, 413)
+            assert answer["code"] == "PAYLOAD_TOO_LARGE" and "larger than the 1024 bytes" in answer["error"]
         with socket.create_connection(("127.0.0.1", gateway.port)) as raw:
             raw.sendall(b"GET /" + b"x" * 500000 + b" HTTP/1.1\r\n\r\n")
             assert raw.recv(100).startswith(b"HTTP/1.1 400 ")

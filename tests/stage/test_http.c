@@ -268,7 +268,7 @@ static void test_nobody_there_is_told_from_nobody_answering(void **state) {
         /* takes the connection and says nothing */
         fd = open_socket(4, &world->port);
         url_of(world, "/");
-        assert_int_equal(http_call(world->http, &request, &world->response), HTTP_E_BROKEN);
+        assert_int_equal(http_call(world->http, &request, &world->response), HTTP_E_LATE);
         close(fd);
 }
 

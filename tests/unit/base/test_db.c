@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -227,6 +228,58 @@ static void a_file_that_is_no_database_is_refused(void **state) {
         assert_null(db);
 }
 
+static void a_damaged_file_is_told_from_a_sound_one(void **state) {
+        const char *path = scratch_path(*state, "a.db");
+        struct db *db = must_open(*state);
+        struct buffer bytes = BUFFER_NULL;
+        char id[16];
+
+        assert_int_equal(db_exec(db, TABLE), 0);
+        for (int i = 0; i < 500; i++) {
+                (void)snprintf(id, sizeof(id), "row %d", i);
+                assert_int_equal(insert(db, id, i), 0);
+        }
+        /* while another has it open, and its log holds what the file does not */
+        assert_int_equal(db_check(path), 0);
+        assert_int_equal(count(db), 500);
+        db_destroy(db);
+        assert_int_equal(db_check(path), 0);
+        assert_int_equal(file_read(path, 1 << 20, &bytes), 0);
+        assert_true(bytes.n_bytes > 8192);
+        memset(bytes.data + 4096, 0x5a, bytes.n_bytes - 4096);
+        assert_int_equal(file_replace(path, bytes.data, bytes.n_bytes), 0);
+        assert_int_equal(db_check(path), -EBADMSG);
+        memset(bytes.data, 'x', 100);
+        assert_int_equal(file_replace(path, bytes.data, bytes.n_bytes), 0);
+        assert_int_equal(db_check(path), -EBADMSG);
+        buffer_finish(&bytes);
+        assert_int_equal(db_check(scratch_path(*state, "none.db")), -EACCES);
+        assert_false(file_exists(scratch_path(*state, "none.db")));
+}
+
+static void a_damaged_file_makes_room_and_is_kept(void **state) {
+        char path[4096], aside[4096], log[4200];
+        struct db *db;
+
+        (void)snprintf(path, sizeof(path), "%s", scratch_path(*state, "a.db"));
+        for (int i = 1; i <= 2; i++) {
+                assert_int_equal(file_replace(path, "old", 3), 0);
+                (void)snprintf(log, sizeof(log), "%s-wal", path);
+                assert_int_equal(file_replace(log, "log", 3), 0);
+                assert_int_equal(db_set_aside(path, aside, sizeof(aside)), 0);
+                (void)snprintf(log, sizeof(log), "%s.broken-%d", path, i);
+                assert_string_equal(aside, log);
+                assert_true(file_exists(aside));
+                (void)snprintf(log, sizeof(log), "%s.broken-%d-wal", path, i);
+                assert_true(file_exists(log));
+                assert_false(file_exists(path));
+        }
+        db = must_open(*state);
+        assert_int_equal(db_exec(db, TABLE), 0);
+        db_destroy(db);
+        assert_int_equal(db_set_aside(scratch_path(*state, "none.db"), aside, sizeof(aside)), -ENOENT);
+}
+
 static void migration_goes_step_by_step(void **state) {
         static const char *const STEPS[] = { TABLE,
                                              "ALTER TABLE item ADD COLUMN extra TEXT; CREATE INDEX x ON item (n)",
@@ -255,11 +308,18 @@ static void migration_goes_step_by_step(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                DB_TEST(the_file_is_private_and_durable),    DB_TEST(a_file_that_others_may_read_is_made_private),
-                DB_TEST(values_come_back_as_they_went),      DB_TEST(statements_are_lent_again_without_parameters),
-                DB_TEST(a_wrong_parameter_is_told_by_step),  DB_TEST(a_key_that_exists_is_a_condition),
-                DB_TEST(a_transaction_is_whole_or_absent),   DB_TEST(one_who_waits_too_long_hears_busy),
-                DB_TEST(a_full_disk_undoes_the_transaction), DB_TEST(a_file_that_is_no_database_is_refused),
+                DB_TEST(the_file_is_private_and_durable),
+                DB_TEST(a_file_that_others_may_read_is_made_private),
+                DB_TEST(values_come_back_as_they_went),
+                DB_TEST(statements_are_lent_again_without_parameters),
+                DB_TEST(a_wrong_parameter_is_told_by_step),
+                DB_TEST(a_key_that_exists_is_a_condition),
+                DB_TEST(a_transaction_is_whole_or_absent),
+                DB_TEST(one_who_waits_too_long_hears_busy),
+                DB_TEST(a_full_disk_undoes_the_transaction),
+                DB_TEST(a_file_that_is_no_database_is_refused),
+                DB_TEST(a_damaged_file_is_told_from_a_sound_one),
+                DB_TEST(a_damaged_file_makes_room_and_is_kept),
                 DB_TEST(migration_goes_step_by_step),
         };
 

@@ -19,6 +19,20 @@ static struct json *parse(const char *text) {
         return json;
 }
 
+static void nan_is_refused_with_what_to_do(void **state) {
+        static const char *const texts[] = { "{\"a\": NaN}", "[nan]", "NaN" };
+
+        (void)state;
+        for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+                struct fault fault = FAULT_NULL;
+                struct json *json = NULL;
+
+                assert_int_equal(json_parse(texts[i], strlen(texts[i]), &fault, &json), FAULT_E_INPUT);
+                assert_string_equal(fault.code, "JSON_MALFORMED");
+                assert_non_null(strstr(fault.message, "JSON has no NaN; leave the value out or write null"));
+        }
+}
+
 static void malformed_text_is_refused_with_its_place(void **state) {
         static const struct {
                 const char *text;
@@ -278,6 +292,7 @@ static void needed_members_name_what_is_wrong(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(nan_is_refused_with_what_to_do),
                 cmocka_unit_test(malformed_text_is_refused_with_its_place),
                 cmocka_unit_test(text_needs_no_end),
                 cmocka_unit_test(depth_is_bounded),

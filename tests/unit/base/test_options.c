@@ -125,8 +125,8 @@ static void an_empty_variable_is_not_set(void **state) {
 
         (void)state;
         setenv("OPTIONS_PORT", "", 1);
-        setenv("OPTIONS_JSON", "yes", 1);
-        assert_int_equal(PARSE(&fault, &options, "--json=false"), 0);
+        setenv("OPTIONS_JSON", "no", 1);
+        assert_int_equal(PARSE(&fault, &options, "--seed", "1"), 0);
         assert_int_equal(options_int(options, "port"), 5080);
         assert_false(options_flag(options, "json"));
 }
@@ -164,7 +164,13 @@ static void what_is_wrong_is_named(void **state) {
                   "--seed: expected an integer, got \"99999999999999999999\"" },
                 { { "--ratio", "nan" }, "OPTION_VALUE", "--ratio: expected an integer from 0 to 100, got \"nan\"" },
                 { { "--ratio", "1.5" }, "OPTION_VALUE", "--ratio: expected an integer from 0 to 100, got \"1.5\"" },
-                { { "--json=maybe" }, "OPTION_VALUE", "--json: expected true or false, got \"maybe\"" },
+                { { "--json=maybe" },
+                  "OPTION_VALUE",
+                  "--json: takes no value, got \"maybe\"; leave --json out for no" },
+                { { "--json=false" },
+                  "OPTION_VALUE",
+                  "--json: takes no value, got \"false\"; leave --json out for no" },
+                { { "--json=1" }, "OPTION_VALUE", "--json: takes no value, got \"1\"; leave --json out for no" },
                 { { "--log-level", "warn|info" },
                   "OPTION_VALUE",
                   "--log-level: expected one of error|warn|info|debug, got \"warn|info\"" },

@@ -125,7 +125,7 @@ static void test_both_are_measured_on_the_same_rows(void **state) {
         assert_int_equal(verdict.n_reasons, 0);
         assert_true(fabs(verdict.candidate.f1 - evaluation.candidate.f1) <= 0);
         assert_true(fabs(verdict.candidate.auc - evaluation.candidate.roc_auc) <= 0);
-        assert_true(fabs(verdict.champion.threshold - fixture->poor.threshold.probability) <= 0);
+        assert_true(fabs(verdict.champion.threshold - threshold_shown(&fixture->poor.threshold)) <= 0);
         assert_int_equal(verdict.champion.n_rows, N_ROWS);
 }
 

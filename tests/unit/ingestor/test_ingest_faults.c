@@ -121,7 +121,7 @@ static void cell_of(const struct table *table, const char *name, size_t row, cha
 
 /* All rejected rows as "row line column code text" lines. */
 static void transcribe(struct intake *intake, const struct dataset *dataset, struct buffer *text) {
-        static const char *const names[] = { "row", "line", "column", "code", "text" };
+        static const char *const names[] = { "source_row", "line", "column", "code", "text" };
         struct arrow_file *file = intake_open(intake, dataset);
         struct table batch;
         char cell[8192];
@@ -165,12 +165,12 @@ static void test_bad_rows_are_set_aside_with_reasons(void **state) {
         assert_int_equal(ingestion.rejected.n_rows, 5);
         transcribe(intake, &ingestion.rejected, &text);
         /* what the source sets aside comes first, as a whole batch is read before it is dealt */
-        assert_string_equal(buffer_text(&text), "1 3 weight FLOAT_TYPE_STRING_NOT_FLOAT 2,heavy,red,1\n"
-                                                "3 5 - CSV_WRONG_COLUMN_COUNT 4,2,red\n"
-                                                "4 6 - CSV_NOT_UTF8 5,2,r\xef\xbf\xbd"
+        assert_string_equal(buffer_text(&text), "2 3 weight FLOAT_TYPE_STRING_NOT_FLOAT 2,heavy,red,1\n"
+                                                "4 5 - CSV_WRONG_COLUMN_COUNT 4,2,red\n"
+                                                "5 6 - CSV_NOT_UTF8 5,2,r\xef\xbf\xbd"
                                                 "d,0\n"
-                                                "2 - id KEY_MISSING ,2,red,1\n"
-                                                "6 - id KEY_MISSING ,3,green,0\n");
+                                                "3 - id KEY_MISSING ,2,red,1\n"
+                                                "7 - id KEY_MISSING ,3,green,0\n");
 }
 
 /* n_bad of n rows, the first bad one in row 3. */
@@ -212,9 +212,9 @@ static void test_many_bad_rows_are_all_kept(void **state) {
         write_share(intake, 5000, 3000);
         assert_int_equal(intake_run(intake, &ingestion), 0);
         assert_int_equal(ingestion.rejected.n_rows, 3000);
-        rows = intake_numbers(intake, &ingestion.rejected, "row");
+        rows = intake_numbers(intake, &ingestion.rejected, "source_row");
         for (int64_t i = 0; i < 3000; i++)
-                assert_int_equal(rows[i], 3 + i);
+                assert_int_equal(rows[i], 4 + i);
 }
 
 static void test_nothing_but_bad_rows_is_no_source(void **state) {

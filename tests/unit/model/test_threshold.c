@@ -1,11 +1,14 @@
 /* The threshold against brute force, and where there is nothing to choose from. */
 
+#include "common/base/json_builder.h"
+#include "common/model/forest.h"
 #include "common/model/threshold.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -74,6 +77,30 @@ static void check(const float *margins, const float *labels, size_t n, enum thre
         assert_true(fabs(f1_at(margins, labels, n, got.margin, is_expected) - got.f1) < 1e-12);
         assert_int_equal(count_at_or_above(margins, n, got.margin), got.n_positive);
         assert_true(fabs(got.probability - sigmoid(got.margin)) < 1e-12);
+}
+
+/* As a row at the threshold shows its own probability, to the digit; a configured one as it was configured. */
+static void test_it_is_shown_as_rows_are(void **state) {
+        static const float margins[] = { -1.2074343f, -20, -3.5f, 0, 0.1f, 7, 30 };
+        struct threshold threshold = { .method = THRESHOLD_METHOD_EXPECTED_F1 };
+        char row[64], shown[64];
+
+        (void)state;
+        for (size_t i = 0; i < N_ELEMENTS(margins); i++) {
+                _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+                struct json_builder json = json_begin(&text, JSON_COMPACT);
+
+                threshold.margin = margins[i];
+                json_begin_array(&json);
+                json_put_float(&json, forest_probability(margins[i]));
+                json_put_double(&json, threshold_shown(&threshold));
+                json_end_array(&json);
+                assert_int_equal(json_end(&json), 0);
+                assert_int_equal(sscanf(buffer_text(&text), "[%63[^,],%63[^]]", row, shown), 2);
+                assert_string_equal(row, shown);
+        }
+        assert_int_equal(threshold_fix(0.3, &threshold), 0);
+        assert_true(fabs(threshold_shown(&threshold) - 0.3) <= 0);
 }
 
 static void test_expected_f1_is_the_best_there_is(void **state) {
@@ -193,6 +220,7 @@ static void test_fixed(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_it_is_shown_as_rows_are),
                 cmocka_unit_test(test_expected_f1_is_the_best_there_is),
                 cmocka_unit_test(test_rows_of_equal_margin_stay_together),
                 cmocka_unit_test(test_wrong_probabilities_are_not_trusted),
