@@ -3,6 +3,7 @@
 #include "services/gateway/model_swap.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -115,6 +116,20 @@ void model_swap_trouble(struct model_swap *swap, struct model_swap_trouble *ret_
         pthread_mutex_unlock(&swap->lock);
 }
 
+void model_swap_explain(struct model_swap *swap, char ret_sentence[MODEL_SWAP_SENTENCE_BYTES]) {
+        struct model_swap_trouble trouble;
+
+        model_swap_trouble(swap, &trouble);
+        if (trouble.version)
+                snprintf(ret_sentence, MODEL_SWAP_SENTENCE_BYTES,
+                         "champion version %" PRId64
+                         " cannot be loaded: %s; `convoy models rollback` goes back to another",
+                         trouble.version, trouble.reason);
+        else
+                snprintf(ret_sentence, MODEL_SWAP_SENTENCE_BYTES,
+                         "no model is loaded yet; start a run with `convoy train` or POST /training");
+}
+
 /* The log, /predict and /readyz say the same words. */
 static void note_trouble(struct model_swap *swap, int64_t version, int result, const struct fault *fault) {
         struct model_swap_trouble trouble = { .version = version };
@@ -126,10 +141,11 @@ static void note_trouble(struct model_swap *swap, int64_t version, int result, c
         swap->trouble = trouble;
         pthread_mutex_unlock(&swap->lock);
         if (swap->answering)
-                snprintf(then, sizeof(then), "version %lld goes on answering", (long long)swap->answering);
-        log_error("version=%lld code=%s champion version %lld cannot be loaded: %s; %s, retrying in %d ms",
-                  (long long)version, result == FAULT_E_INPUT ? fault->code : "VERSION_UNREADABLE", (long long)version,
-                  trouble.reason, then, FAILED_MS);
+                snprintf(then, sizeof(then), "version %" PRId64 " goes on answering", (int64_t)swap->answering);
+        log_error("version=%" PRId64 " code=%s champion version %" PRId64
+                  " cannot be loaded: %s; %s, retrying in %d ms",
+                  version, result == FAULT_E_INPUT ? fault->code : "VERSION_UNREADABLE", version, trouble.reason, then,
+                  FAILED_MS);
 }
 
 static void note_champion(struct model_swap *swap, int64_t version, const char *manifest) {

@@ -55,6 +55,10 @@ struct model_swap_trouble {
 };
 void model_swap_trouble(struct model_swap *swap, struct model_swap_trouble *ret_trouble);
 
+/* Why no model answers, and what to do, as a sentence. */
+#define MODEL_SWAP_SENTENCE_BYTES (MODEL_SWAP_REASON_BYTES + 128)
+void model_swap_explain(struct model_swap *swap, char ret_sentence[MODEL_SWAP_SENTENCE_BYTES]);
+
 enum model_swap_readiness {
         MODEL_SWAP_READY,    /* a model answers, or a reachable registry holds none yet */
         MODEL_SWAP_LOADING,  /* nothing was seen so far */

@@ -16,9 +16,14 @@ static const struct schema *schema_of(const struct request *request) {
         return model ? model->version.bundle.schema : gateway_of(request)->schema;
 }
 
-static int answer_page(struct request *request, int status, const struct page_answer *answer) {
+static int answer_page(struct request *request, int status, struct page_answer *answer) {
         _cleanup_(buffer_finish) struct buffer html = BUFFER_NULL;
+        char sentence[MODEL_SWAP_SENTENCE_BYTES];
 
+        if (!answer->model) {
+                model_swap_explain(gateway_of(request)->model_swap, sentence);
+                answer->absence = sentence;
+        }
         if (page_write(request, schema_of(request), answer, &html)) {
                 request_answer_error(request, 503, "out of memory, try again");
                 return 0;

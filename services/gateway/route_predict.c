@@ -94,16 +94,10 @@ static bool is_json_in_disguise(const struct request *request) {
 }
 
 static void refuse_without_model(struct request *request) {
-        struct model_swap_trouble trouble;
+        char sentence[MODEL_SWAP_SENTENCE_BYTES];
 
-        model_swap_trouble(gateway_of(request)->model_swap, &trouble);
-        if (trouble.version)
-                request_answer_error(request, 503,
-                                     "champion version %lld cannot be loaded: %s; `convoy models rollback` goes back "
-                                     "to another",
-                                     (long long)trouble.version, trouble.reason);
-        else
-                request_answer_error(request, 503, "no model is loaded yet; start a run with POST /training");
+        model_swap_explain(gateway_of(request)->model_swap, sentence);
+        request_answer_error(request, 503, "%s", sentence);
 }
 
 static int answer_prediction(struct request *request) {

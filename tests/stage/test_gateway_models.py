@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -111,6 +112,10 @@ def test_the_page_is_made_from_the_schema(gateway):
     assert answer.status_code == 200 and predict(gateway, ROW)["label"] in answer.text
     evil = gateway.session.post(gateway.url + "/", data={**ROW, "sex": "<script>"}, timeout=60)
     assert evil.status_code == 422 and "<script>" not in evil.text and 'role="alert"' in evil.text
+    wrong = gateway.session.post(gateway.url + "/", data={**ROW, "age": "old"}, timeout=60).text
+    assert "Age in years (age): " in wrong
+    marked = re.findall(r'name="([^"]*)"[^>]*aria-invalid="true" aria-describedby="error"', wrong)
+    assert marked == ["age"] and wrong.count('id="error"') == 1
 
 
 def test_models_are_listed(gateway):

@@ -21,7 +21,7 @@ const char world_schema_text[] =
         "environments: [TRAINING, SERVING]\n"
         "columns:\n"
         "  - {name: id, role: key, type: int}\n"
-        "  - {name: age, type: int, min: 0, max: 150}\n"
+        "  - {name: age, type: int, title: Age in years, min: 0, max: 150}\n"
         "  - {name: income, type: float, min: 0, min_fraction: 0, missing: keep}\n"
         "  - {name: visits, type: int, min_fraction: 0, missing: {fill: 3}}\n"
         "  - {name: insured, type: bool}\n"
