@@ -11,6 +11,7 @@ from conftest import ALWAYS, SOURCE, TRAIN
 
 POINTS = ["accepted", "working", "stored", "committed"]
 N_RUNS = 25
+KILLS_MIN = 15
 
 
 def read_manifests(line, run):
@@ -113,14 +114,13 @@ def test_many_runs_under_many_kills(tmp_path):
                 return []
 
         n_kills = 0
-        while set(states()) != {"SUCCEEDED"}:
+        while n_kills < KILLS_MIN or set(states()) != {"SUCCEEDED"}:
             assert "FAILED" not in states() and n_kills < 400, line.tails()
             victims = chance.sample(STAGES, chance.randint(1, 2))
             line.kill(*victims)
             line.start(*victims)
             n_kills += 1
             time.sleep(chance.uniform(0, 0.2))  # the moment, nothing is waited for
-        assert n_kills > 10
         line.ready()
         views = [line.run(run) for run in runs]
         assert all(view["accepted"] and view["attempt"] == 1 for view in views)
