@@ -15,9 +15,9 @@
 /* What the page says above the form. */
 struct page_answer {
         const struct prediction *prediction; /* NULL: none yet */
-        const struct predict_model *model;   /* NULL: none is loaded, and absence says why */
-        const char *absence;
-        const struct fault *fault; /* NULL: none */
+        const struct predict_model *model;   /* NULL: none is loaded */
+        const char *absence;                 /* why no model answers */
+        const struct fault *fault;           /* NULL: none */
 };
 
 /* Appends the page. Controls keep what the request sent; schema is the one by which rows are read. */

@@ -16,15 +16,18 @@ static const struct schema *schema_of(const struct request *request) {
         return model ? model->version.bundle.schema : gateway_of(request)->schema;
 }
 
-static int answer_page(struct request *request, int status, struct page_answer *answer) {
+/* The form with what is to be said above it: an answer (prediction), a complaint (fault), or neither. */
+static int answer_page(struct request *request, int status, const struct prediction *prediction,
+                       const struct fault *fault) {
         _cleanup_(buffer_finish) struct buffer html = BUFFER_NULL;
-        char sentence[MODEL_SWAP_SENTENCE_BYTES];
+        const struct model *model = model_of(request);
+        struct predict_model named = { model ? model->version.manifest.model : "",
+                                       model ? model->version.manifest.version : 0 };
+        char absence[MODEL_SWAP_SENTENCE_BYTES];
+        struct page_answer answer = { prediction, model ? &named : NULL, absence, fault };
 
-        if (!answer->model) {
-                model_swap_explain(gateway_of(request)->model_swap, sentence);
-                answer->absence = sentence;
-        }
-        if (page_write(request, schema_of(request), answer, &html)) {
+        model_swap_explain(gateway_of(request)->model_swap, absence);
+        if (page_write(request, schema_of(request), &answer, &html)) {
                 request_answer_error(request, 503, "out of memory, try again");
                 return 0;
         }
@@ -35,19 +38,11 @@ static int answer_page(struct request *request, int status, struct page_answer *
 }
 
 static int show_form(struct request *request) {
-        const struct model *model = model_of(request);
-        struct predict_model named = { model ? model->version.manifest.model : "",
-                                       model ? model->version.manifest.version : 0 };
-        struct page_answer answer = { .model = model ? &named : NULL };
-
-        return answer_page(request, 200, &answer);
+        return answer_page(request, 200, NULL, NULL);
 }
 
 static int predict_form(struct request *request) {
         const struct model *model = model_of(request);
-        struct predict_model named = { model ? model->version.manifest.model : "",
-                                       model ? model->version.manifest.version : 0 };
-        struct page_answer answer = { .model = model ? &named : NULL };
         struct fault fault = FAULT_NULL;
         struct prediction prediction;
         struct predict_row row;
@@ -58,7 +53,7 @@ static int predict_form(struct request *request) {
                 return 0;
         }
         if (!model)
-                return answer_page(request, 503, &answer);
+                return answer_page(request, 503, NULL, NULL);
         predict_row_init(&row, model->version.bundle.schema);
         r = form_read(request, &row, &fault);
         if (!r)
@@ -67,9 +62,7 @@ static int predict_form(struct request *request) {
                 request_answer_error(request, 503, "out of memory, try again");
                 return 0;
         }
-        answer.fault = r ? &fault : NULL;
-        answer.prediction = r ? NULL : &prediction;
-        return answer_page(request, r ? 422 : 200, &answer);
+        return r ? answer_page(request, 422, NULL, &fault) : answer_page(request, 200, &prediction, NULL);
 }
 
 void route_page_register(struct router *router) {
