@@ -17,6 +17,10 @@ int64_t clock_realtime_ms(void) {
         return read_clock_ns(CLOCK_REALTIME) / 1000000;
 }
 
+int64_t clock_realtime_ns(void) {
+        return read_clock_ns(CLOCK_REALTIME);
+}
+
 int64_t clock_monotonic_ms(void) {
         return read_clock_ns(CLOCK_MONOTONIC) / 1000000;
 }

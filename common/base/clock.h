@@ -13,6 +13,7 @@
 #define CLOCK_RFC3339_BYTES 25
 
 int64_t clock_realtime_ms(void);
+int64_t clock_realtime_ns(void);
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_ns(void);
 

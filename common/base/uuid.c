@@ -1,9 +1,9 @@
-/* UUID version 7: 48 bits of milliseconds, 74 random bits. */
+/* UUID version 7: 48 bits of milliseconds, 12 of their fraction, 62 random bits. */
 
 #include "common/base/uuid.h"
 
 #include <errno.h>
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,16 +11,16 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
-int uuid_make_v7(char ret_text[UUID_TEXT_BYTES]) {
-        uint64_t now = (uint64_t)clock_realtime_ms(), tail;
-        uint8_t bytes[10];
+#define NS_PER_MS 1000000U
 
-        if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+int uuid_make_v7(char ret_text[UUID_TEXT_BYTES]) {
+        uint64_t now_ns = (uint64_t)clock_realtime_ns(), now_ms = now_ns / NS_PER_MS, random;
+
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
                 return error_origin(-errno, "asking the kernel for random bytes");
-        memcpy(&tail, bytes + 2, sizeof(tail));
-        snprintf(ret_text, UUID_TEXT_BYTES, "%08x-%04x-7%03x-%04x-%012llx", (unsigned)(now >> 16) & 0xffffffffU,
-                 (unsigned)(now & 0xffff), ((unsigned)bytes[0] << 8 | bytes[1]) & 0xfffU,
-                 (unsigned)(0x8000 | (tail >> 48 & 0x3fff)), (tail & 0xffffffffffffULL));
+        snprintf(ret_text, UUID_TEXT_BYTES, "%08" PRIx64 "-%04" PRIx64 "-7%03" PRIx64 "-%04" PRIx64 "-%012" PRIx64,
+                 now_ms >> 16 & 0xffffffff, now_ms & 0xffff, now_ns % NS_PER_MS * 4096 / NS_PER_MS,
+                 0x8000 | (random >> 48 & 0x3fff), random & 0xffffffffffff);
         return 0;
 }
 

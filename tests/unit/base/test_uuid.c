@@ -42,6 +42,24 @@ static void ids_differ(void **state) {
         }
 }
 
+/* Runs are accepted several in a millisecond, and listed in the order of their ids after a rebuild. */
+static void ids_are_in_order_within_a_millisecond(void **state) {
+        enum { N = 1000 };
+        char before[UUID_TEXT_BYTES], id[UUID_TEXT_BYTES];
+        int64_t until_ns;
+
+        (void)state;
+        assert_int_equal(uuid_make_v7(before), 0);
+        for (size_t i = 0; i < N; i++) {
+                until_ns = clock_monotonic_ns() + 2000;
+                while (clock_monotonic_ns() < until_ns)
+                        ;
+                assert_int_equal(uuid_make_v7(id), 0);
+                assert_true(strcmp(before, id) < 0);
+                memcpy(before, id, sizeof(id));
+        }
+}
+
 static void other_forms_are_refused(void **state) {
         static const char *const TEXTS[] = {
                 "",
@@ -63,6 +81,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(ids_have_version_variant_and_time),
                 cmocka_unit_test(ids_differ),
+                cmocka_unit_test(ids_are_in_order_within_a_millisecond),
                 cmocka_unit_test(other_forms_are_refused),
         };
 
