@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import xgboost
+from bundle import check_bundle
 from line import STAGES, WORKERS, Line, program, sha256
 from policies import ENCODED, RAW, encode
 from pyarrow import ipc
@@ -141,6 +142,8 @@ def test_xgboost_loads_the_model_and_gives_the_golden_margins(line, view):
     margins = booster.predict(xgboost.DMatrix(encode(golden)), output_margin=True)
     assert len(golden) > 100
     assert margins.tobytes() == golden["margin"].to_numpy(np.float32).tobytes()
+    # and with features rebuilt from transform.json alone, under the names that MLmodel tells
+    assert check_bundle(line.version_folder(1)) == len(golden)
 
 
 def test_scikit_learn_finds_the_same_metrics(line, view):
