@@ -3,7 +3,8 @@
 /*
  * UUID version 7 (RFC 9562 section 5.7)
  *
- * Sorts by time of making, to a quarter of a microsecond (section 6.2, method 3). Text is the lower-case form of 36 characters.
+ * Sorts by time of making, to a quarter of a microsecond (section 6.2, method 3). Text is the lower-case form of 36
+ * characters.
  */
 
 #include <stdbool.h>
