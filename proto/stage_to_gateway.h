@@ -14,6 +14,8 @@
 #define STAGE_TO_GATEWAY_DRIFTED_MAX 16
 #define STAGE_TO_GATEWAY_NAME_BYTES 48
 #define STAGE_TO_GATEWAY_CODE_BYTES 64
+/* code of the error of a run that FAILED because a message about it was refused; the message says by whom and why */
+#define STAGE_TO_GATEWAY_REJECTED "MESSAGE_REJECTED"
 
 /* A number about what came out: "n_rows" 50000. */
 struct count {

@@ -10,8 +10,6 @@
 #include "common/base/log.h"
 #include "services/gateway/runs_internal.h"
 
-#define REJECTED "MESSAGE_REJECTED"
-
 static bool all_stages_ended(const struct run_view *view) {
         for (int i = 0; i < STAGE_N_WORKERS; i++)
                 if (!run_state_is_final(view->stages[i].state))
@@ -63,16 +61,21 @@ static int write_stage_end(struct runs *runs, const struct run_manifest *run, co
         return error_trace(r);
 }
 
+/* A stage that could not read the attempt means the one that runs. */
+static bool is_about(const struct envelope *envelope, int64_t attempt) {
+        return !envelope->attempt || envelope->attempt == attempt;
+}
+
 /* A run whose message was refused has failed where nobody else knows of it: later stages may be at work on it. */
 static bool must_be_told_to_stages(const struct run_manifest *run) {
-        return run->has_failure && !strcmp(run->failure.error.code, REJECTED);
+        return run->has_failure && !strcmp(run->failure.error.code, STAGE_TO_GATEWAY_REJECTED);
 }
 
 /* An end that was told before, or that belongs to an earlier attempt, only leaves the inbox. A failure counts also when
  * the stage itself has told its end: it may be that the gateway refused what came with it. */
 static int handle_stage_end(struct runs *runs, const struct spool_message *message, const struct envelope *envelope,
                             struct run_manifest *run, const struct stage_to_gateway *end) {
-        bool is_current = !envelope->attempt || envelope->attempt == run->attempt, is_news, has_changed;
+        bool is_current = is_about(envelope, run->attempt), is_news, has_changed;
         int r;
 
         r = ledger_get_view(runs->options.ledger, run->run_id, runs->change.view);
@@ -152,7 +155,7 @@ static void fill_refusal(const struct run_view *view, const struct envelope *env
         enum stage stage = find_refused_stage(view, envelope);
         struct fault refusal = *fault; /* its place stays */
 
-        fault_set(&refusal, REJECTED, "the gateway refused %s: %s: %s",
+        fault_set(&refusal, STAGE_TO_GATEWAY_REJECTED, "the gateway refused %s: %s: %s",
                   envelope->version ? message_name(envelope->type) : "a message about this run", fault->code,
                   fault->message);
         started_at = view->stages[stage].started_at;
@@ -185,7 +188,7 @@ int runs_refuse(struct runs *runs, const char *key, const struct envelope *envel
         if (r)
                 return r == LEDGER_E_NONE ? 0 : error_trace(r);
         if ((view->state != RUN_STATE_RUNNING && view->state != RUN_STATE_CANCELING) ||
-            (is_read && envelope->attempt != view->attempt))
+            (is_read && !is_about(envelope, view->attempt)))
                 return 0;
         fill_refusal(view, envelope, fault, end);
         envelope_init(&about, view->run_id, view->attempt, runs->change.sequence++, envelope->traceparent);
@@ -230,7 +233,7 @@ int runs_give_up(struct runs *runs, const struct spool_message *message, int err
         r = envelope_unpack(message->body.data, message->body.n_bytes, &envelope, &unread);
         if (!r && envelope.type == MESSAGE_STAGE_TO_GATEWAY)
                 is_refusal = !stage_to_gateway_unpack(&envelope, end, &unread) && end->has_error &&
-                             !strcmp(end->error.code, REJECTED);
+                             !strcmp(end->error.code, STAGE_TO_GATEWAY_REJECTED);
         fault_set(&fault, "MESSAGE_UNHANDLED", "tried %lld times: %s", (long long)message->n_deferrals + 1,
                   strerror(-error));
         r = drop(runs, message, &envelope, !is_refusal, &fault);

@@ -174,7 +174,7 @@ int stage_ends_post_refusal(struct stage_ends *ends, const struct envelope *abou
         struct envelope envelope = ENVELOPE_NULL;
         int r;
 
-        fault_set(&refusal, "MESSAGE_REJECTED", "%s: %s", fault->code, fault->message);
+        fault_set(&refusal, STAGE_TO_GATEWAY_REJECTED, "%s: %s", fault->code, fault->message);
         run_error_from_fault(&end.error, &refusal);
         stage_ends_envelope(ends, about, &envelope);
         r = stage_to_gateway_pack(&end, &envelope, &ends->notice);

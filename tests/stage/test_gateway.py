@@ -329,12 +329,13 @@ MALFORMED = [b"", b"\xdd\xff\x00\x00\x00", b"\x91" * 100000, b"\xc0"]
 def test_a_refused_message_fails_the_run_it_is_about(gateway):
     """What it told is never known: the run must not block the line for ever."""
     with gateway.line() as line:
-        runs = [gateway.train() for _ in range(len(MALFORMED) + 4)]
+        runs = [gateway.train() for _ in range(len(MALFORMED) + 5)]
 
         def refused(run):
             yield from MALFORMED
             yield msgpack.packb([9, "stage_to_gateway", run, 1, 1, 1, "", {}])
             yield line.frame("pusher_to_gateway", run, 1, {"model": "toys"})
+            yield line.frame("stage_to_gateway", run, 0, {"stage": "ingestor"})
             yield line.frame("stage_to_gateway", run, 1, {"stage": "ingestor"})
         for n, run in enumerate(runs[:-1]):
             assert line.receive("ingestor", "gateway_to_ingestor").run == run
