@@ -2,11 +2,14 @@
 
 #include "common/base/digest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
@@ -76,6 +79,19 @@ int digest_sha256(const void *bytes, size_t n_bytes, char ret_hex[DIGEST_SHA256_
         if (!r)
                 r = digest_end(digest, ret_hex);
         return error_trace(r);
+}
+
+int digest_hmac_sha256(const void *key, size_t n_key, const void *bytes, size_t n_bytes,
+                       uint8_t ret_mac[DIGEST_MAC_BYTES]) {
+        unsigned char value[DIGEST_MAC_BYTES];
+        unsigned n = 0;
+
+        assert(n_key <= INT_MAX);
+        if (!HMAC(EVP_sha256(), key, (int)n_key, bytes, n_bytes, value, &n) || n != sizeof(value))
+                return openssl_error("computing HMAC-SHA-256");
+        memcpy(ret_mac, value, sizeof(value));
+        explicit_bzero(value, sizeof(value));
+        return 0;
 }
 
 int digest_sha256_file(const char *path, char ret_hex[DIGEST_SHA256_BYTES]) {

@@ -12,6 +12,8 @@
 
 /* 64 hex digits and their end */
 #define DIGEST_SHA256_BYTES 65
+/* a message authentication code, in bytes */
+#define DIGEST_MAC_BYTES 32
 /* 32 hex digits and their end */
 #define DIGEST_CONTENT_BYTES 33
 
@@ -27,6 +29,10 @@ int digest_update(struct digest *digest, const void *bytes, size_t n_bytes);
 int digest_end(struct digest *digest, char ret_hex[DIGEST_SHA256_BYTES]);
 
 int digest_sha256(const void *bytes, size_t n_bytes, char ret_hex[DIGEST_SHA256_BYTES]);
+
+/* HMAC-SHA-256 (RFC 2104). ret_mac may be the key's memory. */
+int digest_hmac_sha256(const void *key, size_t n_key, const void *bytes, size_t n_bytes,
+                       uint8_t ret_mac[DIGEST_MAC_BYTES]);
 
 /* Of a file's bytes; -ENOENT silently. */
 int digest_sha256_file(const char *path, char ret_hex[DIGEST_SHA256_BYTES]);
