@@ -138,7 +138,8 @@ static void check_store(struct doctor *doctor) {
 
         if (!file_exists(options_text(doctor->options, "home")))
                 return;
-        r = place_open_store(options_text(doctor->options, "home"), doctor->pipeline->store_uri, &store, &fault);
+        r = place_open_store(options_text(doctor->options, "home"), doctor->pipeline, doctor->pipeline->store_uri,
+                             &store, &fault);
         if (!r)
                 r = probe(store);
         if (r)
@@ -159,7 +160,7 @@ static void check_registry(struct doctor *doctor) {
 
         if (!aliases || !file_exists(options_text(doctor->options, "home")))
                 return;
-        r = place_open_store(options_text(doctor->options, "home"), pipeline->registry_uri, &store, &fault);
+        r = place_open_store(options_text(doctor->options, "home"), pipeline, pipeline->registry_uri, &store, &fault);
         if (!r)
                 r = registry_init(&registry, store, pipeline->parameters.name);
         if (!r)

@@ -51,7 +51,7 @@ static bool is_known(struct store *store, const char *run) {
         char folder[STORE_NAME_BYTES];
 
         snprintf(folder, sizeof(folder), "runs/%s", run);
-        return store_list(store, folder, NULL, 1, &page) || page.n_names;
+        return store_list(store, folder, NULL, 1, &page) || page.n_entries;
 }
 
 static int read_manifest(struct store *store, const char *run, enum stage stage, struct stage_manifest *manifest,
@@ -145,7 +145,7 @@ static int export(const struct options *options, const char *text, struct fault 
                 return error_origin(-ENOMEM, "exporting");
         r = place_load_pipeline(options, &pipeline, fault);
         if (!r)
-                r = place_open_store(options_text(options, "home"), pipeline->store_uri, &store, fault);
+                r = place_open_store(options_text(options, "home"), pipeline, pipeline->store_uri, &store, fault);
         if (!r)
                 r = run_id_find_in_store(store, text, run, fault);
         if (r)

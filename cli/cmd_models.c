@@ -260,7 +260,7 @@ static int find_run(const struct options *options, const char *text, char ret_ru
 
         r = place_load_pipeline(options, &pipeline, fault);
         if (!r)
-                r = place_open_store(options_text(options, "home"), pipeline->store_uri, &store, fault);
+                r = place_open_store(options_text(options, "home"), pipeline, pipeline->store_uri, &store, fault);
         return r ? r : run_id_find_in_store(store, text, ret_run, fault);
 }
 

@@ -170,12 +170,33 @@ int place_source(const char *text, char ret_uri[PLACE_BYTES], struct fault *faul
         return 0;
 }
 
-int place_open_store(const char *home, const char *uri, struct store **ret_store, struct fault *fault) {
-        char absolute[PLACE_BYTES], full[PLACE_BYTES];
+/* A home is not made by who only looks into a registry: without one the copies lie where programs keep such. */
+static int find_cache(const char *home, const char *folder, char ret_folder[PLACE_BYTES]) {
+        const char *caches = getenv("XDG_CACHE_HOME"), *user = getenv("HOME");
+        char absolute[PLACE_BYTES];
         int r;
 
+        if (*folder == '/')
+                return join(ret_folder, folder, "", "");
+        if (!file_exists(home) && caches && *caches == '/')
+                return join(ret_folder, caches, "/convoy", "");
+        if (!file_exists(home) && user && *user == '/')
+                return join(ret_folder, user, "/.cache/convoy", "");
+        r = place_absolute(home, absolute);
+        return r ? error_trace(r) : join(ret_folder, absolute, "/", folder);
+}
+
+int place_open_store(const char *home, const struct pipeline *pipeline, const char *uri, struct store **ret_store,
+                     struct fault *fault) {
+        char absolute[PLACE_BYTES], full[PLACE_BYTES], cache[PLACE_BYTES];
+        struct store_options options = { .uri = uri, .cache_folder = cache, .cache_bytes_max = pipeline->cache_bytes };
+        int r;
+
+        r = find_cache(home, pipeline->cache, cache);
+        if (r)
+                return error_trace(r);
         if (strncmp(uri, FILE_SCHEME, N_SCHEME) || uri[N_SCHEME] == '/')
-                return store_open(uri, ret_store, fault);
+                return store_open(&options, ret_store, fault);
         if (!file_exists(home)) {
                 fault_at(fault, home, 0, 0);
                 return fault_set(fault, "HOME_MISSING",
@@ -190,5 +211,6 @@ int place_open_store(const char *home, const char *uri, struct store **ret_store
         r = join(full, FILE_SCHEME, absolute, "/");
         if (!r)
                 strcat(full, uri + N_SCHEME);
-        return r ? error_trace(r) : store_open(full, ret_store, fault);
+        options.uri = full;
+        return r ? error_trace(r) : store_open(&options, ret_store, fault);
 }

@@ -37,5 +37,8 @@ int place_absolute(const char *path, char ret_path[PLACE_BYTES]);
  * stay. FAULT_E_INPUT (FILE_NOT_FOUND) for a file that cannot be read. */
 int place_source(const char *text, char ret_uri[PLACE_BYTES], struct fault *fault);
 
-/* Opens a store of the pipeline, whose relative path stands on the home. FAULT_E_INPUT: HOME_MISSING, STORE_URI. */
-int place_open_store(const char *home, const char *uri, struct store **ret_store, struct fault *fault);
+/* Opens a store of the pipeline: uri is its store_uri or its registry_uri. Relative paths stand on the home; where
+ * there is none, the copies of a store far away lie in ${XDG_CACHE_HOME:-~/.cache}/convoy. FAULT_E_INPUT: HOME_MISSING,
+ * STORE_URI. */
+int place_open_store(const char *home, const struct pipeline *pipeline, const char *uri, struct store **ret_store,
+                     struct fault *fault);

@@ -97,7 +97,7 @@ int reference_open(const struct pipeline *pipeline, const char *home, const char
 
         r = reference_parse(text, pipeline->parameters.name, &reference, fault);
         if (!r)
-                r = place_open_store(home, pipeline->registry_uri, &store, fault);
+                r = place_open_store(home, pipeline, pipeline->registry_uri, &store, fault);
         if (!r)
                 r = registry_init(ret_registry, store, reference.model);
         if (!r)

@@ -90,13 +90,13 @@ int run_id_find_in_store(struct store *store, const char *text, char ret_id[UUID
                 r = store_list(store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
                 if (r)
                         return error_trace(r);
-                for (size_t i = 0; i < page.n_names; i++) {
-                        snprintf(id, sizeof(id), "%.*s", (int)strcspn(page.names[i], "/"), page.names[i]);
+                for (size_t i = 0; i < page.n_entries; i++) {
+                        snprintf(id, sizeof(id), "%.*s", (int)strcspn(page.entries[i].name, "/"), page.entries[i].name);
                         run_id_offer(&search, id);
                 }
-                if (page.n_names)
-                        snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
-                is_last = page.is_last || !page.n_names;
+                if (page.n_entries)
+                        snprintf(after, sizeof(after), "%s", page.entries[page.n_entries - 1].name);
+                is_last = page.is_last || !page.n_entries;
         }
         return run_id_conclude(&search, ret_id, fault);
 }

@@ -84,6 +84,23 @@ static int load_source(const struct config_node *root, struct pipeline *pipeline
                     source->uri + sizeof(scheme) - 1, sizeof(source->uri) - sizeof(scheme) + 1, fault);
 }
 
+static int load_store(const struct config_node *root, struct pipeline *pipeline, struct fault *fault) {
+        static const char *const known[] = { "uri", "cache", "cache_bytes" };
+        const struct config_node *map = NULL;
+        int r;
+
+        r = config_get_map(root, "store", false, fault, &map);
+        if (!r)
+                r = config_check_keys(map, known, N_ELEMENTS(known), fault);
+        if (!r)
+                r = load_text(map, "uri", "file://store", pipeline->store_uri, sizeof(pipeline->store_uri), fault);
+        if (!r)
+                r = load_text(map, "cache", "cache", pipeline->cache, sizeof(pipeline->cache), fault);
+        return r ? r
+                 : config_get_int(map, "cache_bytes", INT64_C(1) << 20, INT64_C(1) << 50,
+                                  &(int64_t){ INT64_C(8) << 30 }, fault, &pipeline->cache_bytes);
+}
+
 static int load_registry(const struct config_node *root, struct pipeline *pipeline, struct fault *fault) {
         static const char *const known[] = { "bucket", "prefix", "path" };
         const struct config_node *map = NULL;
@@ -136,8 +153,6 @@ static int load_serve(const struct config_node *root, struct pipeline_serve *ser
 static int load(const struct config_node *root, struct pipeline *pipeline, struct fault *fault) {
         static const char *const known[] = { "name",  "schema",   "source", "split",    "transform",
                                              "train", "evaluate", "store",  "registry", "serve" };
-        static const char *const store_keys[] = { "uri" };
-        const struct config_node *store = NULL;
         char schema[1024] = "";
         int r;
 
@@ -152,11 +167,7 @@ static int load(const struct config_node *root, struct pipeline *pipeline, struc
         if (!r)
                 r = load_source(root, pipeline, fault);
         if (!r)
-                r = config_get_map(root, "store", false, fault, &store);
-        if (!r)
-                r = config_check_keys(store, store_keys, N_ELEMENTS(store_keys), fault);
-        if (!r)
-                r = load_text(store, "uri", "file://store", pipeline->store_uri, sizeof(pipeline->store_uri), fault);
+                r = load_store(root, pipeline, fault);
         if (!r)
                 r = load_registry(root, pipeline, fault);
         if (!r)

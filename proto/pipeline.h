@@ -46,6 +46,8 @@ struct pipeline {
         struct pipeline_source source;
         char store_uri[PIPELINE_TEXT_BYTES];    /* file://… or s3://…; a relative path stands on the home */
         char registry_uri[PIPELINE_TEXT_BYTES]; /* s3://bucket/prefix, or file://path when no bucket is named */
+        char cache[PIPELINE_TEXT_BYTES];        /* folder of local copies, of both; relative to the home */
+        int64_t cache_bytes;                    /* what they may take, softly */
         struct pipeline_serve serve;
 };
 

@@ -119,13 +119,13 @@ static int64_t parse_version(const char *name) {
 
 /* Adds the versions among these names. */
 static int add_numbers(struct registry_versions *versions, const struct store_page *names) {
-        int64_t *grown = reallocarray(versions->numbers, versions->n_numbers + names->n_names, sizeof(*grown));
+        int64_t *grown = reallocarray(versions->numbers, versions->n_numbers + names->n_entries, sizeof(*grown));
 
         if (!grown)
                 return error_origin(-ENOMEM, "listing versions");
         versions->numbers = grown;
-        for (size_t i = 0; i < names->n_names; i++) {
-                int64_t number = parse_version(names->names[i]);
+        for (size_t i = 0; i < names->n_entries; i++) {
+                int64_t number = parse_version(names->entries[i].name);
 
                 if (number)
                         grown[versions->n_numbers++] = number;
@@ -145,12 +145,12 @@ int registry_versions_init(struct registry *registry, struct registry_versions *
                 r = store_list(registry->store, folder, *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
                 if (r)
                         return error_trace(r);
-                if (!page.n_names)
+                if (!page.n_entries)
                         break;
                 r = add_numbers(&versions, &page);
                 if (r)
                         return error_trace(r);
-                snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
+                snprintf(after, sizeof(after), "%s", page.entries[page.n_entries - 1].name);
                 is_last = page.is_last;
         }
         if (versions.n_numbers)

@@ -22,8 +22,8 @@ static bool stands_on_file(const char *path) {
         return stat(path, &status) ? errno == ENOTDIR : !S_ISDIR(status.st_mode);
 }
 
-int store_open(const char *uri, struct store **ret_store, struct fault *fault) {
-        const char *path = uri + strlen(FILE_SCHEME);
+int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault) {
+        const char *uri = options->uri, *path = uri + strlen(FILE_SCHEME);
 
         if (!strncmp(uri, S3_SCHEME, strlen(S3_SCHEME)))
                 return fault_set(
@@ -55,6 +55,11 @@ struct store *store_close(struct store *store) {
 
 void store_close_pointer(struct store **store) {
         store_close(*store);
+}
+
+void store_set_deadline(struct store *store, int64_t monotonic_ms) {
+        if (store->kind->set_deadline)
+                store->kind->set_deadline(store, monotonic_ms);
 }
 
 bool store_name_is_valid(const char *name) {
@@ -176,12 +181,32 @@ int store_list(struct store *store, const char *folder, const char *after, size_
         return r ? r : error_trace(store->kind->list(store, folder, after, n_max, ret_page));
 }
 
+int store_page_append(struct store_page *page, const struct store_entry *entry) {
+        size_t n = page->n_entries;
+        char *name;
+
+        /* grown whenever the number is a power of two, from 64 on */
+        if (!n || (n >= 64 && !(n & (n - 1)))) {
+                struct store_entry *grown = reallocarray(page->entries, n ? 2 * n : 64, sizeof(*grown));
+
+                if (!grown)
+                        return error_origin(-ENOMEM, "listing a folder");
+                page->entries = grown;
+        }
+        name = strdup(entry->name);
+        if (!name)
+                return error_origin(-ENOMEM, "listing a folder");
+        page->entries[page->n_entries] = *entry;
+        page->entries[page->n_entries++].name = name;
+        return 0;
+}
+
 void store_page_finish(struct store_page *page) {
         if (!page)
                 return;
-        for (size_t i = 0; i < page->n_names; i++)
-                free(page->names[i]);
-        free(page->names);
+        for (size_t i = 0; i < page->n_entries; i++)
+                free(page->entries[i].name);
+        free(page->entries);
         *page = (struct store_page)STORE_PAGE_NULL;
 }
 

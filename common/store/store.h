@@ -36,6 +36,9 @@
 #define STORE_GET_BYTES_MAX ((size_t)64 << 20)
 /* names in one page of a listing, at most */
 #define STORE_PAGE_NAMES_MAX 1000
+/* what the copies of a store far away may take, unless the options say otherwise */
+#define STORE_CACHE_FOLDER "cache"
+#define STORE_CACHE_BYTES (INT64_C(8) << 30)
 
 enum {
         _STORE_E_SUCCESS,
@@ -44,13 +47,28 @@ enum {
         STORE_E_CORRUPT,  /* its bytes are not those of the digest; named in the log */
 };
 
+/* A blob that is published again is as if written anew when its last writing lies further back than this, so that
+ * whoever removes what is old and unused does not take it from under the publisher; his own patience is longer. */
+#define STORE_RENEWAL_MS (INT64_C(3600) * 1000)
+
 struct store;
 struct store_writer;
 
+/* How a store is opened; all is copied. */
+struct store_options {
+        const char *uri;
+        const char *cache_folder; /* for local copies of what lies far away; NULL or "": below the current directory */
+        int64_t cache_bytes_max;  /* a soft limit for them; 0: STORE_CACHE_BYTES */
+};
+
 /* 0, FAULT_E_INPUT (STORE_URI: the fault says what is wrong with it), or a negative errno. Nothing is written. */
-int store_open(const char *uri, struct store **ret_store, struct fault *fault);
+int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault);
 struct store *store_close(struct store *store);
 void store_close_pointer(struct store **store);
+
+/* From then on (clock_monotonic_ms()) a call that would have to wait for a store far away ends with -ETIMEDOUT; 0:
+ * none, which is how a store begins. For a thread that has others waiting: one store, one thread then. */
+void store_set_deadline(struct store *store, int64_t monotonic_ms);
 
 bool store_name_is_valid(const char *name);
 
@@ -108,11 +126,17 @@ int store_refuse(const char *name, const struct fault *fault);
  */
 int store_fetch(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
 
-/* Names directly in a folder. */
+/* What lies directly in a folder. */
+struct store_entry {
+        char *name;          /* without the folder's own; that of a folder ends in a slash */
+        int64_t n_bytes;     /* 0 for a folder */
+        int64_t modified_ms; /* Unix time of the last writing, at least to the second; 0 for a folder */
+};
+
 struct store_page {
-        char **names;   /* in byte order, without the folder's own name; a folder in it ends in a slash */
-        size_t n_names; /* at most STORE_PAGE_NAMES_MAX */
-        bool is_last;   /* nothing follows; else ask again with after = the last name here */
+        struct store_entry *entries; /* by name, in byte order */
+        size_t n_entries;            /* at most STORE_PAGE_NAMES_MAX */
+        bool is_last;                /* nothing follows; else ask again with after = the last name here */
 };
 
 #define STORE_PAGE_NULL \
@@ -126,11 +150,15 @@ struct store_page {
 int store_list(struct store *store, const char *folder, const char *after, size_t n_max, struct store_page *ret_page);
 void store_page_finish(struct store_page *page);
 
+/* For a kind that makes a page: the name is copied. 0 or -ENOMEM. */
+int store_page_append(struct store_page *page, const struct store_entry *entry);
+
 /*
  * Blobs
  */
 
-/* Writes the bytes under their digest. A blob that is there and sound is left alone. ret_digest may be NULL. */
+/* Writes the bytes under their digest. A blob that is there and sound is left alone, but for its age
+ * (STORE_RENEWAL_MS). ret_digest may be NULL. */
 int store_put_blob(struct store *store, const void *bytes, size_t n_bytes, char ret_digest[DIGEST_SHA256_BYTES]);
 
 /* As store_fetch(). A text that is no digest is -EINVAL. */
@@ -175,6 +203,7 @@ struct store_kind {
         int (*writer_create)(struct store *store, struct store_writer **ret_writer);
         int (*writer_publish)(struct store_writer *writer, const char *digest);
         void (*writer_destroy)(struct store_writer *writer);
+        void (*set_deadline)(struct store *store, int64_t monotonic_ms); /* NULL: it never waits for others */
         void (*close)(struct store *store);
 };
 

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/sync_set.h"
@@ -281,6 +282,17 @@ static int store_file_writer_create(struct store *super, struct store_writer **r
         return 0;
 }
 
+/* Makes an old file young again. */
+static int renew(const char *path) {
+        struct stat status;
+
+        if (stat(path, &status))
+                return error_origin(-errno, "asking about %s", path);
+        if (clock_realtime_ms() - (int64_t)status.st_mtim.tv_sec * 1000 <= STORE_RENEWAL_MS)
+                return 0;
+        return utimensat(AT_FDCWD, path, NULL, 0) ? error_origin(-errno, "renewing the age of %s", path) : 0;
+}
+
 static int store_file_writer_publish(struct store_writer *super, const char *digest) {
         struct store_file_writer *writer = (struct store_file_writer *)super;
         struct store_file *store = (struct store_file *)super->store;
@@ -291,8 +303,10 @@ static int store_file_writer_publish(struct store_writer *super, const char *dig
         store_blob_name(digest, name);
         path_of(store, name, path);
         r = digest_cache_sha256_file(&store->digests, path, present);
-        if (!r && !strcmp(present, digest))
-                return error_trace(file_sync_folder(path));
+        if (!r && !strcmp(present, digest)) {
+                r = renew(path);
+                return r ? error_trace(r) : error_trace(file_sync_folder(path));
+        }
         if (!r)
                 log_warn("object=%s digest=%s is corrupt, replacing it", name, present);
         if (r < 0 && r != -ENOENT)

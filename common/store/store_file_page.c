@@ -12,48 +12,34 @@
 #include "common/base/error.h"
 
 static int compare_names(const void *a, const void *b) {
-        return strcmp(*(char *const *)a, *(char *const *)b);
+        return strcmp(((const struct store_entry *)a)->name, ((const struct store_entry *)b)->name);
 }
 
-/* The entry's name as a listing shows it, or "" for what is no object. */
-static int describe_entry(int folder_fd, const struct dirent *entry, char ret_name[STORE_SEGMENT_MAX + 2]) {
-        unsigned char type = entry->d_type;
+/* The entry as a listing shows it, its name "" for what is no object. */
+static int describe_entry(int folder_fd, const struct dirent *entry, char name[STORE_SEGMENT_MAX + 2],
+                          struct store_entry *ret_entry) {
         struct stat status;
 
-        ret_name[0] = 0;
+        *ret_entry = (struct store_entry){ .name = name };
+        name[0] = 0;
         if (strlen(entry->d_name) > STORE_SEGMENT_MAX || !store_name_is_valid(entry->d_name))
                 return 0;
-        if (type == DT_UNKNOWN) {
-                if (fstatat(folder_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
-                        return errno == ENOENT ? 0 : error_origin(-errno, "asking about %s", entry->d_name);
-                type = S_ISDIR(status.st_mode) ? DT_DIR : S_ISREG(status.st_mode) ? DT_REG : DT_UNKNOWN;
+        if (fstatat(folder_fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
+                return errno == ENOENT ? 0 : error_origin(-errno, "asking about %s", entry->d_name);
+        if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+                return 0;
+        snprintf(name, STORE_SEGMENT_MAX + 2, "%.*s%s", STORE_SEGMENT_MAX, entry->d_name,
+                 S_ISDIR(status.st_mode) ? "/" : "");
+        if (S_ISREG(status.st_mode)) {
+                ret_entry->n_bytes = status.st_size;
+                ret_entry->modified_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
         }
-        if (type == DT_DIR || type == DT_REG)
-                snprintf(ret_name, STORE_SEGMENT_MAX + 2, "%.*s%s", STORE_SEGMENT_MAX, entry->d_name,
-                         type == DT_DIR ? "/" : "");
-        return 0;
-}
-
-static int page_append(struct store_page *page, size_t *capacity, const char *name) {
-        char **names = page->names;
-
-        if (page->n_names == *capacity) {
-                *capacity = *capacity ? 2 * *capacity : 64;
-                names = reallocarray(page->names, *capacity, sizeof(*names));
-                if (!names)
-                        return error_origin(-ENOMEM, "listing a folder");
-                page->names = names;
-        }
-        names[page->n_names] = strdup(name);
-        if (!names[page->n_names])
-                return error_origin(-ENOMEM, "listing a folder");
-        page->n_names++;
         return 0;
 }
 
 static int read_folder(DIR *listing, const char *after, struct store_page *page) {
         char name[STORE_SEGMENT_MAX + 2];
-        size_t capacity = 0;
+        struct store_entry described;
         struct dirent *entry;
         int r;
 
@@ -62,9 +48,9 @@ static int read_folder(DIR *listing, const char *after, struct store_page *page)
                 entry = readdir(listing);
                 if (!entry)
                         return errno ? error_origin(-errno, "reading a folder") : 0;
-                r = describe_entry(dirfd(listing), entry, name);
+                r = describe_entry(dirfd(listing), entry, name, &described);
                 if (!r && *name && (!after || strcmp(name, after) > 0))
-                        r = page_append(page, &capacity, name);
+                        r = store_page_append(page, &described);
                 if (r)
                         return error_trace(r);
         }
@@ -86,11 +72,11 @@ int store_file_page_read(const char *path, const char *after, size_t n_max, stru
         r = listing ? read_folder(listing, after, &page) : 0;
         if (r)
                 return error_trace(r);
-        if (page.n_names)
-                qsort(page.names, page.n_names, sizeof(*page.names), compare_names);
-        page.is_last = page.n_names <= n_max;
-        while (page.n_names > n_max)
-                free(page.names[--page.n_names]);
+        if (page.n_entries)
+                qsort(page.entries, page.n_entries, sizeof(*page.entries), compare_names);
+        page.is_last = page.n_entries <= n_max;
+        while (page.n_entries > n_max)
+                free(page.entries[--page.n_entries].name);
         *ret_page = page;
         page = (struct store_page)STORE_PAGE_NULL;
         return 0;

@@ -125,12 +125,14 @@ static int open_stores(struct process *process, struct fault *fault) {
         struct blob *schema = &process->schema;
         int r;
 
-        r = store_open(pipeline->store_uri, &process->store, fault);
+        r = store_open(&(struct store_options){ pipeline->store_uri, pipeline->cache, pipeline->cache_bytes },
+                       &process->store, fault);
         if (r) {
                 fault_in(fault, "store.uri", -1);
                 return error_trace(r);
         }
-        r = store_open(pipeline->registry_uri, &process->registry_store, fault);
+        r = store_open(&(struct store_options){ pipeline->registry_uri, pipeline->cache, pipeline->cache_bytes },
+                       &process->registry_store, fault);
         if (r)
                 fault_in(fault, "registry", -1);
         if (!r)

@@ -180,11 +180,11 @@ static int rebuild_all(struct rebuild *rebuild) {
                 r = store_list(rebuild->store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
                 if (r)
                         break;
-                for (size_t i = 0; !r && i < page.n_names; i++)
-                        r = rebuild_run(rebuild, page.names[i]);
-                is_last = page.is_last || !page.n_names;
+                for (size_t i = 0; !r && i < page.n_entries; i++)
+                        r = rebuild_run(rebuild, page.entries[i].name);
+                is_last = page.is_last || !page.n_entries;
                 if (!is_last)
-                        snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
+                        snprintf(after, sizeof(after), "%s", page.entries[page.n_entries - 1].name);
                 store_page_finish(&page);
         }
         return error_trace(r);

@@ -126,9 +126,14 @@ static int run(struct registration *registration, struct fault *fault) {
         if (!r)
                 r = daemon_enter_home(options_text(registration->options, "home"), fault);
         if (!r)
-                r = store_open(registration->pipeline.store_uri, &registration->store, fault);
+                r = store_open(&(struct store_options){ registration->pipeline.store_uri, registration->pipeline.cache,
+                                                        registration->pipeline.cache_bytes },
+                               &registration->store, fault);
         if (!r)
-                r = store_open(registration->pipeline.registry_uri, &registration->registry_store, fault);
+                r = store_open(&(struct store_options){ registration->pipeline.registry_uri,
+                                                        registration->pipeline.cache,
+                                                        registration->pipeline.cache_bytes },
+                               &registration->registry_store, fault);
         if (!r)
                 r = registry_init(&registration->registry, registration->registry_store,
                                   registration->pipeline.parameters.name);

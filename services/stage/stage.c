@@ -101,13 +101,17 @@ static int open_home(struct process *process, struct fault *fault) {
                 r = file_make_folders(SPOOL_FOLDER);
         if (r)
                 return error_trace(r);
-        r = store_open(process->pipeline.store_uri, &process->store, fault);
+        r = store_open(&(struct store_options){ process->pipeline.store_uri, process->pipeline.cache,
+                                                process->pipeline.cache_bytes },
+                       &process->store, fault);
         if (r) {
                 fault_in(fault, "store.uri", -1);
                 return error_trace(r);
         }
         if (service->uses_registry)
-                r = store_open(process->pipeline.registry_uri, &process->registry_store, fault);
+                r = store_open(&(struct store_options){ process->pipeline.registry_uri, process->pipeline.cache,
+                                                        process->pipeline.cache_bytes },
+                               &process->registry_store, fault);
         if (r)
                 fault_in(fault, "registry", -1);
         return error_trace(r);

@@ -257,7 +257,7 @@ static int run(struct quality *quality, char **argv) {
         quality->folder = argv[3];
         quality->pipeline.parameters.split.salt = strtoll(argv[4], NULL, 10);
         snprintf(uri, sizeof(uri), "file://%.4000s/store", quality->folder);
-        r = store_open(uri, &quality->store, &quality->fault);
+        r = store_open(&(struct store_options){ .uri = uri }, &quality->store, &quality->fault);
         if (!r)
                 r = make_rows(quality, argv[2]);
         if (!r)

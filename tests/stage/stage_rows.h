@@ -27,7 +27,7 @@ static inline struct store *rows_store(const struct fixture *fixture, const char
 
         fixture_path(fixture, name, path);
         snprintf(uri, sizeof(uri), "file://%s", path);
-        assert_int_equal(store_open(uri, &store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &store, &fault), 0);
         return store;
 }
 

@@ -19,7 +19,7 @@ static inline struct store *world_store(const struct fixture *fixture) {
         char uri[800];
 
         snprintf(uri, sizeof(uri), "file://%s/store", fixture->home);
-        assert_int_equal(store_open(uri, &store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &store, &fault), 0);
         return store;
 }
 

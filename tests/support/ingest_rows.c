@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
         parameters.max_bad_fraction = argc > 4 ? strtod(argv[4], NULL) : 0.0;
         r = schema_load(argv[1], &fault, &schema);
         if (!r)
-                r = store_open(argv[3], &store, &fault);
+                r = store_open(&(struct store_options){ .uri = argv[3] }, &store, &fault);
         if (!r) {
                 const struct ingest_input input = { .parameters = &parameters,
                                                     .schema = schema,

@@ -23,7 +23,7 @@ static void publish_one(const char *run, const char *rounds) {
         char uri[1024];
 
         snprintf(uri, sizeof(uri), "file://%s", folder);
-        assert_int_equal(store_open(uri, &pushing.store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &pushing.store, &fault), 0);
         assert_int_equal(registry_init(&pushing.registry, pushing.store, "toys"), 0);
         world_train(world_schema_text, &choice, 1, &table, pairs, -0.5F, &model);
         world_bundle(&model, &bundle);

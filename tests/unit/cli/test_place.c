@@ -89,14 +89,15 @@ static void test_the_only_pipeline_is_found(void **state) {
 }
 
 static void test_a_store_stands_on_the_home(void **state) {
+        static const struct pipeline pipeline = { .cache = "cache" };
         struct scratch *scratch = *state;
         struct fault fault = FAULT_NULL;
         struct store *store = NULL;
 
-        assert_int_equal(place_open_store("home", "file://store", &store, &fault), FAULT_E_INPUT);
+        assert_int_equal(place_open_store("home", &pipeline, "file://store", &store, &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "HOME_MISSING");
         make_folder(scratch, "home");
-        assert_int_equal(place_open_store("home", "file://store", &store, &fault), 0);
+        assert_int_equal(place_open_store("home", &pipeline, "file://store", &store, &fault), 0);
         assert_int_equal(store_put(store, "a/b", "x", 1), 0);
         store_close(store);
         assert_true(file_exists(scratch_path(scratch, "home/store/a/b")));

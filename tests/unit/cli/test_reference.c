@@ -63,7 +63,7 @@ static void test_an_empty_registry_says_what_to_do(void **state) {
         int64_t version = 77;
 
         snprintf(uri, sizeof(uri), "file://%s", scratch->folder);
-        assert_int_equal(store_open(uri, &store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &store, &fault), 0);
         assert_int_equal(registry_init(&registry, store, "ours"), 0);
         assert_int_equal(reference_parse(NULL, "ours", &reference, &fault), 0);
         assert_int_equal(reference_resolve(&reference, &registry, &version, &fault), FAULT_E_INPUT);

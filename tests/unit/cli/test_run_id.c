@@ -94,7 +94,7 @@ static void test_runs_of_a_store(void **state) {
         struct store *store = NULL;
 
         snprintf(uri, sizeof(uri), "file://%s", scratch->folder);
-        assert_int_equal(store_open(uri, &store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &store, &fault), 0);
         assert_int_equal(run_id_find_in_store(store, "01a208bc", id, &fault), FAULT_E_INPUT);
         assert_int_equal(store_put(store, "runs/01a208bc-314d-7a59-a9f7-000000000001/run.json", "{}", 2), 0);
         assert_int_equal(store_put(store, "runs/01a208bd-314d-7a59-a9f7-000000000002/run.json", "{}", 2), 0);

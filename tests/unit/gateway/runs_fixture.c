@@ -47,7 +47,7 @@ static void open_all(struct fixture *fixture) {
         assert_int_equal(socket_context_create(&fixture->sockets), 0);
         assert_int_equal(spool_open("gateway.db", &fixture->spool), 0);
         assert_int_equal(ledger_create(spool_db(fixture->spool), &fixture->ledger), 0);
-        assert_int_equal(store_open("file://store", &fixture->store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = "file://store" }, &fixture->store, &fault), 0);
         assert_int_equal(registry_init(&fixture->registry, fixture->store, "toys"), 0);
         assert_int_equal(
                 courier_create(&(struct courier_options){ .sockets = fixture->sockets, .spool = fixture->spool },

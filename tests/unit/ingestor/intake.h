@@ -60,7 +60,7 @@ static inline void intake_use_store(struct intake *intake, const char *name) {
         store_close(intake->store);
         intake->store = NULL;
         snprintf(uri, sizeof(uri), "file://%s", scratch_path(intake->scratch, name));
-        assert_int_equal(store_open(uri, &intake->store, &intake->fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &intake->store, &intake->fault), 0);
         intake->input.store = intake->store;
 }
 

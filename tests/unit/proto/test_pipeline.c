@@ -41,6 +41,8 @@ static void the_least_file_has_all_defaults(void **state) {
         assert_string_equal(pipeline.source.collection, "Proj1-Data");
         assert_string_equal(pipeline.store_uri, "file://store");
         assert_string_equal(pipeline.registry_uri, "file://registry");
+        assert_string_equal(pipeline.cache, "cache");
+        assert_int_equal(pipeline.cache_bytes, INT64_C(8589934592));
         assert_string_equal(pipeline.serve.listen, "127.0.0.1");
         assert_int_equal(pipeline.serve.port, 5080);
         assert_int_equal(pipeline.serve.when_busy, SERVE_WHEN_BUSY_QUEUE);
@@ -70,11 +72,13 @@ static void the_environment_speaks(void **state) {
         unsetenv("TEST_PIPELINE_BUCKET");
         assert_int_equal(load(*state,
                               LEAST "registry: {bucket: '${TEST_PIPELINE_BUCKET:-}', path: models}\n"
-                                    "store: {uri: 's3://b/x'}\n",
+                                    "store: {uri: 's3://b/x', cache: /var/cache/toys, cache_bytes: 1048576}\n",
                               &fault),
                          0);
         assert_string_equal(pipeline.registry_uri, "file://models");
         assert_string_equal(pipeline.store_uri, "s3://b/x");
+        assert_string_equal(pipeline.cache, "/var/cache/toys");
+        assert_int_equal(pipeline.cache_bytes, 1048576);
 }
 
 static void a_file_stands_beside_the_pipeline(void **state) {
@@ -111,6 +115,8 @@ static void mistakes_name_their_place(void **state) {
                 { LEAST "registry: {bucket: Models}\n", "CONFIG_OUT_OF_RANGE", "registry.bucket", 4 },
                 { LEAST "store: {url: x}\n", "CONFIG_UNKNOWN_KEY", "store.url", 4 },
                 { LEAST "store: {uri: ''}\n", "CONFIG_OUT_OF_RANGE", "store.uri", 4 },
+                { LEAST "store: {cache: ''}\n", "CONFIG_OUT_OF_RANGE", "store.cache", 4 },
+                { LEAST "store: {cache_bytes: 1048575}\n", "CONFIG_OUT_OF_RANGE", "store.cache_bytes", 4 },
                 { LEAST "train: {max_depth: x}\n", "CONFIG_WRONG_KIND", "train.max_depth", 4 },
                 { LEAST "serve: {listen: '${TEST_PIPELINE_NOT_SET}'}\n", NULL, NULL, 4 },
         };

@@ -106,7 +106,7 @@ static inline int pushing_setup(void **state) {
 
         assert_int_equal(scratch_setup((void **)&pushing->scratch), 0);
         snprintf(uri, sizeof(uri), "file://%s", pushing->scratch->folder);
-        assert_int_equal(store_open(uri, &pushing->store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &pushing->store, &fault), 0);
         assert_int_equal(registry_init(&pushing->registry, pushing->store, "toys"), 0);
         world_train(world_schema_text, NULL, 0, &table, pairs, -0.5F, &model);
         world_bundle(&model, &bundle);

@@ -162,7 +162,7 @@ static void test_a_rejected_candidate_publishes_nothing(void **state) {
         assert_string_equal(release.reasons[0].code, "F1_NOT_IMPROVED");
         assert_true(release.has_champion && release.champion.f1 > 0.59);
         assert_int_equal(store_list(pushing->store, "toys", NULL, 10, &page), 0);
-        assert_int_equal(page.n_names, 0);
+        assert_int_equal(page.n_entries, 0);
         store_page_finish(&page);
         assert_int_equal(registry_read_aliases(&pushing->registry, &aliases), 0);
         assert_int_equal(aliases.sequence, 0);

@@ -93,7 +93,7 @@ static inline struct store *toy_store(const char *folder) {
         char uri[1200];
 
         snprintf(uri, sizeof(uri), "file://%s", folder);
-        if (store_open(uri, &store, &fault))
+        if (store_open(&(struct store_options){ .uri = uri }, &store, &fault))
                 abort();
         return store;
 }

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/store/store.h"
 #include "tests/support/scratch.h"
@@ -26,7 +27,7 @@ static struct store *must_open(struct scratch *scratch) {
         char uri[1100];
 
         snprintf(uri, sizeof(uri), "file://%s", scratch_path(scratch, "store"));
-        assert_int_equal(store_open(uri, &store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &store, &fault), 0);
         return store;
 }
 
@@ -52,9 +53,9 @@ static size_t n_temporaries(struct scratch *scratch) {
 
         /* a store of its own, whose objects are the temporaries */
         snprintf(uri, sizeof(uri), "file://%s", scratch_path(scratch, "store/.temporary"));
-        assert_int_equal(store_open(uri, &store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &store, &fault), 0);
         assert_int_equal(store_list(store, "", NULL, 100, &page), 0);
-        return page.n_names;
+        return page.n_entries;
 }
 
 static void test_uri_is_checked(void **state) {
@@ -65,7 +66,7 @@ static void test_uri_is_checked(void **state) {
                 struct fault fault = FAULT_NULL;
                 struct store *store = NULL;
 
-                assert_int_equal(store_open(uris[i], &store, &fault), FAULT_E_INPUT);
+                assert_int_equal(store_open(&(struct store_options){ .uri = uris[i] }, &store, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, "STORE_URI");
                 assert_null(store);
         }
@@ -77,7 +78,8 @@ static void test_s3_is_said_to_come_later(void **state) {
         struct store *store = NULL;
 
         (void)state;
-        assert_int_equal(store_open("s3://models/registry", &store, &fault), FAULT_E_INPUT);
+        assert_int_equal(store_open(&(struct store_options){ .uri = "s3://models/registry" }, &store, &fault),
+                         FAULT_E_INPUT);
         assert_string_equal(fault.code, "STORE_URI");
         assert_non_null(strstr(fault.message, "later version"));
         assert_non_null(strstr(fault.message, "MODEL_BUCKET_NAME"));
@@ -95,7 +97,7 @@ static void test_a_file_is_no_store(void **state) {
                 char uri[1100];
 
                 snprintf(uri, sizeof(uri), "file://%s", scratch_path(scratch, names[i]));
-                assert_int_equal(store_open(uri, &store, &fault), FAULT_E_INPUT);
+                assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &store, &fault), FAULT_E_INPUT);
                 assert_string_equal(fault.code, "STORE_URI");
                 assert_non_null(strstr(fault.message, uri));
                 assert_null(store);
@@ -109,7 +111,7 @@ static void test_relative_path_stands_on_the_current_directory(void **state) {
         struct scratch *scratch = *state;
 
         assert_int_equal(chdir(scratch->folder), 0);
-        assert_int_equal(store_open("file://here", &store, &fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = "file://here" }, &store, &fault), 0);
         assert_false(file_exists("here"));
         assert_int_equal(store_put(store, "a", "1", 1), 0);
         assert_int_equal(fchdir(before), 0);
@@ -241,10 +243,10 @@ static void test_list_pages_in_order(void **state) {
                 _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
 
                 assert_int_equal(store_list(store, "f", *after ? after : NULL, 2, &page), 0);
-                assert_in_range(page.n_names, 1, 2);
-                for (size_t i = 0; i < page.n_names; i++)
-                        assert_string_equal(page.names[i], want[n++]);
-                snprintf(after, sizeof(after), "%s", page.names[page.n_names - 1]);
+                assert_in_range(page.n_entries, 1, 2);
+                for (size_t i = 0; i < page.n_entries; i++)
+                        assert_string_equal(page.entries[i].name, want[n++]);
+                snprintf(after, sizeof(after), "%s", page.entries[page.n_entries - 1].name);
                 is_last = page.is_last;
         }
         assert_int_equal(n, N_ELEMENTS(want));
@@ -255,12 +257,12 @@ static void test_list_of_nothing_is_empty(void **state) {
         _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
 
         assert_int_equal(store_list(store, "nowhere", NULL, 10, &page), 0);
-        assert_int_equal(page.n_names, 0);
+        assert_int_equal(page.n_entries, 0);
         assert_true(page.is_last);
         store_page_finish(&page);
         assert_int_equal(store_put(store, "a", "", 0), 0);
         assert_int_equal(store_list(store, "", NULL, 10, &page), 0);
-        assert_int_equal(page.n_names, 1); /* neither .lock nor .temporary */
+        assert_int_equal(page.n_entries, 1); /* neither .lock nor .temporary */
 }
 
 static void test_blob_is_named_after_its_content(void **state) {
@@ -285,6 +287,31 @@ static void test_blob_is_named_after_its_content(void **state) {
         assert_int_equal(map.n_bytes, 5);
         assert_memory_equal(map.data, "hello", 5);
         assert_int_equal(n_temporaries(scratch), 0);
+}
+
+static int64_t age_ms(const char *path) {
+        struct stat status;
+
+        assert_int_equal(stat(path, &status), 0);
+        return clock_realtime_ms() - ((int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000);
+}
+
+/* What is swept by age must not be swept while somebody builds on it. */
+static void test_publishing_renews_the_age(void **state) {
+        static const struct timespec old[2] = { { .tv_nsec = UTIME_NOW }, { .tv_sec = 1000000000 } };
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
+        struct scratch *scratch = *state;
+        const char *path = scratch_path(scratch, "store/blobs/sha256/2c/" HELLO_DIGEST);
+
+        assert_int_equal(store_put_blob(store, "hello", 5, NULL), 0);
+        assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+        assert_int_equal(store_list(store, "blobs/sha256/2c", NULL, 10, &page), 0);
+        assert_int_equal(page.n_entries, 1);
+        assert_int_equal(page.entries[0].n_bytes, 5);
+        assert_int_equal(page.entries[0].modified_ms, INT64_C(1000000000000));
+        assert_int_equal(store_put_blob(store, "hello", 5, NULL), 0);
+        assert_in_range(age_ms(path), 0, 600000);
 }
 
 static void test_writer_publishes_what_was_written(void **state) {
@@ -514,6 +541,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_list_pages_in_order, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_list_of_nothing_is_empty, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_blob_is_named_after_its_content, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(test_publishing_renews_the_age, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_writer_publishes_what_was_written, scratch_setup,
                                                 scratch_teardown),
                 cmocka_unit_test_setup_teardown(test_flipped_byte_is_refused, scratch_setup, scratch_teardown),

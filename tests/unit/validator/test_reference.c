@@ -36,7 +36,7 @@ static int setup(void **state) {
         assert_int_equal(scratch_setup(&library->scratch), 0);
         library->fault = (struct fault)FAULT_NULL;
         snprintf(uri, sizeof(uri), "file://%s", scratch_path(library->scratch, "registry"));
-        assert_int_equal(store_open(uri, &library->store, &library->fault), 0);
+        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &library->store, &library->fault), 0);
         assert_int_equal(registry_init(&library->registry, library->store, "fruit"), 0);
         parameters_init(&library->order.parameters, "fruit");
         *state = library;
