@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/bus/courier.h"
+#include "common/data/schema/schema.h"
 #include "common/store/store.h"
 #include "proto/heartbeat.h"
 #include "proto/pipeline.h"
@@ -24,7 +25,7 @@
 /* All borrowed for the life of the line. */
 struct line_options {
         const struct pipeline *pipeline;
-        struct blob schema; /* the pipeline's, in the store */
+        const struct schema *schema; /* the pipeline's */
         struct store *store;
         struct model_swap *model_swap;
         const char *spool_path;

@@ -17,7 +17,7 @@
  *      gateway_to_stage     cancel, to all six
  *
  * STORES
- *      blobs        schema.yaml of the pipeline
+ *      blobs        schema.yaml of the pipeline, when a run is accepted or begins
  *      runs/<run>/run.json
  *      spool/gateway.db  messages and the ledger of runs, below the home
  *
@@ -89,7 +89,6 @@ struct process {
         struct store *store;
         struct store *registry_store;
         struct registry registry;
-        struct blob schema; /* in the store */
         int lock_fd, signal_fd;
 };
 
@@ -122,7 +121,6 @@ static int load(struct process *process, struct fault *fault) {
 
 static int open_stores(struct process *process, struct fault *fault) {
         const struct pipeline *pipeline = &process->gateway.pipeline;
-        struct blob *schema = &process->schema;
         int r;
 
         r = store_open(&(struct store_options){ pipeline->store_uri, pipeline->cache, pipeline->cache_bytes },
@@ -137,10 +135,6 @@ static int open_stores(struct process *process, struct fault *fault) {
                 fault_in(fault, "registry", -1);
         if (!r)
                 r = registry_init(&process->registry, process->registry_store, pipeline->parameters.name);
-        if (!r)
-                r = store_put_blob(process->store, process->gateway.schema->bytes, process->gateway.schema->n_bytes,
-                                   schema->sha256);
-        schema->n_bytes = (int64_t)process->gateway.schema->n_bytes;
         return error_trace(r);
 }
 
@@ -178,7 +172,7 @@ static int create_parts(struct process *process, struct fault *fault) {
                 r = stage_endpoint(STAGE_GATEWAY, endpoint, fault);
         if (!r)
                 r = line_create(&(struct line_options){ .pipeline = &gateway->pipeline,
-                                                        .schema = process->schema,
+                                                        .schema = gateway->schema,
                                                         .store = process->store,
                                                         .model_swap = gateway->model_swap,
                                                         .spool_path = SPOOL_PATH,

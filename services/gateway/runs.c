@@ -89,6 +89,13 @@ static bool prepare_start(struct runs *runs, struct run_manifest *run) {
         return true;
 }
 
+/* The ingestor reads the schema before any manifest of a stage names it, and the store drops what nothing names. */
+static int store_schema(struct runs *runs) {
+        const struct schema *schema = runs->options.schema;
+
+        return error_trace(store_put_blob(runs->options.store, schema->bytes, schema->n_bytes, NULL));
+}
+
 static void note_start(struct runs *runs, const struct run_manifest *run) {
         memset(runs->has_progress, 0, sizeof(runs->has_progress));
         memset(runs->waits, 0, sizeof(runs->waits));
@@ -130,7 +137,9 @@ int runs_begin(struct runs *runs) {
                 return r < 0 ? error_trace(r) : 0;
         if (!prepare_start(runs, run))
                 return 0;
-        r = change_begin(&runs->change);
+        r = store_schema(runs);
+        if (!r)
+                r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
         r = change_store(&runs->change, run);
@@ -173,7 +182,8 @@ static int fill_manifest(struct runs *runs, const void *body, size_t n_bytes, co
         run->attempt = 1;
         run->state = RUN_STATE_PENDING;
         run->created_at = clock_realtime_ms();
-        run->order.schema = runs->options.schema;
+        memcpy(run->order.schema.sha256, runs->options.schema->digest, sizeof(run->order.schema.sha256));
+        run->order.schema.n_bytes = (int64_t)runs->options.schema->n_bytes;
         snprintf(run->order.cause, sizeof(run->order.cause), "http");
         snprintf(run->idempotency_key, sizeof(run->idempotency_key), "%s", key);
         snprintf(run->request_sha256, sizeof(run->request_sha256), "%s", request_sha256);
@@ -210,7 +220,9 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         if (r)
                 return r;
         waits = is_busy || !prepare_start(runs, run);
-        r = change_begin(&runs->change);
+        r = store_schema(runs);
+        if (!r)
+                r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
         r = change_store(&runs->change, run);

@@ -26,6 +26,7 @@
 #include "common/base/fault.h"
 #include "common/bus/courier.h"
 #include "common/bus/spool.h"
+#include "common/data/schema/schema.h"
 #include "common/store/store.h"
 #include "proto/pipeline.h"
 #include "services/gateway/ledger.h"
@@ -55,7 +56,7 @@ struct runs_hooks {
 /* All borrowed for the life of the runs. */
 struct runs_options {
         const struct pipeline *pipeline;
-        struct blob schema; /* of the pipeline, in the store */
+        const struct schema *schema; /* of the pipeline; in the store before a run begins */
         struct spool *spool;
         struct courier *courier;
         struct ledger *ledger;

@@ -38,12 +38,19 @@ static void on_released(void *context, const char *run, const struct pusher_to_g
         fixture->n_released++;
 }
 
+static const char schema_text[] = "schema: 1\n"
+                                  "environments: [TRAINING, SERVING]\n"
+                                  "columns:\n"
+                                  "  - {name: size, type: int}\n"
+                                  "  - {name: broken, role: label, type: bool}\n";
+
 static void open_all(struct fixture *fixture) {
         struct runs_options options = { .pipeline = &fixture->pipeline,
                                         .hooks = { fixture, find_champion, on_event, on_released } };
         struct fault fault = FAULT_NULL;
 
-        memset(options.schema.sha256, 'a', sizeof(options.schema.sha256) - 1);
+        assert_int_equal(schema_parse("schema.yaml", schema_text, strlen(schema_text), &fault, &fixture->schema), 0);
+        options.schema = fixture->schema;
         assert_int_equal(socket_context_create(&fixture->sockets), 0);
         assert_int_equal(spool_open("gateway.db", &fixture->spool), 0);
         assert_int_equal(ledger_create(spool_db(fixture->spool), &fixture->ledger), 0);
@@ -67,6 +74,7 @@ static void close_all(struct fixture *fixture) {
         fixture->spool = spool_destroy(fixture->spool);
         fixture->store = store_close(fixture->store);
         fixture->sockets = socket_context_destroy(fixture->sockets);
+        fixture->schema = schema_destroy(fixture->schema);
 }
 
 static void write_file(const char *path, const char *text) {

@@ -28,6 +28,7 @@ struct fixture {
         struct courier *courier;
         struct ledger *ledger;
         struct store *store;
+        struct schema *schema;
         struct registry registry; /* in the same store */
         struct runs *runs;
         struct pipeline pipeline;

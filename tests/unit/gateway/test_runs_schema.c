@@ -1,0 +1,51 @@
+/* Runs: the schema that a run is to be read by is in the store when the run begins, whatever happened to it before. */
+
+#include "tests/unit/gateway/runs_fixture.h"
+
+static void check_schema_is_stored(struct fixture *fixture) {
+        char path[STORE_PATH_BYTES];
+
+        assert_int_equal(store_fetch_blob(fixture->store, fixture->schema->digest, path), 0);
+}
+
+static void remove_schema(struct fixture *fixture) {
+        char name[STORE_NAME_BYTES];
+
+        store_blob_name(fixture->schema->digest, name);
+        assert_int_equal(store_remove(fixture->store, name), 0);
+}
+
+static void an_accepted_run_brings_its_schema(void **state) {
+        struct fixture *fixture = *state;
+        char first[UUID_TEXT_BYTES], second[UUID_TEXT_BYTES];
+
+        fixture_accept(fixture, "", "", first);
+        check_schema_is_stored(fixture);
+        remove_schema(fixture);
+        fixture_accept(fixture, "", "", second);
+        check_schema_is_stored(fixture);
+}
+
+static void a_waiting_run_brings_it_when_it_begins(void **state) {
+        struct fixture *fixture = *state;
+        char run[UUID_TEXT_BYTES];
+
+        fixture->is_champion_known = false;
+        fixture_accept(fixture, "", "", run);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_PENDING);
+        remove_schema(fixture);
+        fixture->is_champion_known = true;
+        assert_int_equal(runs_begin(fixture->runs), 0);
+        assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
+        check_schema_is_stored(fixture);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(an_accepted_run_brings_its_schema, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_waiting_run_brings_it_when_it_begins, fixture_setup,
+                                                fixture_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
