@@ -7,6 +7,7 @@
  * secret key or the session token, and the memory is wiped when it is given up.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/cleanup.h"

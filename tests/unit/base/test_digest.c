@@ -32,6 +32,28 @@ static void known_answers(void **state) {
         assert_true(digest_xxh64("abc", 3, 1) != digest_xxh64("abc", 3, 0));
 }
 
+/* RFC 4231 test cases 2 and 6 */
+static void known_authentication_codes(void **state) {
+        static const uint8_t want[] = { 0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04, 0x24,
+                                        0x26, 0x08, 0x95, 0x75, 0xc7, 0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27,
+                                        0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43 };
+        static const uint8_t want_long[] = { 0x60, 0xe4, 0x31, 0x59, 0x1e, 0xe0, 0xb6, 0x7f };
+        static const char text[] = "what do ya want for nothing?";
+        static const char text_long[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+        uint8_t mac[DIGEST_MAC_BYTES], key[131];
+
+        (void)state;
+        assert_int_equal(digest_hmac_sha256("Jefe", 4, text, strlen(text), mac), 0);
+        assert_memory_equal(mac, want, sizeof(want));
+        memset(key, 0xaa, sizeof(key));
+        assert_int_equal(digest_hmac_sha256(key, sizeof(key), text_long, strlen(text_long), mac), 0);
+        assert_memory_equal(mac, want_long, sizeof(want_long));
+        /* into the key's own memory */
+        memcpy(mac, "Jefe", 4);
+        assert_int_equal(digest_hmac_sha256(mac, 4, text, strlen(text), mac), 0);
+        assert_memory_equal(mac, want, sizeof(want));
+}
+
 static void a_stream_is_its_parts(void **state) {
         _cleanup_(digest_destroy_pointer) struct digest *digest = NULL;
         char hex[DIGEST_SHA256_BYTES];
@@ -126,6 +148,7 @@ static void secrets_are_compared_whole(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(known_answers),
+                cmocka_unit_test(known_authentication_codes),
                 cmocka_unit_test(a_stream_is_its_parts),
                 cmocka_unit_test_setup_teardown(files_are_read_whole, scratch_setup, scratch_teardown),
                 cmocka_unit_test(only_sixty_four_lower_case_digits_are_valid),

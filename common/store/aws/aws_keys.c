@@ -1,0 +1,50 @@
+/* Keys: copied, and wiped when they are given up. */
+
+#include "common/store/aws/aws_keys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/error.h"
+
+void aws_secret_free(char **secret) {
+        if (*secret)
+                explicit_bzero(*secret, strlen(*secret));
+        free(*secret);
+        *secret = NULL;
+}
+
+void aws_keys_finish(struct aws_keys *keys) {
+        aws_secret_free(&keys->access_key);
+        aws_secret_free(&keys->secret_key);
+        aws_secret_free(&keys->session_token);
+        *keys = (struct aws_keys)AWS_KEYS_NULL;
+}
+
+int aws_keys_init(struct aws_keys *ret_keys, const char *access_key, const char *secret_key,
+                  const char *session_token) {
+        _cleanup_(aws_keys_finish) struct aws_keys keys = AWS_KEYS_NULL;
+        bool has_token = session_token && *session_token;
+
+        keys.access_key = strdup(access_key);
+        keys.secret_key = strdup(secret_key);
+        if (has_token)
+                keys.session_token = strdup(session_token);
+        if (!keys.access_key || !keys.secret_key || (has_token && !keys.session_token))
+                return error_origin(-ENOMEM, "copying keys");
+        *ret_keys = keys;
+        keys = (struct aws_keys)AWS_KEYS_NULL;
+        return 0;
+}
+
+int aws_keys_copy(const struct aws_keys *keys, struct aws_keys *ret_keys) {
+        int r;
+
+        r = aws_keys_init(ret_keys, keys->access_key, keys->secret_key, keys->session_token);
+        if (r)
+                return error_trace(r);
+        ret_keys->expires_at_ms = keys->expires_at_ms;
+        ret_keys->generation = keys->generation;
+        return 0;
+}

@@ -1,0 +1,86 @@
+/* AWS time: instants to and from text. */
+
+#include "common/store/aws/aws_time.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+        MS_PER_SECOND = 1000,
+        SECONDS_PER_MINUTE = 60,
+};
+
+void aws_time_format(int64_t time_ms, char ret_text[AWS_TIME_BYTES]) {
+        time_t seconds = (time_t)(time_ms / MS_PER_SECOND);
+        struct tm day;
+
+        gmtime_r(&seconds, &day);
+        strftime(ret_text, AWS_TIME_BYTES, "%Y%m%dT%H%M%SZ", &day);
+}
+
+/* timegm() takes the 31st of every month: only what comes back unchanged was a day. */
+static bool to_time(struct tm *day, int64_t *ret_time_ms) {
+        struct tm wanted = *day;
+        time_t seconds = timegm(day);
+
+        if (wanted.tm_mday != day->tm_mday || wanted.tm_mon != day->tm_mon || wanted.tm_hour != day->tm_hour ||
+            wanted.tm_min != day->tm_min || wanted.tm_sec != day->tm_sec)
+                return false;
+        *ret_time_ms = (int64_t)seconds * MS_PER_SECOND;
+        return true;
+}
+
+/* "Z", "z", "+hh:mm" or "-hh:mm" */
+static bool parse_offset(const char *text, int64_t *ret_seconds) {
+        int n = 0, hours, minutes;
+
+        *ret_seconds = 0;
+        if (!strcmp(text, "Z") || !strcmp(text, "z"))
+                return true;
+        if ((*text != '+' && *text != '-') || !isdigit((unsigned char)text[1]) ||
+            sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 || n != 5 || text[1 + n])
+                return false;
+        *ret_seconds = (int64_t)(hours * 60 + minutes) * SECONDS_PER_MINUTE * (*text == '-' ? -1 : 1);
+        return true;
+}
+
+bool aws_time_parse(const char *text, int64_t *ret_time_ms) {
+        struct tm day = { 0 };
+        int64_t time_ms, offset;
+        const char *at;
+
+        at = strptime(text, "%Y-%m-%dT%H:%M:%S", &day);
+        if (!at)
+                return false;
+        if (*at == '.')
+                at += 1 + strspn(at + 1, "0123456789");
+        if (!parse_offset(at, &offset) || !to_time(&day, &time_ms))
+                return false;
+        *ret_time_ms = time_ms - offset * MS_PER_SECOND;
+        return true;
+}
+
+bool aws_time_parse_date(const char *text, int64_t *ret_time_ms) {
+        static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+        struct tm day = { .tm_mon = -1 };
+        char month[4];
+        int n = 0, year;
+
+        /* not strptime(): its names of months depend on the locale */
+        if (strlen(text) != strlen("Sun, 06 Nov 1994 08:49:37 GMT") || text[3] != ',' ||
+            sscanf(text + 4, " %2d %3s %4d %2d:%2d:%2d GMT%n", &day.tm_mday, month, &year, &day.tm_hour, &day.tm_min,
+                   &day.tm_sec, &n) != 6 ||
+            n != (int)strlen(text) - 4)
+                return false;
+        for (int i = 0; i < 12; i++)
+                if (!strcmp(month, months[i]))
+                        day.tm_mon = i;
+        if (day.tm_mon < 0)
+                return false;
+        day.tm_year = year - 1900;
+        return to_time(&day, ret_time_ms);
+}
