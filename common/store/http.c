@@ -11,14 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "common/base/error.h"
 #include "common/base/version.h"
 
 enum {
-        CONNECT_MS = 10000,
         HEADER_BYTES_MAX = 256 * 1024,
         AGENT_BYTES = 64,
+        DNS_SECONDS = 60,
+        UPLOAD_BYTES = 1 << 20,
 };
 
 struct http {
@@ -33,6 +35,7 @@ struct call {
         const struct http_request *request;
         struct http_response *response;
         size_t n_body, n_max;
+        size_t n_sent; /* of a body out of a file */
         bool is_head_whole;
         int condition; /* why we ended it ourselves */
         int failure;
@@ -198,10 +201,60 @@ static int make_headers(const struct http_request *request, struct curl_slist **
         return error_trace(r);
 }
 
-static CURLcode set_body(CURL *curl, const struct http_request *request) {
+static size_t on_read(char *bytes, size_t one, size_t n_bytes, void *context) {
+        struct call *call = context;
+        const struct http_request *request = call->request;
+        size_t n_left = request->n_bytes - call->n_sent;
+        ssize_t n;
+
+        n_bytes *= one;
+        if (n_bytes > n_left)
+                n_bytes = n_left;
+        do
+                n = pread(request->from->fd, bytes, n_bytes, (off_t)(request->from->offset + call->n_sent));
+        while (n < 0 && errno == EINTR);
+        if (n <= 0 && n_bytes) {
+                call->failure = error_origin(n ? -errno : -EIO, "reading a file that is to be sent");
+                return CURL_READFUNC_ABORT;
+        }
+        call->n_sent += (size_t)n;
+        return (size_t)n;
+}
+
+/* A kept connection turned out to be dead: libcurl begins again. */
+static int on_seek(void *context, curl_off_t offset, int origin) {
+        struct call *call = context;
+
+        if (origin != SEEK_SET || offset < 0 || (size_t)offset > call->request->n_bytes)
+                return CURL_SEEKFUNC_FAIL;
+        call->n_sent = (size_t)offset;
+        return CURL_SEEKFUNC_OK;
+}
+
+static CURLcode set_file(struct call *call) {
+        CURL *curl = call->http->curl;
+        CURLcode code;
+
+        code = curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        if (!code)
+                code = curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->request->n_bytes);
+        if (!code)
+                code = curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+        curl_easy_setopt(curl, CURLOPT_READDATA, call);
+        curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(curl, CURLOPT_SEEKDATA, call);
+        return code;
+}
+
+static CURLcode set_body(struct call *call) {
+        const struct http_request *request = call->request;
+        CURL *curl = call->http->curl;
         CURLcode code = CURLE_OK;
         bool has_body = request->body || !strcmp(request->method, "POST") || !strcmp(request->method, "PUT");
 
+        if (request->from)
+                return set_file(call);
         if (!strcmp(request->method, "HEAD"))
                 return curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
         if (has_body)
@@ -221,7 +274,9 @@ static CURLcode set_options(struct call *call, struct curl_slist *headers) {
                 { CURLOPT_NOSIGNAL, 1 },
                 { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
                 { CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
-                { CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS },
+                { CURLOPT_CONNECTTIMEOUT_MS, request->connect_ms ? request->connect_ms : HTTP_CONNECT_MS },
+                { CURLOPT_FRESH_CONNECT, request->is_fresh },
+                { CURLOPT_DNS_CACHE_TIMEOUT, request->is_fresh ? 0 : DNS_SECONDS },
                 { CURLOPT_TIMEOUT_MS, request->timeout_ms },
                 { CURLOPT_LOW_SPEED_LIMIT, request->silence_ms ? 1 : 0 },
                 { CURLOPT_LOW_SPEED_TIME, (request->silence_ms + 999) / 1000 },
@@ -232,7 +287,7 @@ static CURLcode set_options(struct call *call, struct curl_slist *headers) {
         for (size_t i = 0; i < N_ELEMENTS(numbers) && !code; i++)
                 code = curl_easy_setopt(curl, numbers[i].option, numbers[i].value);
         if (!code)
-                code = set_body(curl, request);
+                code = set_body(call);
         if (!code)
                 code = curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
         if (!code)
@@ -243,6 +298,8 @@ static CURLcode set_options(struct call *call, struct curl_slist *headers) {
                 code = curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
         if (!code)
                 code = curl_easy_setopt(curl, CURLOPT_USERAGENT, call->http->agent);
+        if (!code && request->ca_file)
+                code = curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
         if (!code && is_local(request->url))
                 code = curl_easy_setopt(curl, CURLOPT_PROXY, "");
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, call->http->error);
@@ -257,22 +314,28 @@ static CURLcode set_options(struct call *call, struct curl_slist *headers) {
 static int translate(const struct call *call, CURLcode code) {
         const char *sentence = call->http->error[0] ? call->http->error : curl_easy_strerror(code);
         struct http_response *response = call->response;
+        long os_error = 0;
 
         if (call->failure)
                 return error_trace(call->failure);
         snprintf(response->sentence, sizeof(response->sentence), "%s", sentence);
         if (call->condition)
                 return call->condition;
+        curl_easy_getinfo(call->http->curl, CURLINFO_OS_ERRNO, &os_error);
+        response->os_error = (int)os_error;
         switch (code) {
         case CURLE_OUT_OF_MEMORY:
                 return error_origin(-ENOMEM, "asking %s", call->request->url);
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CACERT_BADFILE:
+                response->is_untrusted = true;
+                return HTTP_E_UNREACHABLE;
         case CURLE_URL_MALFORMAT:
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_CONNECT:
         case CURLE_SSL_CONNECT_ERROR:
-        case CURLE_PEER_FAILED_VERIFICATION:
                 return HTTP_E_UNREACHABLE;
         case CURLE_OPERATION_TIMEDOUT:
                 return HTTP_E_LATE;
@@ -291,7 +354,8 @@ int http_call(struct http *http, const struct http_request *request, struct http
         call.n_max = request->n_bytes_max ? request->n_bytes_max : HTTP_BODY_BYTES_MAX;
         buffer_clear(&response->body);
         buffer_clear(&response->headers);
-        response->status = 0;
+        response->status = response->os_error = 0;
+        response->is_untrusted = false;
         response->sentence[0] = http->error[0] = 0;
         curl_easy_reset(http->curl);
         r = make_headers(request, &headers);

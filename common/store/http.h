@@ -12,6 +12,7 @@
  *      r = http_call(http, &request, &response);
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,11 +30,18 @@ enum {
 /* the body of an answer, unless the request says otherwise */
 #define HTTP_BODY_BYTES_MAX ((size_t)256 << 20)
 #define HTTP_SENTENCE_BYTES 256
+#define HTTP_CONNECT_MS 10000
 
 struct http;
 
 /* Bytes of the body as they come. Anything but 0 stops the call. */
 typedef int http_on_data(void *context, const void *bytes, size_t n_bytes);
+
+/* Where in a file a body begins. The file's own position is neither used nor moved. */
+struct http_range {
+        int fd;
+        uint64_t offset;
+};
 
 /* All borrowed for the call. */
 struct http_request {
@@ -41,10 +49,14 @@ struct http_request {
         const char *url;
         const char *const *headers; /* "name: value" */
         size_t n_headers;
-        const void *body; /* NULL: none */
+        const void *body;              /* NULL: none, unless there is a range */
+        const struct http_range *from; /* the body is n_bytes of a file; NULL: it is body */
         size_t n_bytes;
         int timeout_ms;        /* of the whole call; 0: none */
-        int silence_ms;        /* without a byte from the other side; 0: as long as it takes */
+        int connect_ms;        /* until there is a connection; 0: HTTP_CONNECT_MS */
+        int silence_ms;        /* without a byte in either direction; 0: as long as it takes */
+        bool is_fresh;         /* on a connection of its own, the host's name looked up anew */
+        const char *ca_file;   /* PEM file of the authorities that are trusted; NULL: the system's */
         size_t n_bytes_max;    /* of the answer's body; 0: HTTP_BODY_BYTES_MAX */
         http_on_data *on_data; /* takes the body of an answer below 300; NULL: it goes to the response */
         void *context;
@@ -55,6 +67,8 @@ struct http_response {
         struct buffer body;
         struct buffer headers;              /* lines "name: value\n" with the name in lower case */
         char sentence[HTTP_SENTENCE_BYTES]; /* why there is no answer, after a condition */
+        int os_error;                       /* the errno behind it, where there is one; 0: none */
+        bool is_untrusted; /* HTTP_E_UNREACHABLE because its certificate is not one to trust: no use to ask again */
 };
 
 #define HTTP_RESPONSE_NULL \
