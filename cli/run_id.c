@@ -75,28 +75,18 @@ int run_id_find(struct client *client, const char *text, char ret_id[UUID_TEXT_B
         return command_end(run_id_conclude(&search, ret_id, &fault), &fault, COMMAND_FAILED);
 }
 
+static int offer_folder(void *context, const struct store_entry *entry) {
+        char id[UUID_TEXT_BYTES];
+
+        snprintf(id, sizeof(id), "%.*s", (int)strcspn(entry->name, "/"), entry->name);
+        run_id_offer(context, id);
+        return 0;
+}
+
 int run_id_find_in_store(struct store *store, const char *text, char ret_id[UUID_TEXT_BYTES], struct fault *fault) {
         struct run_id_search search = { .text = text };
-        char after[STORE_NAME_BYTES] = "", id[UUID_TEXT_BYTES];
+        int r;
 
-        if (uuid_is_valid(text)) {
-                memcpy(ret_id, text, UUID_TEXT_BYTES);
-                return 0;
-        }
-        for (bool is_last = false; !is_last;) {
-                _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
-                int r;
-
-                r = store_list(store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
-                if (r)
-                        return error_trace(r);
-                for (size_t i = 0; i < page.n_entries; i++) {
-                        snprintf(id, sizeof(id), "%.*s", (int)strcspn(page.entries[i].name, "/"), page.entries[i].name);
-                        run_id_offer(&search, id);
-                }
-                if (page.n_entries)
-                        snprintf(after, sizeof(after), "%s", page.entries[page.n_entries - 1].name);
-                is_last = page.is_last || !page.n_entries;
-        }
-        return run_id_conclude(&search, ret_id, fault);
+        r = store_walk(store, "runs", offer_folder, &search);
+        return r ? error_trace(r) : run_id_conclude(&search, ret_id, fault);
 }

@@ -107,6 +107,11 @@ int store_swap(struct store *store, const char *name, const char *etag, const vo
 /* 0, or STORE_E_MISSING. */
 int store_remove(struct store *store, const char *name);
 
+/* Removes an object unless it was written, or a blob published again, at modified_ms (Unix time) or later: then
+ * STORE_E_CONFLICT. In a folder nobody can publish it in between; far away there is the moment between asking and
+ * removing. */
+int store_remove_older(struct store *store, const char *name, int64_t modified_ms);
+
 /*
  * What a condition of the store, or of the registry, means to whoever needs `what`, such as "the train rows": 0 and
  * negative errnos pass, conditions become FAULT_E_INPUT (ARTIFACT_MISSING, ARTIFACT_CONFLICT, ARTIFACT_CORRUPT) with
@@ -149,6 +154,11 @@ struct store_page {
  */
 int store_list(struct store *store, const char *folder, const char *after, size_t n_max, struct store_page *ret_page);
 void store_page_finish(struct store_page *page);
+
+/* Calls each() with every entry of a folder, in byte order, a page at a time; what each() removes is not missed. Ends at
+ * the first answer that is not 0, and returns that. */
+typedef int store_on_entry(void *context, const struct store_entry *entry);
+int store_walk(struct store *store, const char *folder, store_on_entry *each, void *context);
 
 /* For a kind that makes a page: the name is copied. 0 or -ENOMEM. */
 int store_page_append(struct store_page *page, const struct store_entry *entry);
@@ -197,6 +207,7 @@ struct store_kind {
                    const void *bytes, size_t n_bytes);
         int (*put_many)(struct store *store, const struct store_item *items, size_t n_items);
         int (*remove)(struct store *store, const char *name);
+        int (*remove_older)(struct store *store, const char *name, int64_t modified_ms); /* NULL: ask, then remove */
         int (*fetch)(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
         int (*list)(struct store *store, const char *folder, const char *after, size_t n_max,
                     struct store_page *ret_page);

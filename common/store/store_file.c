@@ -222,10 +222,16 @@ static int store_file_put_many(struct store *super, const struct store_item *ite
         return 0;
 }
 
-static int store_file_remove(struct store *super, const char *name) {
+/* When the file was written last, in Unix time. */
+static int64_t modified_at(const struct stat *status) {
+        return (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
+}
+
+static int store_file_remove_older(struct store *super, const char *name, int64_t modified_ms) {
         struct store_file *store = (struct store_file *)super;
         _cleanup_(close_descriptor) int lock = -1;
         char path[STORE_PATH_BYTES];
+        struct stat status;
         int r;
 
         path_of(store, name, path);
@@ -234,9 +240,17 @@ static int store_file_remove(struct store *super, const char *name) {
         r = take_lock(store, &lock);
         if (r)
                 return error_trace(r);
+        if (stat(path, &status))
+                return errno == ENOENT ? STORE_E_MISSING : error_origin(-errno, "asking about %s", path);
+        if (modified_at(&status) >= modified_ms)
+                return STORE_E_CONFLICT;
         if (unlink(path))
-                return errno == ENOENT ? STORE_E_MISSING : error_origin(-errno, "removing %s", path);
+                return error_origin(-errno, "removing %s", path);
         return error_trace(file_sync_folder(path));
+}
+
+static int store_file_remove(struct store *super, const char *name) {
+        return error_trace(store_file_remove_older(super, name, INT64_MAX));
 }
 
 static int store_file_fetch(struct store *super, const char *name, const char *digest,
@@ -282,15 +296,23 @@ static int store_file_writer_create(struct store *super, struct store_writer **r
         return 0;
 }
 
-/* Makes an old file young again. */
-static int renew(const char *path) {
+/* Makes an old file young again; under the lock, so that nobody who found it old removes it then. -ENOENT (silently)
+ * when it is gone. */
+static int renew(const struct store_file *store, const char *path) {
+        _cleanup_(close_descriptor) int lock = -1;
         struct stat status;
+        int r;
 
         if (stat(path, &status))
-                return error_origin(-errno, "asking about %s", path);
-        if (clock_realtime_ms() - (int64_t)status.st_mtim.tv_sec * 1000 <= STORE_RENEWAL_MS)
+                return errno == ENOENT ? -ENOENT : error_origin(-errno, "asking about %s", path);
+        if (clock_realtime_ms() - modified_at(&status) <= STORE_RENEWAL_MS)
                 return 0;
-        return utimensat(AT_FDCWD, path, NULL, 0) ? error_origin(-errno, "renewing the age of %s", path) : 0;
+        r = take_lock(store, &lock);
+        if (r)
+                return error_trace(r);
+        if (!utimensat(AT_FDCWD, path, NULL, 0))
+                return 0;
+        return errno == ENOENT ? -ENOENT : error_origin(-errno, "renewing the age of %s", path);
 }
 
 static int store_file_writer_publish(struct store_writer *super, const char *digest) {
@@ -304,11 +326,12 @@ static int store_file_writer_publish(struct store_writer *super, const char *dig
         path_of(store, name, path);
         r = digest_cache_sha256_file(&store->digests, path, present);
         if (!r && !strcmp(present, digest)) {
-                r = renew(path);
-                return r ? error_trace(r) : error_trace(file_sync_folder(path));
-        }
-        if (!r)
+                r = renew(store, path);
+                if (r != -ENOENT)
+                        return r ? error_trace(r) : error_trace(file_sync_folder(path));
+        } else if (!r) {
                 log_warn("object=%s digest=%s is corrupt, replacing it", name, present);
+        }
         if (r < 0 && r != -ENOENT)
                 return error_trace(r);
         r = make_folder_above(path, &sync);
@@ -342,6 +365,7 @@ static const struct store_kind kind_file = {
         .put = store_file_put,
         .put_many = store_file_put_many,
         .remove = store_file_remove,
+        .remove_older = store_file_remove_older,
         .fetch = store_file_fetch,
         .list = store_file_list,
         .writer_create = store_file_writer_create,

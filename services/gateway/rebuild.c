@@ -143,12 +143,14 @@ static int resolve(struct rebuild *rebuild, struct run_manifest *run) {
         return 0;
 }
 
-static int rebuild_run(struct rebuild *rebuild, const char *folder) {
+/* The entry of a run's folder. */
+static int rebuild_run(void *context, const struct store_entry *entry) {
+        struct rebuild *rebuild = context;
         char run[UUID_TEXT_BYTES], name[MANIFEST_NAME_BYTES];
         bool is_read, goes_on = true;
         int r;
 
-        snprintf(run, sizeof(run), "%.*s", (int)strcspn(folder, "/"), folder);
+        snprintf(run, sizeof(run), "%.*s", (int)strcspn(entry->name, "/"), entry->name);
         if (!uuid_is_valid(run))
                 return 0;
         stage_manifest_name(run, STAGE_GATEWAY, name);
@@ -169,27 +171,6 @@ static int rebuild_run(struct rebuild *rebuild, const char *folder) {
         return 0;
 }
 
-/* Run ids begin with their time, so the order of names is that of coming. */
-static int rebuild_all(struct rebuild *rebuild) {
-        struct store_page page = STORE_PAGE_NULL;
-        char after[STORE_NAME_BYTES] = "";
-        bool is_last = false;
-        int r = 0;
-
-        while (!r && !is_last) {
-                r = store_list(rebuild->store, "runs", *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
-                if (r)
-                        break;
-                for (size_t i = 0; !r && i < page.n_entries; i++)
-                        r = rebuild_run(rebuild, page.entries[i].name);
-                is_last = page.is_last || !page.n_entries;
-                if (!is_last)
-                        snprintf(after, sizeof(after), "%s", page.entries[page.n_entries - 1].name);
-                store_page_finish(&page);
-        }
-        return error_trace(r);
-}
-
 int rebuild_ledger(struct store *store, struct registry *registry, struct spool *spool, struct ledger *ledger,
                    struct rebuild_counts *ret_counts) {
         _cleanup_(free_pointer) struct run_manifest *run = calloc(1, sizeof(*run));
@@ -202,7 +183,8 @@ int rebuild_ledger(struct store *store, struct registry *registry, struct spool 
         r = spool_begin(spool);
         if (r)
                 return error_trace(r);
-        r = rebuild_all(&rebuild);
+        /* run ids begin with their time, so the order of names is that of coming */
+        r = store_walk(store, "runs", rebuild_run, &rebuild);
         if (r)
                 spool_rollback(spool);
         else
