@@ -1,0 +1,56 @@
+#pragma once
+
+/*
+ * Mongo cursor
+ *
+ * The documents of a collection in the order of their _id, each exactly once. A thread of the cursor's own fetches the
+ * next batch while the caller has the last one in hand, so that two batches are in memory at most. A batch is asked for
+ * as so many documents as make MONGO_BATCH_BYTES, going by those before.
+ *
+ * What passes by itself is survived: a connection that is refused, reset, cut in the middle of a reply or silent, a
+ * cursor that the server has forgotten or killed, a server that restarts, a primary that steps down (error codes and
+ * labels of the Retryable Reads specification, which covers no getMore, so that libmongoc does not do it). The cursor
+ * then reads on after the last _id that it has, however often, with a pause between the tries, and gives up after
+ * MONGO_TRIES without one more document.
+ *
+ * "After" is in MongoDB's order over all types of _id. The operator $gt compares within a type only, so those of the
+ * types behind that one are asked for as well. _id is taken to be unique: in a sharded collection whose shard key is
+ * another field, that is for the application to see to.
+ *
+ * Documents that are written while the cursor reads may be seen or not, as with any cursor of MongoDB.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/fault.h"
+#include "common/source/mongo/mongo_client.h"
+
+/* aimed at; the largest document has 16 MiB, and a batch at least one */
+#define MONGO_BATCH_BYTES (4 * 1024 * 1024)
+
+struct mongo_cursor;
+
+struct mongo_cursor_options {
+        const char *const *names; /* fields to fetch beside _id, borrowed for the call; NULL: all */
+        size_t n_names;
+        int64_t n_max; /* documents, at most; 0: all */
+
+        bool (*is_canceled)(void *context); /* asked while waiting for a server, by the caller's thread; or NULL */
+        void *context;
+};
+
+/* The client is borrowed and belongs to the cursor until that is destroyed. Does not wait for the server. 0 or a
+ * negative errno. */
+int mongo_cursor_create(struct mongo_client *client, const struct mongo_cursor_options *options,
+                        struct mongo_cursor **ret_cursor);
+
+/* May be called at any time. Waits for the request that is under way, which the URI's timeouts bound. */
+struct mongo_cursor *mongo_cursor_destroy(struct mongo_cursor *cursor);
+void mongo_cursor_destroy_pointer(struct mongo_cursor **cursor);
+
+/* The next document as BSON, borrowed until the next call; NULL behind the last. 0, -ECANCELED, or as
+ * mongo_client_create() says of whatever talks to a server. */
+int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document, size_t *ret_n_bytes,
+                      struct fault *fault);

@@ -1,0 +1,47 @@
+#pragma once
+
+/*
+ * What the files of this folder share, beside their headers: libmongoc's handles, what its errors mean, and how long to
+ * wait after one.
+ */
+
+#include <mongoc/mongoc.h>
+
+#include "common/base/fault.h"
+#include "common/source/mongo/mongo_client.h"
+
+/* room for words of libmongoc and the server */
+#define MONGO_WORDS_BYTES 512
+
+struct mongo_client {
+        char *uri_text; /* to know its secrets */
+        mongoc_uri_t *uri;
+        mongoc_client_t *client;
+        char *database;
+        char *collection;
+        char *name;
+        bool is_known; /* some server has replied */
+};
+
+/* What an error means. */
+struct mongo_verdict {
+        int code;                      /* FAULT_E_INPUT, or the negative errno of a failure that may pass */
+        bool is_cursor_lost;           /* the server is well, only the cursor is gone: no need to wait */
+        char words[MONGO_WORDS_BYTES]; /* of a failure: libmongoc's or the server's, free of secrets */
+        struct fault fault;            /* of FAULT_E_INPUT */
+};
+
+/* Judges an error of libmongoc; reply (may be NULL or empty) holds the server's, if there is one. */
+void mongo_judge(struct mongo_client *client, const bson_error_t *error, const bson_t *reply,
+                 struct mongo_verdict *ret_verdict);
+
+/* The pause before the next try, after n_failed of them (1 or more) in succession. */
+int64_t mongo_pause_ms(int64_t n_failed);
+
+/* Writes foreign words without what they repeat of the URI's secrets: all of them, or a note in their place. Returns
+ * ret_words. */
+char *mongo_words(const char *uri, const char *words, char ret_words[MONGO_WORDS_BYTES]);
+
+static inline void mongo_bson_finish(bson_t *document) {
+        bson_destroy(document);
+}
