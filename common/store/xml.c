@@ -53,11 +53,13 @@ static void XMLCALL on_start(void *context, const XML_Char *name, const XML_Char
  * always the tail of the buffer. */
 static void XMLCALL on_end(void *context, const XML_Char *name _unused_) {
         struct reader *reader = context;
-        const struct level *level = &reader->levels[--reader->n_levels];
+        const struct level *level;
         int r;
 
+        /* expat ends an empty element even when its start stopped the reading */
         if (reader->result)
                 return;
+        level = &reader->levels[--reader->n_levels];
         r = reader->on_element(reader->context, reader->path, buffer_text(&reader->text) + level->n_text);
         if (r)
                 stop(reader, r, NULL);
