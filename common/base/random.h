@@ -20,6 +20,7 @@ enum random_salt {
         RANDOM_SALT_SKETCH = 0x736b6574,
         RANDOM_SALT_COURIER = 0x636f7572,
         RANDOM_SALT_RETRY = 0x72657472,
+        RANDOM_SALT_CREDENTIALS = 0x63726564,
 };
 
 struct random {

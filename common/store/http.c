@@ -160,9 +160,10 @@ int http_escape(const char *text, size_t n_bytes, struct buffer *escaped) {
         return error_trace(r);
 }
 
-/* True for an address of this machine: a proxy would look for it on its own. */
+/* True for an address of this machine, or of its link alone, as those at which AWS serves an instance or a container: a
+ * proxy would look for it on its own. */
 static bool is_local(const char *url) {
-        static const char *const hosts[] = { "127.", "localhost", "[::1]" };
+        static const char *const hosts[] = { "127.", "localhost", "[::1]", "169.254.", "[fd00:ec2::" };
         const char *host = strstr(url, "://");
 
         for (size_t i = 0; host && i < N_ELEMENTS(hosts); i++)

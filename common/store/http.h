@@ -4,7 +4,8 @@
  * HTTP client
  *
  * The only door to libcurl. One handle keeps its connections open between calls and serves one thread. HTTP/1.1 and TLS
- * 1.2 or later; redirects are not followed; requests to this machine never go through a proxy.
+ * 1.2 or later; redirects are not followed; requests to this machine and to link-local addresses never go
+ * through a proxy.
  *
  *      struct http_request request = { .method = "GET", .url = url, .timeout_ms = 5000 };
  *      _cleanup_(http_response_finish) struct http_response response = HTTP_RESPONSE_NULL;

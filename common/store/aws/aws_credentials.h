@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "common/store/aws/aws_clock.h"
+#include "common/store/aws/aws_environment.h"
 #include "common/store/aws/aws_keys.h"
 
 struct aws_credentials;
@@ -42,9 +43,6 @@ enum aws_provider {
 };
 
 #define AWS_SENTENCE_BYTES 512
-
-/* The value of an environment variable, or NULL; borrowed until the next call. */
-typedef const char *aws_lookup(void *context, const char *name);
 
 struct aws_credentials_options {
         aws_lookup *lookup; /* NULL: getenv(3) */

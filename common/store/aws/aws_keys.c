@@ -8,11 +8,42 @@
 
 #include "common/base/error.h"
 
+enum {
+        SHOWN_BYTES = 12,
+};
+
 void aws_secret_free(char **secret) {
         if (*secret)
                 explicit_bzero(*secret, strlen(*secret));
         free(*secret);
         *secret = NULL;
+}
+
+bool aws_secret_is_sound(const char *secret) {
+        for (const char *at = secret; *at; at++)
+                if (*at <= ' ' || *at > '~')
+                        return false;
+        return *secret;
+}
+
+bool aws_secret_shows(const char *secret, const char *text) {
+        char window[SHOWN_BYTES + 1];
+        size_t n = secret ? strlen(secret) : 0;
+        bool is_shown = false;
+
+        if (n <= SHOWN_BYTES)
+                return n && strstr(text, secret);
+        for (size_t i = 0; i + SHOWN_BYTES <= n && !is_shown; i++) {
+                memcpy(window, secret + i, SHOWN_BYTES);
+                window[SHOWN_BYTES] = 0;
+                is_shown = strstr(text, window);
+        }
+        explicit_bzero(window, sizeof(window));
+        return is_shown;
+}
+
+bool aws_keys_show(const struct aws_keys *keys, const char *text) {
+        return aws_secret_shows(keys->secret_key, text) || aws_secret_shows(keys->session_token, text);
 }
 
 void aws_keys_finish(struct aws_keys *keys) {

@@ -32,3 +32,13 @@ int aws_keys_copy(const struct aws_keys *keys, struct aws_keys *ret_keys);
 
 /* Wipes and frees a text; for `_cleanup_` around anything secret. */
 void aws_secret_free(char **secret);
+
+/* True for what a header can carry: printable ASCII without spaces, not empty. */
+bool aws_secret_is_sound(const char *secret);
+
+/* True when the text holds a dozen letters of the secret in a row, or all of a shorter one: such a text is not shown to
+ * anybody. secret may be NULL. */
+bool aws_secret_shows(const char *secret, const char *text);
+
+/* The same for the secret key and the session token. */
+bool aws_keys_show(const struct aws_keys *keys, const char *text);

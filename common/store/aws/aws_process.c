@@ -1,0 +1,127 @@
+/* credential_process: a command of the user's that prints keys. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/base/buffer.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/store/aws/aws_providers.h"
+
+extern char **environ;
+
+enum {
+        TIMEOUT_MS = 60000,
+        PIECE_BYTES = 4096,
+};
+
+/* In a group of its own, so that all of it can be ended; without our signal mask. */
+static int spawn(const char *command, int output, pid_t *ret_pid) {
+        const char *const argv[] = { "sh", "-c", command, NULL };
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none, all;
+        int r;
+
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (!r)
+                r = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+        if (!r)
+                r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+        if (!r)
+                r = posix_spawnattr_setflags(&attributes,
+                                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        if (!r)
+                r = posix_spawnattr_setsigmask(&attributes, &none);
+        if (!r)
+                r = posix_spawnattr_setsigdefault(&attributes, &all);
+        if (!r)
+                r = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, (char *const *)(uintptr_t)argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+        return -r;
+}
+
+/* To its end, within the time and the size that are allowed. */
+static int read_all(int fd, struct buffer *text) {
+        int64_t end_ms = clock_monotonic_ms() + TIMEOUT_MS, left_ms;
+        char piece[PIECE_BYTES];
+        ssize_t n = 1;
+        int r = 0;
+
+        while (n && !r) {
+                struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+                left_ms = end_ms - clock_monotonic_ms();
+                if (left_ms <= 0)
+                        r = -ETIMEDOUT;
+                else if (poll(&ready, 1, (int)left_ms) > 0) {
+                        n = read(fd, piece, sizeof(piece));
+                        if (n < 0 && errno != EINTR && errno != EAGAIN)
+                                r = -errno;
+                        else if (n > 0 && text->n_bytes + (size_t)n > AWS_ANSWER_BYTES_MAX)
+                                r = -EFBIG;
+                        else if (n > 0)
+                                r = buffer_append(text, piece, (size_t)n);
+                }
+        }
+        explicit_bzero(piece, sizeof(piece));
+        return r;
+}
+
+static int run(struct aws_search *search, const char *command, struct buffer *text) {
+        _cleanup_(close_descriptor) int from = -1, to = -1;
+        int fds[2], status = 0, r;
+        pid_t pid;
+
+        if (pipe2(fds, O_CLOEXEC))
+                return error_origin(-errno, "opening a pipe");
+        from = fds[0];
+        to = fds[1];
+        r = spawn(command, to, &pid);
+        if (r)
+                return aws_search_end(search, -EACCES, "credential_process cannot be started: %s", strerror(-r));
+        close(steal_descriptor(&to));
+        r = read_all(from, text);
+        if (r)
+                kill(-pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        if (r == -ENOMEM)
+                return error_trace(r);
+        if (r)
+                return aws_search_end(search, -EHOSTUNREACH, "credential_process was ended: %s",
+                                      r == -ETIMEDOUT ? "it took more than a minute"
+                                      : r == -EFBIG   ? "it printed too much"
+                                                      : strerror(-r));
+        if (!WIFEXITED(status) || WEXITSTATUS(status))
+                return aws_search_end(search, -EACCES, "credential_process ended with %s %d; run it by hand to see why",
+                                      WIFEXITED(status) ? "exit code" : "signal",
+                                      WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+        return 0;
+}
+
+int aws_process_run(struct aws_search *search, const char *command, struct aws_keys *ret_keys) {
+        struct buffer text = BUFFER_NULL;
+        int r;
+
+        r = run(search, command, &text);
+        if (!r)
+                r = aws_search_read_json(search, "credential_process", "SessionToken", buffer_text(&text), text.n_bytes,
+                                         ret_keys);
+        if (text.data)
+                explicit_bzero(text.data, text.capacity);
+        buffer_finish(&text);
+        return error_trace(r);
+}
