@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/store/store_file.h"
@@ -309,6 +310,24 @@ int store_map_blob(struct store *store, const char *digest, struct file_map *ret
                 return error_trace(r);
         r = file_map(path, ret_map);
         return r == -ENOENT ? STORE_E_MISSING : error_trace(r);
+}
+
+int store_renew_blob(struct store *store, const char *digest) {
+        _cleanup_(file_unmap) struct file_map map = FILE_MAP_NULL;
+        char name[STORE_NAME_BYTES];
+        struct store_entry entry;
+        int r;
+
+        if (!digest_sha256_is_valid(digest))
+                return error_origin(-EINVAL, "'%s' is no SHA-256", digest);
+        store_blob_name(digest, name);
+        if (store->kind->renew)
+                return error_trace(store->kind->renew(store, name));
+        r = find_entry(store, name, &entry);
+        if (r || clock_realtime_ms() - entry.modified_ms <= STORE_RENEWAL_MS)
+                return error_trace(r);
+        r = store_map_blob(store, digest, &map);
+        return r ? error_trace(r) : error_trace(store_put_blob(store, map.data, map.n_bytes, NULL));
 }
 
 int store_writer_create(struct store *store, struct store_writer **ret_writer) {

@@ -174,6 +174,10 @@ int store_put_blob(struct store *store, const void *bytes, size_t n_bytes, char 
 /* As store_fetch(). A text that is no digest is -EINVAL. */
 int store_fetch_blob(struct store *store, const char *digest, char ret_path[STORE_PATH_BYTES]);
 
+/* Makes a blob as young as one that is published again: for who finds what an earlier run made and is to name it anew.
+ * 0, STORE_E_MISSING, STORE_E_CORRUPT, or a negative errno. */
+int store_renew_blob(struct store *store, const char *digest);
+
 /* store_fetch_blob(), mapped; the caller unmaps. */
 int store_map_blob(struct store *store, const char *digest, struct file_map *ret_map);
 
@@ -208,6 +212,7 @@ struct store_kind {
         int (*put_many)(struct store *store, const struct store_item *items, size_t n_items);
         int (*remove)(struct store *store, const char *name);
         int (*remove_older)(struct store *store, const char *name, int64_t modified_ms); /* NULL: ask, then remove */
+        int (*renew)(struct store *store, const char *name); /* of a blob; NULL: ask, then publish again */
         int (*fetch)(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
         int (*list)(struct store *store, const char *folder, const char *after, size_t n_max,
                     struct store_page *ret_page);

@@ -274,6 +274,35 @@ static int store_file_fetch(struct store *super, const char *name, const char *d
         return 0;
 }
 
+/* Makes an old file young again; under the lock, so that nobody who found it old removes it then. -ENOENT (silently)
+ * when it is gone. */
+static int renew(const struct store_file *store, const char *path) {
+        _cleanup_(close_descriptor) int lock = -1;
+        struct stat status;
+        int r;
+
+        if (stat(path, &status))
+                return errno == ENOENT ? -ENOENT : error_origin(-errno, "asking about %s", path);
+        if (clock_realtime_ms() - modified_at(&status) <= STORE_RENEWAL_MS)
+                return 0;
+        r = take_lock(store, &lock);
+        if (r)
+                return error_trace(r);
+        if (!utimensat(AT_FDCWD, path, NULL, 0))
+                return 0;
+        return errno == ENOENT ? -ENOENT : error_origin(-errno, "renewing the age of %s", path);
+}
+
+static int store_file_renew(struct store *super, const char *name) {
+        struct store_file *store = (struct store_file *)super;
+        char path[STORE_PATH_BYTES];
+        int r;
+
+        path_of(store, name, path);
+        r = renew(store, path);
+        return r == -ENOENT ? STORE_E_MISSING : error_trace(r);
+}
+
 static int store_file_list(struct store *super, const char *folder, const char *after, size_t n_max,
                            struct store_page *ret_page) {
         char path[STORE_PATH_BYTES];
@@ -294,25 +323,6 @@ static int store_file_writer_create(struct store *super, struct store_writer **r
         writer->super = (struct store_writer){ super, writer->temporary.fd };
         *ret_writer = &steal(writer)->super;
         return 0;
-}
-
-/* Makes an old file young again; under the lock, so that nobody who found it old removes it then. -ENOENT (silently)
- * when it is gone. */
-static int renew(const struct store_file *store, const char *path) {
-        _cleanup_(close_descriptor) int lock = -1;
-        struct stat status;
-        int r;
-
-        if (stat(path, &status))
-                return errno == ENOENT ? -ENOENT : error_origin(-errno, "asking about %s", path);
-        if (clock_realtime_ms() - modified_at(&status) <= STORE_RENEWAL_MS)
-                return 0;
-        r = take_lock(store, &lock);
-        if (r)
-                return error_trace(r);
-        if (!utimensat(AT_FDCWD, path, NULL, 0))
-                return 0;
-        return errno == ENOENT ? -ENOENT : error_origin(-errno, "renewing the age of %s", path);
 }
 
 static int store_file_writer_publish(struct store_writer *super, const char *digest) {
@@ -366,6 +376,7 @@ static const struct store_kind kind_file = {
         .put_many = store_file_put_many,
         .remove = store_file_remove,
         .remove_older = store_file_remove_older,
+        .renew = store_file_renew,
         .fetch = store_file_fetch,
         .list = store_file_list,
         .writer_create = store_file_writer_create,

@@ -24,12 +24,14 @@ void stage_cache_name(const char *key, char ret_name[STORE_NAME_BYTES]) {
         snprintf(ret_name, STORE_NAME_BYTES, "cache/%s.json", key);
 }
 
-/* Conditions of the store become ours. */
+/* Conditions of the store become ours. A blob that this run is to name must not be removed as old meanwhile. */
 static int check_blob(void *context, const char *sha256) {
         char path[STORE_PATH_BYTES];
         int r;
 
-        r = store_fetch_blob(context, sha256, path);
+        r = store_renew_blob(context, sha256);
+        if (!r)
+                r = store_fetch_blob(context, sha256, path);
         return r > 0 ? STAGE_CACHE_E_NONE : error_trace(r);
 }
 

@@ -118,11 +118,37 @@ static void a_blob_published_again_is_not_old(void **state) {
         assert_int_equal(store_remove_older(store, name, OLD_MS + 1), STORE_E_CONFLICT);
 }
 
+static void check_renewal(struct store *store, struct scratch *scratch) {
+        char digest[DIGEST_SHA256_BYTES], name[STORE_NAME_BYTES];
+
+        assert_int_equal(store_put_blob(store, "hello", 5, digest), 0);
+        store_blob_name(digest, name);
+        make_old(scratch, name);
+        assert_int_equal(store_renew_blob(store, digest), 0);
+        assert_int_equal(store_remove_older(store, name, OLD_MS + 1), STORE_E_CONFLICT);
+        assert_int_equal(store_remove(store, name), 0);
+        assert_int_equal(store_renew_blob(store, digest), STORE_E_MISSING);
+        assert_true(store_renew_blob(store, "no digest") < 0);
+}
+
+static void a_renewed_blob_is_not_old(void **state) {
+        _cleanup_(store_close_pointer) struct store *store = must_open(*state);
+        const struct store_kind *kind = store->kind;
+        struct store_kind asking = *kind;
+
+        check_renewal(store, *state);
+        asking.renew = NULL;
+        store->kind = &asking;
+        check_renewal(store, *state);
+        store->kind = kind;
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_walk_sees_all_even_while_it_removes, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(only_what_is_old_is_removed, scratch_setup, scratch_teardown),
                 cmocka_unit_test_setup_teardown(a_blob_published_again_is_not_old, scratch_setup, scratch_teardown),
+                cmocka_unit_test_setup_teardown(a_renewed_blob_is_not_old, scratch_setup, scratch_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
