@@ -2,6 +2,7 @@
 
 #include "proto/pipeline.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 
 #include "common/base/config.h"
 #include "common/base/error.h"
+
+enum { FIELDS_MAX = 16 };
 
 static const char *const when_busy[SERVE_WHEN_BUSY_N] = {
         [SERVE_WHEN_BUSY_QUEUE] = "queue",
@@ -26,6 +29,14 @@ static const struct record_field serve_fields[] = {
 };
 
 static const struct record serve_record = RECORD(pipeline_serve, serve_fields);
+
+static const struct record_field retention_fields[] = {
+        RECORD_INT(pipeline_retention, runs, 1, INT32_MAX),
+        RECORD_INT(pipeline_retention, versions, 0, INT32_MAX),
+        RECORD_INT(pipeline_retention, grace_hours, PIPELINE_GRACE_HOURS_MIN, 24 * 366),
+};
+
+static const struct record retention_record = RECORD(pipeline_retention, retention_fields);
 
 /* A text of at most n_bytes with its end, as long as it is not empty. */
 static int load_text(const struct config_node *map, const char *key, const char *otherwise, char *ret_text,
@@ -130,32 +141,36 @@ static int load_registry(const struct config_node *root, struct pipeline *pipeli
         return 0;
 }
 
-static int load_serve(const struct config_node *root, struct pipeline_serve *serve, struct fault *fault) {
-        const char *known[N_ELEMENTS(serve_fields)];
+/* A section whose keys are the fields of a record; what it does not say stays as it is in ret_fields. */
+static int load_fields(const struct config_node *root, const char *section, const struct record *record,
+                       void *ret_fields, struct fault *fault) {
+        const char *known[FIELDS_MAX];
         const struct config_node *map = NULL, *node;
         int r;
 
-        *serve = (struct pipeline_serve){ .listen = "127.0.0.1",
-                                          .port = 5080,
-                                          .max_body_bytes = 16777216,
-                                          .max_connections = 4096,
-                                          .versions_mapped = 3 };
-        for (size_t i = 0; i < N_ELEMENTS(known); i++)
-                known[i] = serve_fields[i].name;
-        r = config_get_map(root, "serve", false, fault, &map);
+        assert(record->n_fields <= FIELDS_MAX);
+        for (size_t i = 0; i < record->n_fields; i++)
+                known[i] = record->fields[i].name;
+        r = config_get_map(root, section, false, fault, &map);
         if (!r)
-                r = config_check_keys(map, known, N_ELEMENTS(known), fault);
+                r = config_check_keys(map, known, record->n_fields, fault);
         for (node = config_first(map); node && !r; node = config_next(node))
-                r = record_get_config(record_find_field(&serve_record, config_key(node)), node, serve, fault);
+                r = record_get_config(record_find_field(record, config_key(node)), node, ret_fields, fault);
         return r;
 }
 
 static int load(const struct config_node *root, struct pipeline *pipeline, struct fault *fault) {
-        static const char *const known[] = { "name",  "schema",   "source", "split",    "transform",
-                                             "train", "evaluate", "store",  "registry", "serve" };
+        static const char *const known[] = { "name",     "schema", "source",   "split", "transform", "train",
+                                             "evaluate", "store",  "registry", "serve", "retention" };
         char schema[1024] = "";
         int r;
 
+        pipeline->serve = (struct pipeline_serve){ .listen = "127.0.0.1",
+                                                   .port = 5080,
+                                                   .max_body_bytes = 16777216,
+                                                   .max_connections = 4096,
+                                                   .versions_mapped = 3 };
+        pipeline->retention = (struct pipeline_retention){ .runs = 100, .versions = 20, .grace_hours = 24 };
         r = config_check_keys(root, known, N_ELEMENTS(known), fault);
         if (!r)
                 r = parameters_load(root, &pipeline->parameters, fault);
@@ -171,7 +186,9 @@ static int load(const struct config_node *root, struct pipeline *pipeline, struc
         if (!r)
                 r = load_registry(root, pipeline, fault);
         if (!r)
-                r = load_serve(root, &pipeline->serve, fault);
+                r = load_fields(root, "serve", &serve_record, &pipeline->serve, fault);
+        if (!r)
+                r = load_fields(root, "retention", &retention_record, &pipeline->retention, fault);
         return r;
 }
 

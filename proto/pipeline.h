@@ -39,6 +39,16 @@ struct pipeline_serve {
         int64_t versions_mapped; /* models kept ready for a rollback, the one that answers included */
 };
 
+/* a shorter grace would take from runs what they are about to name */
+#define PIPELINE_GRACE_HOURS_MIN 2
+
+/* What `convoy gc` keeps beside what somebody needs. */
+struct pipeline_retention {
+        int64_t runs;        /* of this model, the last ones that ended */
+        int64_t versions;    /* the last ones that nobody needs */
+        int64_t grace_hours; /* nothing younger is removed */
+};
+
 struct pipeline {
         char folder[PIPELINE_PATH_BYTES]; /* of pipeline.yaml, absolute */
         char schema[PIPELINE_PATH_BYTES]; /* of schema.yaml, absolute */
@@ -49,6 +59,7 @@ struct pipeline {
         char cache[PIPELINE_TEXT_BYTES];        /* folder of local copies, of both; relative to the home */
         int64_t cache_bytes;                    /* what they may take, softly */
         struct pipeline_serve serve;
+        struct pipeline_retention retention;
 };
 
 /* Reads pipeline.yaml in folder, which may be relative, and may be named by that file. It holds some ten pages, so keep

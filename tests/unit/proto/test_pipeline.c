@@ -48,6 +48,9 @@ static void the_least_file_has_all_defaults(void **state) {
         assert_int_equal(pipeline.serve.when_busy, SERVE_WHEN_BUSY_QUEUE);
         assert_int_equal(pipeline.serve.max_body_bytes, 16 * 1024 * 1024);
         assert_int_equal(pipeline.serve.versions_mapped, 3);
+        assert_int_equal(pipeline.retention.runs, 100);
+        assert_int_equal(pipeline.retention.versions, 20);
+        assert_int_equal(pipeline.retention.grace_hours, 24);
 }
 
 static void the_environment_speaks(void **state) {
@@ -112,6 +115,9 @@ static void mistakes_name_their_place(void **state) {
                 { LEAST "serve: {port: web}\n", "CONFIG_WRONG_KIND", "serve.port", 4 },
                 { LEAST "serve: {when_busy: wait}\n", "CONFIG_OUT_OF_RANGE", "serve.when_busy", 4 },
                 { LEAST "serve: {prot: 1}\n", "CONFIG_UNKNOWN_KEY", "serve.prot", 4 },
+                { LEAST "retention: {runs: 0}\n", "CONFIG_OUT_OF_RANGE", "retention.runs", 4 },
+                { LEAST "retention: {grace_hours: 1}\n", "CONFIG_OUT_OF_RANGE", "retention.grace_hours", 4 },
+                { LEAST "retention: {days: 1}\n", "CONFIG_UNKNOWN_KEY", "retention.days", 4 },
                 { LEAST "registry: {bucket: Models}\n", "CONFIG_OUT_OF_RANGE", "registry.bucket", 4 },
                 { LEAST "store: {url: x}\n", "CONFIG_UNKNOWN_KEY", "store.url", 4 },
                 { LEAST "store: {uri: ''}\n", "CONFIG_OUT_OF_RANGE", "store.uri", 4 },
