@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/check_credentials.h"
 #include "cli/check_home.h"
 #include "cli/client.h"
 #include "cli/command.h"
@@ -113,6 +114,10 @@ static void check_programs(struct doctor *doctor) {
         }
         if (n_well == STAGE_N)
                 note(doctor, "programs", WELL, "all %d are there and accept the configuration", n_well);
+}
+
+static bool is_in_s3(const char *uri) {
+        return !strncmp(uri, "s3://", strlen("s3://"));
 }
 
 /* Writes, reads and removes an object of its own. */
@@ -344,6 +349,8 @@ int cmd_doctor(int argc, char **argv) {
         check_home(&doctor.findings, options_text(options, "home"));
         check_spools(&doctor.findings, options_text(options, "home"));
         if (doctor.pipeline) {
+                if (is_in_s3(doctor.pipeline->store_uri) || is_in_s3(doctor.pipeline->registry_uri))
+                        check_credentials(&doctor.findings, NULL);
                 check_store(&doctor);
                 check_registry(&doctor);
         }

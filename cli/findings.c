@@ -55,7 +55,7 @@ int findings_print(const struct findings *findings, bool is_json) {
                 json_key_text(&json, "message", finding->sentence);
                 json_end_object(&json);
                 if (!is_json)
-                        printf("%-8s %-9s %s\n", outcome_names[finding->outcome], finding->name, finding->sentence);
+                        printf("%-8s %-11s %s\n", outcome_names[finding->outcome], finding->name, finding->sentence);
         }
         json_end_array(&json);
         json_end_object(&json);

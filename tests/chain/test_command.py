@@ -525,6 +525,16 @@ def test_doctor_says_what_to_do(up, run):
     assert re.search(r"^wrong +store .*/a-file' cannot be a store: a file stands there", words, re.MULTILINE)
     words = up.convoy("up", "--home", "never", "--port", free_port(), environment=environment, want=2)
     assert "/a-file' cannot be a store" in words
+    # a registry in S3, and keys for it that are not whole; then keys, and nobody who takes them
+    environment = {"MODEL_BUCKET_NAME": "a-bucket", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(up.folder), "AWS_ACCESS_KEY_ID": "AKIA"}
+    words = up.convoy("doctor", environment=environment, want=1)
+    assert re.search(r"^wrong +credentials +environment: AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not; ",
+                     words, re.MULTILINE), words
+    words = up.convoy("doctor", environment=environment | {"AWS_SECRET_ACCESS_KEY": "a-secret-key"}, want=1)
+    assert re.search(r"^ok +credentials +environment: keys from .*; region us-east-1 .*, S3 at http://127.0.0.1:1$",
+                     words, re.MULTILINE), words
+    assert "a-secret-key" not in words
     # the gateway's lock is held
     assert "another gateway" in up.convoy("doctor", "--rebuild", want=2)
 

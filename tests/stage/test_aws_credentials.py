@@ -5,11 +5,13 @@ Whatever a test does, no secret may be in what the program prints; the fixture l
 
 import errno
 import os
+import subprocess
 import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+SUPPORT = os.path.join(os.path.dirname(__file__), "..", "support")
+sys.path.insert(0, SUPPORT)
 from aws import HOUR, Imds, Keys, Secrets, Server, Speaker, signature_is_right, sts_error  # noqa: E402
 
 MINUTE_MS = 60 * 1000
@@ -599,6 +601,16 @@ def test_a_secret_in_an_error_is_not_shown(world):
     imds, _, environment = instance(world)
     imds.document = imds.keys.json(Code=imds.keys.secret)
     expect_failure(world.speak(environment), REFUSED, "instance", "has no keys")
+
+
+def test_the_addresses_of_ecs_and_of_imds(tmp_path):
+    if subprocess.run(["unshare", "-rn", "true"], capture_output=True).returncode:
+        pytest.skip("no network namespace of one's own is allowed here")
+    script = os.path.join(SUPPORT, "aws_link_local.py")
+    done = subprocess.run(
+        ["unshare", "-rn", sys.executable, "-B", script, tmp_path], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
 
 
 # renewal

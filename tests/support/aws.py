@@ -86,7 +86,7 @@ class Request:
 class Server:
     """Answers as `answer(request)` says: (status, body), or an exception's class: the connection ends unanswered."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, address=("127.0.0.1", 0)):
         self.answer, self.requests, self.ahead = answer, [], 0
         self.ended = threading.Event()
         server = self
@@ -119,7 +119,7 @@ class Server:
             def log_message(self, *_):
                 pass
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = http.server.ThreadingHTTPServer(address, Handler)
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

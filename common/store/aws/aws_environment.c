@@ -42,8 +42,13 @@ static const char *from_process(void *context, const char *name) {
         return getenv(name);
 }
 
+void aws_environment_finish(struct aws_environment *environment) {
+        for (int i = 0; i < AWS_VARIABLE_N; i++)
+                aws_secret_free(&environment->values[i]);
+}
+
 int aws_environment_init(struct aws_environment *ret_environment, aws_lookup *lookup, void *context) {
-        _cleanup_(aws_environment_finish) struct aws_environment environment = AWS_ENVIRONMENT_NULL;
+        struct aws_environment environment = AWS_ENVIRONMENT_NULL;
         const char *value;
 
         for (int i = 0; i < AWS_VARIABLE_N; i++) {
@@ -51,17 +56,13 @@ int aws_environment_init(struct aws_environment *ret_environment, aws_lookup *lo
                 if (!value || !*value)
                         continue;
                 environment.values[i] = strdup(value);
-                if (!environment.values[i])
+                if (!environment.values[i]) {
+                        aws_environment_finish(&environment);
                         return error_origin(-ENOMEM, "reading the environment");
+                }
         }
         *ret_environment = environment;
-        environment = (struct aws_environment)AWS_ENVIRONMENT_NULL;
         return 0;
-}
-
-void aws_environment_finish(struct aws_environment *environment) {
-        for (int i = 0; i < AWS_VARIABLE_N; i++)
-                aws_secret_free(&environment->values[i]);
 }
 
 const char *aws_variable_name(enum aws_variable variable) {

@@ -48,12 +48,14 @@ static int locate(struct aws_search *search, struct imds *imds) {
         const char *endpoint = values[AWS_VARIABLE_METADATA_ENDPOINT],
                    *mode = values[AWS_VARIABLE_METADATA_ENDPOINT_MODE];
         const char *disabled = values[AWS_VARIABLE_METADATA_DISABLED], *timeout = values[AWS_VARIABLE_METADATA_TIMEOUT];
+        long seconds;
         size_t n;
 
         imds->search = search;
         imds->timeout_ms = TIMEOUT_MS;
-        if (timeout && atoi(timeout) > 0 && atoi(timeout) <= TIMEOUT_SECONDS_MAX)
-                imds->timeout_ms = atoi(timeout) * 1000;
+        seconds = timeout ? strtol(timeout, NULL, 10) : 0;
+        if (seconds > 0 && seconds <= TIMEOUT_SECONDS_MAX)
+                imds->timeout_ms = (int)seconds * 1000;
         if (disabled && !strcasecmp(disabled, "true"))
                 return aws_search_end(search, AWS_E_ABSENT, "AWS_EC2_METADATA_DISABLED is true");
         if (!endpoint)

@@ -55,17 +55,18 @@ void aws_keys_finish(struct aws_keys *keys) {
 
 int aws_keys_init(struct aws_keys *ret_keys, const char *access_key, const char *secret_key,
                   const char *session_token) {
-        _cleanup_(aws_keys_finish) struct aws_keys keys = AWS_KEYS_NULL;
+        struct aws_keys keys = AWS_KEYS_NULL;
         bool has_token = session_token && *session_token;
 
         keys.access_key = strdup(access_key);
         keys.secret_key = strdup(secret_key);
         if (has_token)
                 keys.session_token = strdup(session_token);
-        if (!keys.access_key || !keys.secret_key || (has_token && !keys.session_token))
+        if (!keys.access_key || !keys.secret_key || (has_token && !keys.session_token)) {
+                aws_keys_finish(&keys);
                 return error_origin(-ENOMEM, "copying keys");
+        }
         *ret_keys = keys;
-        keys = (struct aws_keys)AWS_KEYS_NULL;
         return 0;
 }
 

@@ -83,7 +83,7 @@ static int read_all(int fd, struct buffer *text) {
 static int run(struct aws_search *search, const char *command, struct buffer *text) {
         _cleanup_(close_descriptor) int from = -1, to = -1;
         int fds[2], status = 0, r;
-        pid_t pid;
+        pid_t pid = -1;
 
         if (pipe2(fds, O_CLOEXEC))
                 return error_origin(-errno, "opening a pipe");

@@ -2,9 +2,6 @@
 
 #include "common/store/aws/aws_time.h"
 
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,15 +30,33 @@ static bool to_time(struct tm *day, int64_t *ret_time_ms) {
         return true;
 }
 
+/* Exactly n digits, which are passed over. */
+static bool read_digits(const char **at, int n, int *ret_value) {
+        int value = 0;
+
+        for (int i = 0; i < n; i++, (*at)++) {
+                if (**at < '0' || **at > '9')
+                        return false;
+                value = value * 10 + (**at - '0');
+        }
+        *ret_value = value;
+        return true;
+}
+
+static bool read_letter(const char **at, char letter) {
+        return *(*at)++ == letter;
+}
+
 /* "Z", "z", "+hh:mm" or "-hh:mm" */
 static bool parse_offset(const char *text, int64_t *ret_seconds) {
-        int n = 0, hours, minutes;
+        const char *at = text + 1;
+        int hours, minutes;
 
         *ret_seconds = 0;
         if (!strcmp(text, "Z") || !strcmp(text, "z"))
                 return true;
-        if ((*text != '+' && *text != '-') || !isdigit((unsigned char)text[1]) ||
-            sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 || n != 5 || text[1 + n])
+        if ((*text != '+' && *text != '-') || !read_digits(&at, 2, &hours) || !read_letter(&at, ':') ||
+            !read_digits(&at, 2, &minutes) || *at)
                 return false;
         *ret_seconds = (int64_t)(hours * 60 + minutes) * SECONDS_PER_MINUTE * (*text == '-' ? -1 : 1);
         return true;
@@ -67,17 +82,22 @@ bool aws_time_parse_date(const char *text, int64_t *ret_time_ms) {
         static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                               "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
         struct tm day = { .tm_mon = -1 };
-        char month[4];
-        int n = 0, year;
+        const char *at = text + strlen("Sun, "), *month;
+        int year;
 
         /* not strptime(): its names of months depend on the locale */
-        if (strlen(text) != strlen("Sun, 06 Nov 1994 08:49:37 GMT") || text[3] != ',' ||
-            sscanf(text + 4, " %2d %3s %4d %2d:%2d:%2d GMT%n", &day.tm_mday, month, &year, &day.tm_hour, &day.tm_min,
-                   &day.tm_sec, &n) != 6 ||
-            n != (int)strlen(text) - 4)
+        if (strlen(text) != strlen("Sun, 06 Nov 1994 08:49:37 GMT") || memcmp(text + 3, ", ", 2))
+                return false;
+        if (!read_digits(&at, 2, &day.tm_mday) || !read_letter(&at, ' '))
+                return false;
+        month = at;
+        at += strlen("Nov");
+        if (!read_letter(&at, ' ') || !read_digits(&at, 4, &year) || !read_letter(&at, ' ') ||
+            !read_digits(&at, 2, &day.tm_hour) || !read_letter(&at, ':') || !read_digits(&at, 2, &day.tm_min) ||
+            !read_letter(&at, ':') || !read_digits(&at, 2, &day.tm_sec) || strcmp(at, " GMT"))
                 return false;
         for (int i = 0; i < 12; i++)
-                if (!strcmp(month, months[i]))
+                if (!memcmp(month, months[i], strlen(months[i])))
                         day.tm_mon = i;
         if (day.tm_mon < 0)
                 return false;
