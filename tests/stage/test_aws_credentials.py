@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -181,14 +182,15 @@ def web_identity(world, answer, **more):
 
 def test_web_identity_is_sent_unsigned_and_read_anew(world):
     keys = [world.secrets.keys("first"), world.secrets.keys("second")]
-    sts, environment = web_identity(world, lambda request: (200, keys[len(sts.requests) - 1].sts(action="AssumeRoleWithWebIdentity")))
+    action = "AssumeRoleWithWebIdentity"
+    sts, environment = web_identity(world, lambda request: (200, keys[len(sts.requests) - 1].sts(action=action)))
     speaker = world.speak({**environment, "AWS_ROLE_SESSION_NAME": "my-line"})
     first_token = (world.home / "token").read_text().strip()
     got = expect(speaker, keys[0], "web identity")
     assert got["expires_at_ms"] > 0
     request = sts.requests[0]
     assert request.form == {
-        "Action": "AssumeRoleWithWebIdentity",
+        "Action": action,
         "Version": "2011-06-15",
         "RoleArn": "arn:aws:iam::1:role/r&d",
         "RoleSessionName": "my-line",
@@ -219,10 +221,13 @@ def test_sts_of_the_region(world, region, want):
 
 def test_sts_that_fails(world):
     expired = world.secrets.keys("expired")
-    token_in_message = lambda request: (403, sts_error("AccessDenied", "not with " + request.form["WebIdentityToken"]))  # noqa: E731
+
+    def token_in_message(request):
+        return 403, sts_error("AccessDenied", "not with " + request.form["WebIdentityToken"])
+
     rows = [
         (token_in_message, REFUSED, 1, ["AccessDenied", "hold a secret"]),
-        (lambda request: (400, sts_error("ExpiredTokenException", "it is old")), REFUSED, 1, ["ExpiredTokenException: it is old"]),
+        (lambda request: (400, sts_error("ExpiredToken", "it is old")), REFUSED, 1, ["ExpiredToken: it is old"]),
         (lambda request: (500, "trouble"), AWAY, 3, ["answers 500"]),
         (lambda request: (503, sts_error("Throttling", "slowly")), AWAY, 3, ["answers 503 Throttling"]),
         (lambda request: ConnectionResetError, AWAY, 3, ["gives no answer"]),
@@ -274,7 +279,7 @@ SPELLINGS = [
     ("credentials", "[default]\n{keys:comment}", {}),
     ("credentials", "[default]\n{keys:upper}", {}),
     ("credentials", "[default]\naws_access_key_id = old\n[other]\na = b\n[default]\n{keys}", {}),
-    ("config", "[sso-session default]\nsso_region = a\n[nonsense]\nno setting\n[default]\ns3 =\n  a = b\n  c\n{keys}", {}),
+    ("config", "[sso-session default]\na = b\n[nonsense]\nno setting\n[default]\ns3 =\n  a = b\n  c\n{keys}", {}),
     ("config", "[default]\nregion = a\n  b c\n{keys}", {}),
 ]
 
@@ -287,7 +292,7 @@ class Spelling(str):
             "tight": self.replace(" = ", "="),
             "colon": self.replace(" = ", ": "),
             "comment": self.replace("\n", "  # so\n"),
-            "upper": "\n".join(line.split(" = ")[0].upper() + " = " + line.split(" = ")[1] for line in self.split("\n") if line),
+            "upper": self.replace("aws_access_key_id", "AWS_ACCESS_KEY_ID").replace("aws_secret_a", "AWS_Secret_A"),
         }
         return text.get(spec, str(self))
 
@@ -329,7 +334,8 @@ def test_files_that_cannot_be_understood(world):
     ]
     for text, words in rows:
         world.write(".aws/credentials", text)
-        expect_failure(world.speak({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost:1/"}), REFUSED, "profile", words)
+        environment = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://localhost:1/"}
+        expect_failure(world.speak(environment), REFUSED, "profile", words)
     world.write(".aws/credentials", "[default\n")
     keys = world.secrets.keys("environment")
     expect(world.speak(keys_in_environment(keys)), keys, "environment")
@@ -367,15 +373,18 @@ def test_a_role_of_another_profile(world):
     world.write(".aws/credentials", "[base]\n" + keys_in_profile(base))
     world.write(
         ".aws/config",
-        "[default]\nregion = eu-north-1\n[profile middle]\nrole_arn = arn:aws:iam::1:role/middle\nsource_profile = base\n"
+        "[default]\nregion = eu-north-1\n"
+        "[profile middle]\nrole_arn = arn:aws:iam::1:role/middle\nsource_profile = base\n"
         "[profile top]\nregion = eu-north-1\nrole_arn = arn:aws:iam::2:role/top\nsource_profile = middle\n"
         "external_id = an id\nrole_session_name = me\nduration_seconds = 900\n",
     )
     speaker = world.speak({"AWS_PROFILE": "top", "AWS_ENDPOINT_URL": sts.url})
     assert speaker.get()["digest"] == given["top"].digest
-    assert [request.form["RoleArn"] for request in sts.requests] == ["arn:aws:iam::1:role/middle", "arn:aws:iam::2:role/top"]
+    roles = [request.form["RoleArn"] for request in sts.requests]
+    assert roles == ["arn:aws:iam::1:role/middle", "arn:aws:iam::2:role/top"]
     form = sts.requests[1].form
-    assert (form["Action"], form["ExternalId"], form["RoleSessionName"], form["DurationSeconds"]) == ("AssumeRole", "an id", "me", "900")
+    said = (form["Action"], form["ExternalId"], form["RoleSessionName"], form["DurationSeconds"])
+    assert said == ("AssumeRole", "an id", "me", "900")
     assert sts.requests[0].form["RoleSessionName"].startswith("convoy-")
     assert "ExternalId" not in sts.requests[0].form
 
@@ -446,7 +455,8 @@ def test_a_web_identity_of_the_profile(world):
 
 
 def process(world, script):
-    world.write(".aws/config", "[default]\ncredential_process = sh " + world.write("process", script) + " 'an argument'\n")
+    path = world.write("process", script)
+    world.write(".aws/config", f"[default]\ncredential_process = sh {path} 'an argument'\n")
 
 
 def test_a_process_that_gives_keys(world):
@@ -513,7 +523,8 @@ def test_a_container_s_address_that_is_not_trusted(world, url):
 
 def test_a_container_s_address_over_tls_may_be_anywhere(world):
     proxy = world.serve(lambda request: (502, "no"))
-    speaker = world.speak({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://keys.example.com/x", "https_proxy": proxy.url})
+    environment = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "https://keys.example.com/x", "https_proxy": proxy.url}
+    speaker = world.speak(environment)
     expect_failure(speaker, AWAY, "container", "keys.example.com", "gives no answer")
     assert proxy.requests[0].path == "keys.example.com:443"
 
@@ -536,7 +547,10 @@ def test_a_container_that_fails(world):
         expect_failure(speaker, result, "container", words)
         assert len(container.requests) == n_requests
     speaker = world.speak(
-        {"AWS_CONTAINER_CREDENTIALS_FULL_URI": container.url, "AWS_CONTAINER_AUTHORIZATION_TOKEN": world.secrets.make("t") + "\r\nx: y"}
+        {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": container.url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": world.secrets.make("t") + "\r\nx: y",
+        }
     )
     expect_failure(speaker, REFUSED, "container", "line end")
 
@@ -573,6 +587,18 @@ def test_an_instance_whose_token_never_arrives(world):
     environment = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url, "AWS_EC2_METADATA_DISABLED": None}
     expect_failure(world.speak(environment), REFUSED, "instance", "hop limit", "--http-put-response-hop-limit 2")
     assert len(server.requests) == 1
+
+
+def test_an_instance_that_is_slow(world):
+    imds, server, environment = instance(world)
+
+    def slowly(request):
+        time.sleep(1.5)
+        return imds(request)
+
+    server.answer = slowly
+    expect_failure(world.speak(environment), REFUSED, "instance", "hop limit")
+    expect(world.speak({**environment, "AWS_METADATA_SERVICE_TIMEOUT": "30"}), imds.keys, "instance")
 
 
 def test_an_instance_that_fails(world):
@@ -736,7 +762,8 @@ def test_a_role_asked_for_with_a_clock_an_hour_off(world, ahead):
         return 200, role.sts()
 
     sts = world.serve(answer)
-    world.write(".aws/config", "[default]\nrole_arn = a/role\nsource_profile = b\n[profile b]\n" + keys_in_profile(base))
+    world.write(".aws/config", "[default]\nrole_arn = a/role\nsource_profile = b\n")
+    world.write(".aws/credentials", "[b]\n" + keys_in_profile(base))
     speaker = world.speak({"AWS_ENDPOINT_URL_STS": sts.url}, ahead * 1000)
     expect(speaker, role, "profile")
     assert len(times) == 2 and times[0] != times[1]
@@ -746,8 +773,10 @@ def test_a_wrong_signature_is_told_without_what_was_signed(world):
     base = world.secrets.keys("base")
     message = f"The Canonical String should have been 'POST\n/\n\nx-amz-security-token:{base.token}\n'"
     sts = world.serve(lambda request: (403, sts_error("SignatureDoesNotMatch", message)))
-    world.write(".aws/config", "[default]\nrole_arn = a/role\nsource_profile = b\n[profile b]\n" + keys_in_profile(base))
-    expect_failure(world.speak({"AWS_ENDPOINT_URL_STS": sts.url}), REFUSED, "profile", "SignatureDoesNotMatch", "hold a secret")
+    world.write(".aws/config", "[default]\nrole_arn = a/role\nsource_profile = b\n")
+    world.write(".aws/credentials", "[b]\n" + keys_in_profile(base))
+    speaker = world.speak({"AWS_ENDPOINT_URL_STS": sts.url})
+    expect_failure(speaker, REFUSED, "profile", "SignatureDoesNotMatch", "hold a secret")
 
 
 # region and addresses

@@ -1,7 +1,7 @@
-"""The other side of struct aws_credentials: servers that play IMDS, ECS and STS, and a dialogue with tests/support/aws_keys.
+"""The other side of struct aws_credentials: servers that play IMDS, ECS and STS, and a dialogue with aws_keys.c.
 
-Every secret that a test makes is remembered, and everything that the program prints is searched for it at the end: whole,
-or a dozen letters of it.
+Every secret that a test makes is remembered, and everything that the program prints is searched for a dozen letters of
+it at the end.
 """
 
 import datetime
@@ -71,7 +71,7 @@ class Keys:
 
 
 def sts_error(code, message):
-    return f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    return f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
 
 
 class Request:

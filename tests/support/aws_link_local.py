@@ -45,6 +45,10 @@ def main():
         assert code == 0 and not secrets.found_in(text), text
     assert [request.path for request in container.requests] == ["/v2/credentials/1-2"]
     assert len(imds.requests) == 3
+    speaker = Speaker(home, proxies | {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"})
+    speaker.get()
+    assert "http://[fd00:ec2::254]" in speaker.ask("report")["instance"]
+    assert speaker.end()[0] == 0
 
 
 main()
