@@ -87,6 +87,10 @@ int run_id_find_in_store(struct store *store, const char *text, char ret_id[UUID
         struct run_id_search search = { .text = text };
         int r;
 
+        if (uuid_is_valid(text)) {
+                memcpy(ret_id, text, UUID_TEXT_BYTES);
+                return 0;
+        }
         r = store_walk(store, "runs", offer_folder, &search);
         return r ? error_trace(r) : run_id_conclude(&search, ret_id, fault);
 }

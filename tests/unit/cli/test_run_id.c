@@ -102,6 +102,9 @@ static void test_runs_of_a_store(void **state) {
         assert_string_equal(id, "01a208bc-314d-7a59-a9f7-000000000001");
         assert_int_equal(run_id_find_in_store(store, "01a208bd-314d-7a59-a9f7-000000000002", id, &fault), 0);
         assert_string_equal(id, "01a208bd-314d-7a59-a9f7-000000000002");
+        /* a whole id is taken as it is: what comes next says what is missing */
+        assert_int_equal(run_id_find_in_store(store, "01a208bf-314d-7a59-a9f7-000000000009", id, &fault), 0);
+        assert_string_equal(id, "01a208bf-314d-7a59-a9f7-000000000009");
         store_close(store);
 }
 
