@@ -21,6 +21,7 @@ enum random_salt {
         RANDOM_SALT_COURIER = 0x636f7572,
         RANDOM_SALT_RETRY = 0x72657472,
         RANDOM_SALT_CREDENTIALS = 0x63726564,
+        RANDOM_SALT_MONGO = 0x6d6f6e67,
 };
 
 struct random {

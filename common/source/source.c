@@ -9,11 +9,9 @@
 #include "common/base/error.h"
 #include "common/source/source_file.h"
 #include "common/source/source_generate.h"
+#include "common/source/source_mongo.h"
 
 enum { SCHEME_BYTES_SHOWN = 32 };
-
-/* mongodb:// and mongodb+srv:// */
-static const char MONGODB[] = "mongodb";
 
 static int check_file(const char *uri, struct fault *fault) {
         if (uri[strlen(SOURCE_FILE_SCHEME)])
@@ -35,6 +33,8 @@ static const struct scheme {
 } schemes[] = {
         { SOURCE_FILE_SCHEME, check_file, source_file_open },
         { SOURCE_GENERATE_SCHEME, check_generate, source_generate_open },
+        { MONGO_SCHEME, source_mongo_check, source_mongo_open },
+        { MONGO_SCHEME_SRV, source_mongo_check, source_mongo_open },
 };
 
 /* The rest of a URI may hold a password, so a complaint shows the scheme alone. */
@@ -51,11 +51,6 @@ static int find_scheme(const char *uri, const struct scheme **ret_scheme, struct
                 strncat(known, schemes[i].name, sizeof(known) - strlen(known) - 1);
         }
         fault_at(fault, "", 0, 0);
-        if (!strncmp(uri, MONGODB, strlen(MONGODB)))
-                return fault_set(fault, "SOURCE_SCHEME_UNKNOWN",
-                                 "rows of MongoDB come with a later version; unset the variable that source.uri of "
-                                 "pipeline.yaml reads, MONGODB_URL as a rule, and give one of %s",
-                                 known);
         if (*uri == '/')
                 return fault_set(fault, "SOURCE_SCHEME_UNKNOWN",
                                  "a path alone is no source; write " SOURCE_FILE_SCHEME "%.512s", uri);

@@ -7,6 +7,7 @@
  *
  *   generate:rows=N,seed=S     synthetic rows from the pipeline's generator.yaml
  *   file://PATH                CSV, ndjson or Arrow IPC (file or stream), told apart by content, then by name
+ *   mongodb://…, mongodb+srv://…   the documents of a collection, in the order of their _id
  *
  * A source hands out batches of at most TABLE_BATCH_ROWS rows whose columns are the schema's, in the schema's order and
  * types, whatever order and types the input has. Memory is bounded by one batch. Columns that the schema does not know
@@ -33,8 +34,12 @@ struct source_options {
         const char *uri;             /* borrowed for the call */
         const char *pipeline_path;   /* folder of generator.yaml, borrowed for the call */
         const struct schema *schema; /* borrowed for the life of the source */
+        const char *database;        /* of MongoDB, borrowed for the call; NULL or "": the one in the URI's path */
+        const char *collection;      /* of MongoDB, borrowed for the call */
         source_on_reject *on_reject; /* called for a row that cannot be parsed; NULL: such a row is a fault */
         void *on_reject_context;
+        bool (*is_canceled)(void *context); /* asked while the source waits for a network, or NULL */
+        void *is_canceled_context;
 };
 
 /* The operations of one kind of source; `super` stands first in each kind's own struct. */
@@ -61,7 +66,7 @@ struct source *source_close(struct source *source);
 void source_close_pointer(struct source **source);
 
 /* The next batch, borrowed until the next call; n_rows is 0 at the end. 0, FAULT_E_INPUT naming file, line and column,
- * or a negative errno. */
+ * or a negative errno; -ECANCELED when is_canceled() said so. */
 int source_read(struct source *source, struct table *ret_batch, struct fault *fault);
 
 /* Rows the source expects to hand out in all, for progress; -1 when unknown. */

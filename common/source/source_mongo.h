@@ -8,6 +8,7 @@
  * Memory is bounded by two batches of the cursor (mongo_cursor.h) and one of rows.
  */
 
+#include "common/source/mongo/mongo_client.h"
 #include "common/source/source.h"
 
 #define SOURCE_MONGO_LOOK 100

@@ -35,6 +35,9 @@ struct mongo_verdict {
 void mongo_judge(struct mongo_client *client, const bson_error_t *error, const bson_t *reply,
                  struct mongo_verdict *ret_verdict);
 
+/* What libmongoc said last in its log at this thread, of errors alone; never to be printed. */
+const char *mongo_last_log(void);
+
 /* The pause before the next try, after n_failed of them (1 or more) in succession. */
 int64_t mongo_pause_ms(int64_t n_failed);
 

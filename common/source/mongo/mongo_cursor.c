@@ -1,0 +1,250 @@
+/*
+ * Mongo cursor: two batches, of which the thread fills one while the caller reads the other. The thread alone talks to
+ * the server and decides about tries; what went wrong for good is told by the caller's thread.
+ */
+
+#include "common/source/mongo/mongo_cursor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/source/mongo/mongo_fetch.h"
+#include "common/source/mongo/mongo_field.h"
+#include "common/source/mongo/mongo_internal.h"
+
+enum {
+        N_BATCHES = 2,
+        LOOK_MS = 200, /* how often the caller's thread asks whether it is canceled */
+};
+
+struct mongo_cursor {
+        bool (*is_canceled)(void *context);
+        void *context;
+
+        struct mongo_batch batches[N_BATCHES]; /* a full one is the caller's, an empty one the thread's */
+        bool is_full[N_BATCHES];
+        bool is_over;   /* the thread fills no more */
+        bool is_ending; /* the caller wants no more */
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        pthread_t thread;
+        bool has_thread;
+
+        /* The thread's own, until is_over. */
+        struct mongo_fetch fetch;
+        struct mongo_verdict verdict; /* code 0: all was read */
+
+        /* The caller's own. */
+        size_t reading;
+        bool has_batch;
+        struct mongo_fields documents; /* of the batch in hand that were not handed out */
+};
+
+static struct timespec from_now(int64_t ms) {
+        struct timespec time;
+
+        clock_gettime(CLOCK_MONOTONIC, &time);
+        time.tv_sec += (time_t)(ms / 1000);
+        time.tv_nsec += (long)(ms % 1000) * 1000000;
+        if (time.tv_nsec >= 1000000000) {
+                time.tv_sec++;
+                time.tv_nsec -= 1000000000;
+        }
+        return time;
+}
+
+/* Returns false when the cursor ends before the time is over. */
+static bool pause_for(struct mongo_cursor *cursor, int64_t ms) {
+        struct timespec until = from_now(ms);
+        bool is_ending;
+
+        pthread_mutex_lock(&cursor->lock);
+        while (!cursor->is_ending && pthread_cond_timedwait(&cursor->changed, &cursor->lock, &until) != ETIMEDOUT)
+                ;
+        is_ending = cursor->is_ending;
+        pthread_mutex_unlock(&cursor->lock);
+        return !is_ending;
+}
+
+/* The next batch that has documents; false at the end of all, whatever the reason. */
+static bool fetch_batch(struct mongo_cursor *cursor, struct mongo_batch *batch) {
+        struct mongo_fetch *fetch = &cursor->fetch;
+
+        for (int64_t n_failed = 0; !fetch->is_ended;) {
+                int64_t pause_ms;
+
+                if (mongo_fetch_next(fetch, batch, &cursor->verdict)) {
+                        cursor->verdict.code = 0;
+                        if (batch->n_documents)
+                                return true;
+                        continue;
+                }
+                if (cursor->verdict.code >= 0 || ++n_failed >= MONGO_TRIES)
+                        return false;
+                pause_ms = cursor->verdict.is_cursor_lost && n_failed == 1 ? 0 : mongo_pause_ms(n_failed);
+                log_warn("source=mongodb n_documents=%" PRId64 " %s: %s, retrying in %" PRId64 " ms",
+                         fetch->n_documents, fetch->client->name, cursor->verdict.words, pause_ms);
+                if (!pause_for(cursor, pause_ms))
+                        return false;
+        }
+        return false;
+}
+
+/* Waits until the batch may be filled; false when the cursor ends. */
+static bool await_empty(struct mongo_cursor *cursor, size_t filling) {
+        bool is_ending;
+
+        pthread_mutex_lock(&cursor->lock);
+        while (cursor->is_full[filling] && !cursor->is_ending)
+                pthread_cond_wait(&cursor->changed, &cursor->lock);
+        is_ending = cursor->is_ending;
+        pthread_mutex_unlock(&cursor->lock);
+        return !is_ending;
+}
+
+static void *cursor_main(void *argument) {
+        struct mongo_cursor *cursor = argument;
+        size_t filling = 0;
+
+        while (await_empty(cursor, filling) && fetch_batch(cursor, &cursor->batches[filling])) {
+                pthread_mutex_lock(&cursor->lock);
+                cursor->is_full[filling] = true;
+                pthread_cond_broadcast(&cursor->changed);
+                pthread_mutex_unlock(&cursor->lock);
+                filling = (filling + 1) % N_BATCHES;
+        }
+        pthread_mutex_lock(&cursor->lock);
+        cursor->is_over = true;
+        pthread_cond_broadcast(&cursor->changed);
+        pthread_mutex_unlock(&cursor->lock);
+        return NULL;
+}
+
+static void init_wait(struct mongo_cursor *cursor) {
+        pthread_condattr_t attributes;
+
+        pthread_mutex_init(&cursor->lock, NULL);
+        pthread_condattr_init(&attributes);
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+        pthread_cond_init(&cursor->changed, &attributes);
+        pthread_condattr_destroy(&attributes);
+}
+
+int mongo_cursor_create(struct mongo_client *client, const struct mongo_cursor_options *options,
+                        struct mongo_cursor **ret_cursor) {
+        _cleanup_(mongo_cursor_destroy_pointer) struct mongo_cursor *cursor = calloc(1, sizeof(*cursor));
+        int r;
+
+        if (!cursor)
+                return error_origin(-ENOMEM, "reading MongoDB");
+        cursor->is_canceled = options->is_canceled;
+        cursor->context = options->context;
+        init_wait(cursor);
+        for (size_t i = 0; i < N_BATCHES; i++)
+                bson_init(&cursor->batches[i].reply);
+        mongo_fetch_init(&cursor->fetch, client, options);
+        r = pthread_create(&cursor->thread, NULL, cursor_main, cursor);
+        if (r)
+                return error_origin(-r, "starting a thread for MongoDB");
+        cursor->has_thread = true;
+        *ret_cursor = steal(cursor);
+        return 0;
+}
+
+struct mongo_cursor *mongo_cursor_destroy(struct mongo_cursor *cursor) {
+        if (!cursor)
+                return NULL;
+        pthread_mutex_lock(&cursor->lock);
+        cursor->is_ending = true;
+        pthread_cond_broadcast(&cursor->changed);
+        pthread_mutex_unlock(&cursor->lock);
+        if (cursor->has_thread)
+                pthread_join(cursor->thread, NULL);
+        mongo_fetch_finish(&cursor->fetch);
+        for (size_t i = 0; i < N_BATCHES; i++)
+                bson_destroy(&cursor->batches[i].reply);
+        pthread_cond_destroy(&cursor->changed);
+        pthread_mutex_destroy(&cursor->lock);
+        free(cursor);
+        return NULL;
+}
+
+void mongo_cursor_destroy_pointer(struct mongo_cursor **cursor) {
+        *cursor = mongo_cursor_destroy(*cursor);
+}
+
+/* Gives the batch in hand back. */
+static void release(struct mongo_cursor *cursor) {
+        if (!cursor->has_batch)
+                return;
+        cursor->has_batch = false;
+        pthread_mutex_lock(&cursor->lock);
+        cursor->is_full[cursor->reading] = false;
+        pthread_cond_broadcast(&cursor->changed);
+        pthread_mutex_unlock(&cursor->lock);
+        cursor->reading = (cursor->reading + 1) % N_BATCHES;
+}
+
+/* Waits for the next batch. 0 with or without one, or -ECANCELED. */
+static int await_batch(struct mongo_cursor *cursor) {
+        bool is_canceled = false;
+
+        pthread_mutex_lock(&cursor->lock);
+        while (!cursor->is_full[cursor->reading] && !cursor->is_over && !is_canceled) {
+                struct timespec until = from_now(LOOK_MS);
+
+                pthread_cond_timedwait(&cursor->changed, &cursor->lock, &until);
+                if (!cursor->is_canceled)
+                        continue;
+                pthread_mutex_unlock(&cursor->lock);
+                is_canceled = cursor->is_canceled(cursor->context);
+                pthread_mutex_lock(&cursor->lock);
+        }
+        cursor->has_batch = cursor->is_full[cursor->reading];
+        pthread_mutex_unlock(&cursor->lock);
+        return is_canceled && !cursor->has_batch ? -ECANCELED : 0;
+}
+
+/* The thread is over, and all that it fetched was handed out. */
+static int conclude(struct mongo_cursor *cursor, struct fault *fault) {
+        const struct mongo_verdict *verdict = &cursor->verdict;
+
+        if (verdict->code == FAULT_E_INPUT)
+                *fault = verdict->fault;
+        if (verdict->code < 0)
+                return error_origin(verdict->code, "reading %s from MongoDB: %s", cursor->fetch.client->name,
+                                    verdict->words);
+        return verdict->code;
+}
+
+int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document, size_t *ret_n_bytes,
+                      struct fault *fault) {
+        struct mongo_field document;
+        int r;
+
+        while (!cursor->has_batch || mongo_fields_next(&cursor->documents, &document) != MONGO_NEXT_FIELD) {
+                const struct mongo_batch *batch;
+
+                release(cursor);
+                r = await_batch(cursor);
+                if (r)
+                        return error_trace(r);
+                if (!cursor->has_batch) {
+                        *ret_document = NULL;
+                        return conclude(cursor, fault);
+                }
+                batch = &cursor->batches[cursor->reading];
+                if (!mongo_fields_begin(batch->array, batch->n_array, &cursor->documents))
+                        assert(!"the thread has looked through it");
+        }
+        *ret_document = document.value;
+        *ret_n_bytes = document.n_value;
+        return 0;
+}

@@ -1,0 +1,307 @@
+/*
+ * What an error of libmongoc means: its own codes say less than its words, since whatever stands in the way of finding
+ * a server is one code, and a connection that breaks while it authenticates has the code of a wrong password.
+ *
+ * Source of the numbers: MongoDB's error codes (src/mongo/base/error_codes.yml of the server), and of those that pass,
+ * the Retryable Reads specification.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/source/mongo/mongo_internal.h"
+
+enum {
+        SECRETS_MAX = 16,
+        SECRET_BYTES_MIN = 4, /* what is shorter may stand in any sentence by chance */
+        CODE_UNAUTHORIZED = 13,
+        CODE_ATLAS = 8000,
+};
+
+/* a server, or its part of a set, that is not ready for now */
+static const uint32_t passing[] = {
+        6,     /* HostUnreachable */
+        7,     /* HostNotFound */
+        89,    /* NetworkTimeout */
+        91,    /* ShutdownInProgress */
+        134,   /* ReadConcernMajorityNotAvailableYet */
+        189,   /* PrimarySteppedDown */
+        262,   /* ExceededTimeLimit */
+        9001,  /* SocketException */
+        10107, /* NotWritablePrimary */
+        11600, /* InterruptedAtShutdown */
+        11602, /* InterruptedDueToReplStateChange */
+        13435, /* NotPrimaryNoSecondaryOk */
+        13436, /* NotPrimaryOrSecondary */
+        /* beyond the specification's: what a busy, recovering or rebalancing server says */
+        43,    /* CursorNotFound */
+        63,    /* StaleShardVersion */
+        133,   /* FailedToSatisfyReadPreference */
+        136,   /* CappedPositionLost */
+        150,   /* StaleEpoch */
+        175,   /* QueryPlanKilled */
+        202,   /* NetworkInterfaceExceededTimeLimit */
+        234,   /* RetryChangeStream */
+        237,   /* CursorKilled */
+        365,   /* TemporarilyUnavailable */
+        384,   /* ConnectionError */
+        462,   /* IngressRequestRateLimitExceeded */
+        10058, /* LegacyNotPrimary */
+        11601, /* Interrupted */
+        13388, /* StaleConfig */
+};
+
+/* a cursor that is gone from a server that is well */
+static const uint32_t lost[] = { 43, 136, 175, 237 };
+
+static const char *const labels[] = { "RetryableError",
+                                      "RetryableReadError",
+                                      "RetryableWriteError",
+                                      "ResumableChangeStreamError",
+                                      "TransientTransactionError",
+                                      "SystemOverloadedError" };
+
+static bool is_among(uint32_t code, const uint32_t *codes, size_t n_codes) {
+        for (size_t i = 0; i < n_codes; i++)
+                if (codes[i] == code)
+                        return true;
+        return false;
+}
+
+static bool has_label(const bson_t *reply) {
+        for (size_t i = 0; reply && i < N_ELEMENTS(labels); i++)
+                if (mongoc_error_has_label(reply, labels[i]))
+                        return true;
+        return false;
+}
+
+static bool has(const char *words, const char *part) {
+        return strcasestr(words, part);
+}
+
+/* What a URI keeps to itself: user, password, and the values of options that may hold a token or the password of a key.
+ * As they stand there, and decoded. */
+struct secrets {
+        char *texts[SECRETS_MAX];
+        size_t n_texts;
+};
+
+static void secrets_finish(struct secrets *secrets) {
+        for (size_t i = 0; i < secrets->n_texts; i++)
+                free(secrets->texts[i]);
+}
+
+static int hex_digit(char digit) {
+        return digit >= '0' && digit <= '9'     ? digit - '0'
+               : isxdigit((unsigned char)digit) ? (digit | 0x20) - 'a' + 10
+                                                : -1;
+}
+
+static void decode(char *text) {
+        char *to = text;
+
+        for (const char *at = text; *at; at++) {
+                if (at[0] == '%' && hex_digit(at[1]) >= 0 && hex_digit(at[2]) >= 0) {
+                        *to++ = (char)(hex_digit(at[1]) * 16 + hex_digit(at[2]));
+                        at += 2;
+                } else {
+                        *to++ = *at;
+                }
+        }
+        *to = '\0';
+}
+
+static void add_secret(struct secrets *secrets, const char *text, size_t n_bytes) {
+        for (int is_decoded = 0; is_decoded < 2 && n_bytes && secrets->n_texts < SECRETS_MAX; is_decoded++) {
+                char *copy = strndup(text, n_bytes);
+
+                if (!copy)
+                        return;
+                if (is_decoded)
+                        decode(copy);
+                secrets->texts[secrets->n_texts++] = copy;
+        }
+}
+
+static void find_secrets(const char *uri, struct secrets *ret_secrets) {
+        static const char *const options[] = { "authmechanismproperties=", "tlscertificatekeyfilepassword=",
+                                               "sslclientcertificatekeypassword=" };
+        const char *at = strstr(uri, "://"), *end, *sign, *colon;
+
+        *ret_secrets = (struct secrets){ 0 };
+        if (!at)
+                return;
+        at += 3;
+        end = at + strcspn(at, "/?");
+        sign = memrchr(at, '@', (size_t)(end - at));
+        if (sign) {
+                colon = memchr(at, ':', (size_t)(sign - at));
+                if (colon)
+                        add_secret(ret_secrets, colon + 1, (size_t)(sign - colon - 1));
+                add_secret(ret_secrets, at, (size_t)((colon ? colon : sign) - at));
+        }
+        for (size_t i = 0; i < N_ELEMENTS(options); i++) {
+                const char *value = strcasestr(end, options[i]);
+
+                if (value)
+                        add_secret(ret_secrets, value + strlen(options[i]), strcspn(value + strlen(options[i]), "&"));
+        }
+}
+
+char *mongo_words(const char *uri, const char *words, char ret_words[MONGO_WORDS_BYTES]) {
+        _cleanup_(secrets_finish) struct secrets secrets = { 0 };
+
+        snprintf(ret_words, MONGO_WORDS_BYTES, "%s", words);
+        find_secrets(uri, &secrets);
+        for (size_t i = 0; i < secrets.n_texts; i++) {
+                const char *secret = secrets.texts[i];
+                size_t n = strlen(secret);
+                char *at;
+
+                if (n < SECRET_BYTES_MIN && n && strstr(ret_words, secret)) {
+                        strcpy(ret_words,
+                               "its words are left out, since they repeat a part of the URI's user or password");
+                        return ret_words;
+                }
+                while (n >= SECRET_BYTES_MIN && (at = strstr(ret_words, secret))) {
+                        memset(at, '*', 3);
+                        memmove(at + 3, at + n, strlen(at + n) + 1);
+                }
+        }
+        return ret_words;
+}
+
+int64_t mongo_pause_ms(int64_t n_failed) {
+        struct random chance = random_stream((uint64_t)clock_monotonic_ns(), RANDOM_SALT_MONGO, (uint64_t)n_failed);
+        int64_t pause = MONGO_PAUSE_FIRST_MS;
+
+        for (int64_t i = 1; i < n_failed && pause < MONGO_PAUSE_MS_MAX; i++)
+                pause *= 2;
+        if (pause > MONGO_PAUSE_MS_MAX)
+                pause = MONGO_PAUSE_MS_MAX;
+        return pause + (int64_t)random_below(&chance, (uint64_t)pause / 4 + 1);
+}
+
+/* None of the URI's hosts has an address, and the resolver is sure of it. */
+static bool are_hosts_unknown(const struct mongo_client *client) {
+        for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(client->uri); host; host = host->next) {
+                struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+                int r = getaddrinfo(host->host, NULL, &hints, &found);
+
+                if (!r)
+                        freeaddrinfo(found);
+                if (r != EAI_NONAME && r != EAI_NODATA)
+                        return false;
+        }
+        return true;
+}
+
+static bool is_network(const char *words) {
+        static const char *const signs[] = {
+                "socket",  "Failed to send", "Failed to read",   "Failed to buffer", "timed out",
+                "timeout", "closed",         "connection error", "refused",          "Could not find stream"
+        };
+
+        for (size_t i = 0; i < N_ELEMENTS(signs); i++)
+                if (has(words, signs[i]))
+                        return true;
+        return false;
+}
+
+static int network_errno(const char *words) {
+        if (has(words, "refused"))
+                return -ECONNREFUSED;
+        if (has(words, "resolve"))
+                return -EHOSTUNREACH;
+        if (has(words, "timeout calling") || has(words, "timed out"))
+                return -ETIMEDOUT;
+        return -ECONNRESET;
+}
+
+static void refuse(struct mongo_verdict *verdict, const char *code, const char *sentence) {
+        verdict->code = fault_set(&verdict->fault, code, "%s (%.400s)", sentence, verdict->words);
+}
+
+static void judge_server(uint32_t code, const bson_t *reply, struct mongo_verdict *verdict) {
+        const char *words = verdict->words;
+
+        if (is_among(code, passing, N_ELEMENTS(passing)) || has_label(reply) || has(words, "not master") ||
+            has(words, "node is recovering")) {
+                verdict->code = -EREMOTEIO;
+                verdict->is_cursor_lost = is_among(code, lost, N_ELEMENTS(lost));
+        } else if (code == 18 || code == 11 || (code == CODE_ATLAS && has(words, "auth"))) {
+                refuse(verdict, "SOURCE_AUTHENTICATION_FAILED",
+                       "MongoDB does not take the user and password of the URI");
+        } else if (code == CODE_UNAUTHORIZED) {
+                refuse(verdict, "SOURCE_NOT_AUTHORIZED",
+                       "MongoDB does not let the URI's user read this collection, or the URI names none");
+        } else {
+                refuse(verdict, "SOURCE_READ_REFUSED", "MongoDB refuses to read");
+        }
+}
+
+/* No server was found, for a reason that only the words tell. */
+static void judge_selection(const struct mongo_client *client, struct mongo_verdict *verdict) {
+        const char *words = verdict->words, *log = mongo_last_log();
+
+        if (has(words, "certificate verify failed") || has(words, "hostname mismatch"))
+                refuse(verdict, "SOURCE_TLS_FAILED",
+                       has(words, "hostname mismatch")
+                               ? "the server's certificate is that of another host"
+                               : "the server's certificate is not one to be trusted; tlsCAFile names its authority");
+        else if (has(log, "certificate") || has(log, "private key"))
+                refuse(verdict, "SOURCE_TLS_FAILED", "the URI's certificates cannot be read");
+        else if (has(words, "Failed to resolve") && !client->is_known && are_hosts_unknown(client))
+                refuse(verdict, "SOURCE_HOST_UNKNOWN", "the URI's host has no address");
+        else
+                verdict->code = network_errno(words);
+}
+
+void mongo_judge(struct mongo_client *client, const bson_error_t *error, const bson_t *reply,
+                 struct mongo_verdict *ret_verdict) {
+        *ret_verdict = (struct mongo_verdict){ .fault = FAULT_NULL };
+        mongo_words(client->uri_text, error->message, ret_verdict->words);
+        fault_at(&ret_verdict->fault, client->name, 0, 0);
+        switch (error->domain) {
+        case MONGOC_ERROR_SERVER:
+        case MONGOC_ERROR_WRITE_CONCERN:
+                judge_server(error->code, reply, ret_verdict);
+                break;
+        case MONGOC_ERROR_SERVER_SELECTION:
+                judge_selection(client, ret_verdict);
+                break;
+        case MONGOC_ERROR_STREAM:
+        case MONGOC_ERROR_CURSOR:
+                judge_selection(client, ret_verdict);
+                break;
+        case MONGOC_ERROR_PROTOCOL:
+                if (error->code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION)
+                        refuse(ret_verdict, "SOURCE_SERVER_UNFIT", "this server cannot be read from");
+                else
+                        ret_verdict->code = -ECONNRESET;
+                break;
+        case MONGOC_ERROR_CLIENT:
+        case MONGOC_ERROR_SASL:
+        case MONGOC_ERROR_SCRAM:
+                if (is_network(ret_verdict->words))
+                        judge_selection(client, ret_verdict);
+                else if (error->domain != MONGOC_ERROR_CLIENT || error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
+                        refuse(ret_verdict, "SOURCE_AUTHENTICATION_FAILED",
+                               "MongoDB does not take the user and password of the URI");
+                else if (error->code == MONGOC_ERROR_CLIENT_NOT_READY)
+                        ret_verdict->code = -ECONNRESET;
+                else
+                        refuse(ret_verdict, "SOURCE_SERVER_UNFIT", "this server is not fit for what the URI asks");
+                break;
+        default:
+                refuse(ret_verdict, "SOURCE_READ_REFUSED", "libmongoc refuses to read");
+        }
+}

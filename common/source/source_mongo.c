@@ -1,0 +1,165 @@
+/* A collection of MongoDB as a source. */
+
+#include "common/source/source_mongo.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/cleanup.h"
+#include "common/base/error.h"
+#include "common/source/mongo/mongo_client.h"
+#include "common/source/mongo/mongo_cursor.h"
+#include "common/source/mongo/mongo_document.h"
+#include "common/source/mongo/mongo_field.h"
+#include "common/source/source_rows.h"
+
+struct source_mongo {
+        struct source super;
+        struct source_rows rows;
+        struct mongo_client *client;
+        struct mongo_cursor *cursor;
+        struct mongo_document_reader *reader;
+};
+
+static void source_mongo_destroy(struct source *super) {
+        struct source_mongo *source = (struct source_mongo *)super;
+
+        mongo_cursor_destroy(source->cursor);
+        mongo_client_destroy(source->client);
+        mongo_document_reader_destroy(source->reader);
+        source_rows_finish(&source->rows);
+        free(source);
+}
+
+static void source_mongo_destroy_pointer(struct source_mongo **source) {
+        if (*source)
+                source_mongo_destroy(&(*source)->super);
+}
+
+static int append_document(struct source_mongo *source, const uint8_t *document, size_t n_bytes, struct fault *fault) {
+        char text[SOURCE_REJECT_BYTES];
+        size_t n_text;
+        int r;
+
+        r = mongo_document_append(source->reader, document, n_bytes, source->rows.n_read, source->rows.builder, fault);
+        if (!r) {
+                source_rows_end(&source->rows);
+                return 0;
+        }
+        if (r != FAULT_E_INPUT)
+                return error_trace(r);
+        fault_at(fault, source->rows.path, 0, 0);
+        n_text = mongo_document_show(document, n_bytes, text, sizeof(text));
+        return error_trace(source_rows_reject(&source->rows, fault, text, n_text));
+}
+
+static int source_mongo_read(struct source *super, struct table *ret_batch, struct fault *fault) {
+        struct source_mongo *source = (struct source_mongo *)super;
+        const uint8_t *document = NULL;
+        size_t n_bytes = 0;
+        int64_t n_done = 0;
+        int r;
+
+        source_rows_clear(&source->rows);
+        while (!source_rows_is_full(&source->rows, n_done)) {
+                r = mongo_cursor_next(source->cursor, &document, &n_bytes, fault);
+                if (!r && document)
+                        r = append_document(source, document, n_bytes, fault);
+                if (r)
+                        return error_trace(r);
+                if (!document)
+                        break;
+                n_done += (int64_t)n_bytes;
+        }
+        return error_trace(source_rows_hand_out(&source->rows, ret_batch, fault));
+}
+
+static void look_at(struct source_mongo *source, const uint8_t *document, size_t n_bytes) {
+        const struct schema *schema = source->rows.schema;
+        const struct schema_column *column;
+        struct mongo_fields fields;
+        struct mongo_field field;
+
+        if (!mongo_fields_begin(document, n_bytes, &fields))
+                return;
+        while (mongo_fields_next(&fields, &field) == MONGO_NEXT_FIELD) {
+                column = schema_find(schema, field.name, field.n_name);
+                if (column)
+                        source_rows_add_known(&source->rows, (size_t)(column - schema->columns));
+                else if (strcmp(field.name, "_id"))
+                        source_rows_add_unknown(&source->rows, field.name, field.n_name);
+        }
+}
+
+/* The first documents with all their fields, and whether there are any. */
+static int look(struct source_mongo *source, const struct source_options *options, struct fault *fault) {
+        _cleanup_(mongo_cursor_destroy_pointer) struct mongo_cursor *cursor = NULL;
+        const struct mongo_cursor_options whole = { .n_max = SOURCE_MONGO_LOOK,
+                                                    .is_canceled = options->is_canceled,
+                                                    .context = options->is_canceled_context };
+        const uint8_t *document = NULL;
+        size_t n_bytes = 0;
+        bool is_empty = true;
+        int r;
+
+        r = mongo_cursor_create(source->client, &whole, &cursor);
+        while (!r) {
+                r = mongo_cursor_next(cursor, &document, &n_bytes, fault);
+                if (r || !document)
+                        break;
+                look_at(source, document, n_bytes);
+                is_empty = false;
+        }
+        if (!r && is_empty) {
+                cursor = mongo_cursor_destroy(cursor);
+                r = mongo_client_explain_empty(source->client, fault);
+        }
+        return error_trace(r);
+}
+
+static int start(struct source_mongo *source, const struct source_options *options) {
+        const struct schema *schema = options->schema;
+        _cleanup_(free_pointer) const char **names = calloc(schema->n_columns + 1, sizeof(*names));
+        struct mongo_cursor_options some = { .names = names,
+                                             .n_names = schema->n_columns,
+                                             .is_canceled = options->is_canceled,
+                                             .context = options->is_canceled_context };
+
+        if (!names)
+                return error_origin(-ENOMEM, "opening MongoDB");
+        for (size_t k = 0; k < schema->n_columns; k++)
+                names[k] = schema->columns[k].name;
+        return error_trace(mongo_cursor_create(source->client, &some, &source->cursor));
+}
+
+int source_mongo_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {
+        static const struct source_kind kind = { source_mongo_read, source_mongo_destroy };
+        _cleanup_(source_mongo_destroy_pointer) struct source_mongo *source = calloc(1, sizeof(*source));
+        const struct mongo_options place = { options->uri, options->database, options->collection };
+        int r;
+
+        if (!source)
+                return error_origin(-ENOMEM, "opening MongoDB");
+        source->super.kind = &kind;
+        source->rows.fd = -1;
+        r = mongo_client_create(&place, &source->client, fault);
+        if (!r)
+                r = source_rows_init(&source->rows, &source->super, options, mongo_client_name(source->client), -1);
+        if (!r)
+                r = mongo_document_reader_create(options->schema, source->rows.has, &source->reader);
+        if (!r)
+                r = look(source, options, fault);
+        if (r)
+                return error_trace(r);
+        source->super.n_rows = mongo_client_estimate(source->client);
+        r = start(source, options);
+        if (r)
+                return error_trace(r);
+        *ret_source = &steal(source)->super;
+        return 0;
+}
+
+int source_mongo_check(const char *uri, struct fault *fault) {
+        return error_trace(mongo_client_check(uri, fault));
+}
