@@ -129,6 +129,7 @@ static int score_batch(const struct version *version, const struct table *batch,
 static int score(const struct options *options, const char *path, struct fault *fault) {
         _cleanup_(version_finish) struct version version = VERSION_NULL;
         _cleanup_(source_close_pointer) struct source *source = NULL;
+        _cleanup_(free_pointer) struct pipeline *pipeline = NULL;
         _cleanup_(free_pointer) struct predict_row *row = calloc(1, sizeof(*row));
         _cleanup_(free_pointer) char(*scratch)[VALUE_SCRATCH_BYTES] = calloc(SCHEMA_COLUMNS_MAX, sizeof(*scratch));
         char uri[PLACE_BYTES];
@@ -142,8 +143,13 @@ static int score(const struct options *options, const char *path, struct fault *
         r = place_source(path, uri, fault);
         if (!r)
                 r = open_version(options, &version, fault);
+        /* a collection is named by the pipeline, which a bundle by itself does not need */
+        if (!r && source_shown(path) != path)
+                r = place_load_pipeline(options, &pipeline, fault);
         if (!r)
                 r = source_open(&(struct source_options){ .uri = uri,
+                                                          .database = pipeline ? pipeline->source.database : NULL,
+                                                          .collection = pipeline ? pipeline->source.collection : NULL,
                                                           .schema = version.bundle.schema,
                                                           .on_reject = on_reject,
                                                           .on_reject_context = &unreadable },
@@ -159,14 +165,14 @@ static int score(const struct options *options, const char *path, struct fault *
                         break;
                 r = score_batch(&version, &batch, n_before, row, scratch, fault);
                 if (r == FAULT_E_INPUT)
-                        fault_at(fault, path, 0, 0);
+                        fault_at(fault, source_shown(path), 0, 0);
                 n_before += (int64_t)batch.n_rows;
                 if (!r && unreadable.is_met)
                         break;
         }
         if (!r && unreadable.is_met) {
                 *fault = unreadable.fault;
-                fault_at(fault, path, fault->line, fault->position);
+                fault_at(fault, source_shown(path), fault->line, fault->position);
                 r = FAULT_E_INPUT;
         }
         return r;

@@ -101,13 +101,16 @@ static int copy(struct source *source, int fd, struct fault *fault) {
 }
 
 /* Puts the rows into a file that can be mapped, so that memory does not bound their number. */
-static int gather(struct validation *validation, const char *uri, struct fault *fault) {
+static int gather(struct validation *validation, const char *uri, const struct pipeline_source *place,
+                  struct fault *fault) {
         _cleanup_(close_descriptor) int fd = -1;
         const char *folder = getenv("TMPDIR");
         char temporary[PLACE_BYTES];
         int r;
 
         r = source_open(&(struct source_options){ .uri = uri,
+                                                  .database = place->database,
+                                                  .collection = place->collection,
                                                   .schema = validation->schema,
                                                   .on_reject = on_reject,
                                                   .on_reject_context = validation },
@@ -162,7 +165,7 @@ static int print_as_json(const struct validation *validation) {
         int r;
 
         json_begin_object(&json);
-        json_key_text(&json, "file", validation->path);
+        json_key_text(&json, "file", source_shown(validation->path));
         json_key_bool(&json, "valid", is_valid(validation));
         json_key_int64(&json, "unreadable", validation->n_unreadable);
         json_key(&json, "report");
@@ -222,7 +225,7 @@ static int print_in_words(const struct validation *validation) {
                 r = print_column(&report->schema->columns[i], &report->sketches[i]);
         for (size_t i = 0; i < report->n_findings; i++)
                 print_finding(&report->findings[i]);
-        printf("%s: %s row%s, %s", validation->path, buffer_text(&number), report->n_rows == 1 ? "" : "s",
+        printf("%s: %s row%s, %s", source_shown(validation->path), buffer_text(&number), report->n_rows == 1 ? "" : "s",
                is_valid(validation) ? "valid" : "not valid");
         if (validation->n_unreadable)
                 printf("; besides, %" PRId64 " row%s that cannot be read", validation->n_unreadable,
@@ -259,7 +262,7 @@ static int run(struct validation *validation, const struct options *options, str
         if (at == SIZE_MAX)
                 return refuse_environment(validation->schema, environment, fault);
         validation->environment = (unsigned)at;
-        r = gather(validation, uri, fault);
+        r = gather(validation, uri, &pipeline->source, fault);
         return r ? r : validate(validation, fault);
 }
 

@@ -73,6 +73,7 @@ static int load_source(const struct config_node *root, struct pipeline *pipeline
         struct pipeline_source *source = &pipeline->source;
         const struct config_node *map = NULL;
         char uri[PIPELINE_TEXT_BYTES] = "";
+        const char *database = "";
         int r;
 
         r = config_get_map(root, "source", true, fault, &map);
@@ -80,8 +81,11 @@ static int load_source(const struct config_node *root, struct pipeline *pipeline
                 r = config_check_keys(map, known, N_ELEMENTS(known), fault);
         if (!r)
                 r = load_text(map, "uri", NULL, uri, sizeof(uri), fault);
+        /* empty: the one that the URI names */
         if (!r)
-                r = load_text(map, "database", "Proj1", source->database, sizeof(source->database), fault);
+                r = config_get_text(map, "database", "Proj1", fault, &database);
+        if (!r && *database)
+                r = load_text(map, "database", database, source->database, sizeof(source->database), fault);
         if (!r)
                 r = load_text(map, "collection", "Proj1-Data", source->collection, sizeof(source->collection), fault);
         if (r)

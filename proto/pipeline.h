@@ -20,7 +20,7 @@
 
 struct pipeline_source {
         char uri[PIPELINE_TEXT_BYTES]; /* may hold a password: never logged, never sent */
-        char database[256];            /* mongodb */
+        char database[256];            /* mongodb; empty: the one in the path of uri */
         char collection[256];
 };
 

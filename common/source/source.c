@@ -66,6 +66,13 @@ int source_check(const char *uri, struct fault *fault) {
         return error_trace(r ? r : scheme->check(uri, fault));
 }
 
+const char *source_shown(const char *uri) {
+        return strncmp(uri, MONGO_SCHEME, strlen(MONGO_SCHEME)) &&
+                               strncmp(uri, MONGO_SCHEME_SRV, strlen(MONGO_SCHEME_SRV))
+                       ? uri
+                       : "mongodb";
+}
+
 int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {
         const struct scheme *scheme;
         int r;

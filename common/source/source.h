@@ -60,6 +60,10 @@ struct source {
  * (SOURCE_SCHEME_UNKNOWN, SOURCE_URI_INVALID). */
 int source_check(const char *uri, struct fault *fault);
 
+/* How people should be told of a source: as it is written, but for an address that may hold a password, of which only
+ * the scheme is shown. Borrowed from uri, or forever. */
+const char *source_shown(const char *uri);
+
 /* 0, FAULT_E_INPUT (unknown scheme, no such file, bad header, …), or a negative errno. */
 int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault);
 struct source *source_close(struct source *source);

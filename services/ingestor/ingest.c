@@ -67,6 +67,10 @@ static int open_source(struct ingest *ingest, struct fault *fault) {
         const struct ingest_input *input = ingest->input;
         struct source_options options = {
                 .uri = input->source_uri,
+                .database = input->database,
+                .collection = input->collection,
+                .is_canceled = input->is_canceled,
+                .is_canceled_context = input->context,
                 .pipeline_path = input->pipeline_folder,
                 .schema = input->schema,
         };
@@ -359,6 +363,8 @@ int ingest(const struct ingest_input *input, struct ingestion *ret_ingestion, st
         r = ingest_init(&ingest, input, fault);
         if (!r)
                 r = read_all(&ingest, fault);
+        if (r == -ECANCELED)
+                return INGEST_E_CANCELED;
         if (!r)
                 r = check_bad_share(&ingest, fault);
         if (r)

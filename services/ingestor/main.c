@@ -17,13 +17,17 @@
  *      runs/<run>/ingestor.json
  *
  * CONFIG
- *      source of pipeline.yaml, which is this machine's own and never travels: generate:rows=N,seed=S, or file://PATH
- * of a CSV, ndjson or Arrow IPC file. split and max_bad_fraction are ordered with the run.
+ *      source of pipeline.yaml, which is this machine's own and never travels: generate:rows=N,seed=S, file://PATH of
+ * a CSV, ndjson or Arrow IPC file, or mongodb:// and mongodb+srv:// with a database and a collection. split and
+ * max_bad_fraction are ordered with the run.
  *
  * DIAGNOSTICS
  *      One line per message; exit codes 0 stopped, 1 failed, 2 misconfigured. A run FAILED here names file, line and
- *      column: EMPTY_SOURCE, BAD_ROWS_TOO_MANY, KEY_MISSING, SOURCE_*, FILE_*, CSV_*, JSON_*, ARROW_*, or an anomaly of
- *      TensorFlow Data Validation's names.
+ *      column: EMPTY_SOURCE, BAD_ROWS_TOO_MANY, KEY_MISSING, SOURCE_*, FILE_*, CSV_*, JSON_*, BSON_*, ARROW_*, or an
+ * anomaly of TensorFlow Data Validation's names.
+ *
+ *      A server of MongoDB that is away, restarts or steps down is waited for, with a warning a try: first within
+ * the work, which goes on after the last document, then by putting the run off.
  *
  * BUGS
  *      A CSV file is read by one thread.
@@ -50,6 +54,8 @@ static int work(struct stage_work *work) {
         struct ingest_input input = {
                 .parameters = &message->order.parameters,
                 .source_uri = work->pipeline->source.uri,
+                .database = work->pipeline->source.database,
+                .collection = work->pipeline->source.collection,
                 .pipeline_folder = work->pipeline->folder,
                 .store = work->store,
                 .is_canceled = is_canceled,

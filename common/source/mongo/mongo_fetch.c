@@ -50,8 +50,7 @@ static void append_place(const struct mongo_fetch *fetch, bson_t *options) {
         }
 }
 
-/* Forgets the cursor; tells the server, as long as that is known to be well. */
-static void drop_cursor(struct mongo_fetch *fetch, bool is_told) {
+void mongo_fetch_forget(struct mongo_fetch *fetch, bool is_told) {
         _cleanup_(mongo_bson_finish) bson_t command = BSON_INITIALIZER, options = BSON_INITIALIZER, cursors;
 
         bson_init(&cursors);
@@ -70,7 +69,7 @@ static void drop_cursor(struct mongo_fetch *fetch, bool is_told) {
 }
 
 void mongo_fetch_finish(struct mongo_fetch *fetch) {
-        drop_cursor(fetch, true);
+        mongo_fetch_forget(fetch, true);
         bson_destroy(&fetch->projection);
         bson_destroy(&fetch->last);
 }
@@ -235,7 +234,7 @@ bool mongo_fetch_next(struct mongo_fetch *fetch, struct mongo_batch *batch, stru
         }
         if (is_resumed && !fetch->is_narrow && error.domain == MONGOC_ERROR_SERVER && is_refused_type(error.code)) {
                 fetch->is_narrow = true;
-                drop_cursor(fetch, false);
+                mongo_fetch_forget(fetch, false);
                 return mongo_fetch_next(fetch, batch, ret_verdict);
         }
         mongo_judge(fetch->client, &error, &batch->reply, ret_verdict);
@@ -244,6 +243,6 @@ bool mongo_fetch_next(struct mongo_fetch *fetch, struct mongo_batch *batch, stru
         /* what was too much for the time there is may come in smaller pieces */
         if (ret_verdict->code < 0 && !ret_verdict->is_cursor_lost && fetch->batch_bytes > MONGO_BATCH_BYTES_MIN)
                 fetch->batch_bytes /= 2;
-        drop_cursor(fetch, false);
+        mongo_fetch_forget(fetch, false);
         return false;
 }

@@ -33,7 +33,10 @@ struct mongo_fetch {
 void mongo_fetch_init(struct mongo_fetch *fetch, struct mongo_client *client,
                       const struct mongo_cursor_options *options);
 
-/* Tells the server that its cursor is not wanted, if there is one. */
+/* Forgets the cursor, so that the next call asks anew. is_told: the server is well and shall forget it too. */
+void mongo_fetch_forget(struct mongo_fetch *fetch, bool is_told);
+
+/* Forgets it with the server, if there is one. */
 void mongo_fetch_finish(struct mongo_fetch *fetch);
 
 /* A batch. */

@@ -210,17 +210,25 @@ static void test_an_address_is_checked_without_its_password(void **state) {
         assert_string_equal(fault.file, "");
         assert_non_null(strstr(fault.message, "\"mongo:\""));
         assert_null(strstr(fault.message, "secret"));
-        for (size_t i = 0; i < 2; i++) {
-                static const char *const later[] = { "mongodb://user:secret@host/", "mongodb+srv://user:secret@host/" };
+        assert_non_null(strstr(fault.message, "file://, generate:, mongodb://, mongodb+srv://"));
+        assert_int_equal(source_check("mongodb://user:secret@host/", &fault), 0);
+        assert_int_equal(source_check("mongodb+srv://user:secret@a.host.name/", &fault), 0);
+        for (size_t i = 0; i < 8; i++) {
+                static const char *const wrong[] = {
+                        "mongodb://user:sec@ret@host/",    "mongodb://user:sec/ret@host/",
+                        "mongodb://user:sec%zzret@host/",  "mongodb://user:sec?ret@host/",
+                        "mongodb+srv://user:secret@host/", "mongodb://user:secret@host:x/",
+                        "mongodb://user:secret@/",         "mongodb://user:secret@host/?tls=secret"
+                };
 
-                assert_int_equal(source_check(later[i], &fault), FAULT_E_INPUT);
-                assert_string_equal(fault.code, "SOURCE_SCHEME_UNKNOWN");
-                assert_non_null(strstr(fault.message, "later version"));
-                assert_non_null(strstr(fault.message, "unset"));
-                assert_non_null(strstr(fault.message, "MONGODB_URL"));
-                assert_non_null(strstr(fault.message, "file://, generate:"));
-                assert_null(strstr(fault.message, "secret"));
+                assert_int_equal(source_check(wrong[i], &fault), FAULT_E_INPUT);
+                assert_string_equal(fault.code, "SOURCE_URI_INVALID");
+                assert_null(strstr(fault.message, "sec"));
+                assert_null(strstr(fault.message, "ret@"));
+                assert_string_equal(fault.file, "mongodb");
         }
+        assert_int_equal(source_check("mongodb://host/?tls=maybe", &fault), FAULT_E_INPUT);
+        assert_non_null(strstr(fault.message, "maybe"));
         assert_int_equal(source_check("secret", &fault), FAULT_E_INPUT);
         assert_string_equal(fault.code, "SOURCE_SCHEME_UNKNOWN");
 }
