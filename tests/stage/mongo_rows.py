@@ -59,12 +59,13 @@ class Ingestor:
         self.schema = folder / "schema.yaml"
         self.schema.write_text(SCHEMA)
         self.n_calls = 0
+        self.before = []
 
     def start(self, uri, bad="0", database=DATABASE, collection=COLLECTION, environment=None):
         self.n_calls += 1
         self.store = self.folder / f"store-{self.n_calls}"
         return subprocess.Popen(
-            [os.environ["INGEST_ROWS"], self.schema, uri, f"file://{self.store}", bad, database, collection],
+            [*self.before, os.environ["INGEST_ROWS"], self.schema, uri, f"file://{self.store}", bad, database, collection],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
 
     def finish(self, process):
