@@ -69,6 +69,39 @@ static void change(struct aliases *aliases, const char *name, int64_t version) {
         aliases->aliases[i].version = version;
 }
 
+int64_t aliases_target(const struct aliases *aliases) {
+        return aliases->n_targets ? aliases->targets[0] : ALIASES_NONE;
+}
+
+static void remove_target(struct aliases *aliases, int64_t version) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < aliases->n_targets; i++)
+                if (aliases->targets[i] != version)
+                        aliases->targets[n++] = aliases->targets[i];
+        aliases->n_targets = n;
+}
+
+/* Keeps the list of targets true while `from` gives way to `to`. */
+static void change_targets(struct aliases *aliases, int64_t from, int64_t to) {
+        if (!aliases->has_targets)
+                return;
+        remove_target(aliases, from);
+        remove_target(aliases, to);
+        if (from != ALIASES_NONE && aliases->last.action != ALIAS_ACTION_ROLLBACK) {
+                if (aliases->n_targets == ALIASES_TARGETS_MAX) {
+                        aliases->n_targets--;
+                        aliases->are_targets_cut = true;
+                }
+                memmove(aliases->targets + 1, aliases->targets, aliases->n_targets * sizeof(aliases->targets[0]));
+                aliases->targets[0] = from;
+                aliases->n_targets++;
+        }
+        /* the next ones are in the history alone */
+        if (!aliases->n_targets && aliases->are_targets_cut)
+                aliases->has_targets = aliases->are_targets_cut = false;
+}
+
 /* Makes a version champion: the old one becomes previous, and a version that was challenger no longer is. */
 static void crown(struct aliases *aliases, int64_t version) {
         int64_t champion = aliases_find(aliases, ALIASES_CHAMPION);
@@ -76,6 +109,7 @@ static void crown(struct aliases *aliases, int64_t version) {
         if (champion == version)
                 return;
         change(aliases, ALIASES_CHAMPION, version);
+        change_targets(aliases, champion, version);
         if (champion != ALIASES_NONE)
                 change(aliases, ALIASES_PREVIOUS, champion);
         if (aliases_find(aliases, ALIASES_CHALLENGER) == version)
@@ -87,10 +121,12 @@ static struct aliases begin(const struct aliases *present, const struct alias_re
                             enum alias_action action, int64_t version) {
         struct aliases next = *present;
 
+        next.has_targets |= !present->sequence;
         next.sequence++;
         next.last = (struct alias_move){
                 .sequence = next.sequence, .action = action, .version = version, .at_ms = request->at_ms
         };
+        snprintf(next.last.id, sizeof(next.last.id), "%s", request->id ? request->id : "");
         snprintf(next.last.run, sizeof(next.last.run), "%s", request->run ? request->run : "");
         snprintf(next.last.actor, sizeof(next.last.actor), "%s", request->actor ? request->actor : "");
         snprintf(next.last.reason, sizeof(next.last.reason), "%s", request->reason ? request->reason : "");
@@ -163,9 +199,9 @@ int aliases_pin(const struct aliases *present, const struct alias_request *reque
         return 0;
 }
 
-static bool is_refused(const struct alias_rollback_search *search, int64_t version) {
-        for (size_t i = 0; i < search->n_refused; i++)
-                if (search->refused[i] == version)
+static bool is_met(const struct alias_rollback_search *search, int64_t version) {
+        for (size_t i = 0; i < search->n_met; i++)
+                if (search->met[i] == version)
                         return true;
         return false;
 }
@@ -181,30 +217,26 @@ static int64_t dethroned(const struct alias_move *move) {
 int alias_rollback_search_feed(struct alias_rollback_search *search, const struct alias_move *move,
                                int64_t *ret_version) {
         int64_t version = dethroned(move);
-        int64_t *refused;
+        int64_t *met;
 
         /* a version met before has had its latest time as champion judged already */
-        if (version == ALIASES_NONE || version == search->champion || is_refused(search, version)) {
+        if (version == ALIASES_NONE || version == search->champion || is_met(search, version)) {
                 *ret_version = ALIASES_NONE;
                 return 0;
         }
-        if (move->action != ALIAS_ACTION_ROLLBACK) {
-                *ret_version = version;
-                return 0;
-        }
-        refused = reallocarray(search->refused, search->n_refused + 1, sizeof(*refused));
-        if (!refused)
+        met = reallocarray(search->met, search->n_met + 1, sizeof(*met));
+        if (!met)
                 return error_origin(-ENOMEM, "looking for an earlier champion");
-        refused[search->n_refused++] = version;
-        search->refused = refused;
-        *ret_version = ALIASES_NONE;
+        met[search->n_met++] = version;
+        search->met = met;
+        *ret_version = move->action == ALIAS_ACTION_ROLLBACK ? ALIASES_NONE : version;
         return 0;
 }
 
 void alias_rollback_search_finish(struct alias_rollback_search *search) {
         if (!search)
                 return;
-        free(search->refused);
-        search->refused = NULL;
-        search->n_refused = 0;
+        free(search->met);
+        search->met = NULL;
+        search->n_met = 0;
 }

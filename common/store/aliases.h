@@ -33,6 +33,10 @@
 /* aliases that one move can change: itself, previous, challenger */
 #define ALIASES_CHANGES_MAX 3
 #define ALIASES_RUN_BYTES 64
+/* what names one move, its end included: a UUID */
+#define ALIASES_ID_BYTES 64
+/* earlier champions that are remembered as targets of rollbacks; older ones are in the history */
+#define ALIASES_TARGETS_MAX 16
 #define ALIASES_ACTOR_BYTES 128
 #define ALIASES_REASON_BYTES 1024
 
@@ -76,6 +80,7 @@ struct alias_move {
         enum alias_action action;
         int64_t version;                   /* released, set, or rolled back to; ALIASES_NONE for pin and unpin */
         enum alias_hindrance hindrance;    /* of a release */
+        char id[ALIASES_ID_BYTES];         /* names this move and no other; "" in what older programs wrote */
         char run[ALIASES_RUN_BYTES];       /* "" when no run asked */
         char actor[ALIASES_ACTOR_BYTES];   /* who: the pusher, a person's name, … */
         char reason[ALIASES_REASON_BYTES]; /* why, "" when not said */
@@ -95,6 +100,12 @@ struct aliases {
         struct alias aliases[ALIASES_MAX]; /* in the order of their names */
         size_t n_aliases;
         struct alias_move last; /* meaningless when sequence is 0 */
+
+        /* the default targets of rollbacks, the next one first; what alias_rollback_search would find in the history */
+        int64_t targets[ALIASES_TARGETS_MAX];
+        size_t n_targets;
+        bool has_targets;     /* false: not known, search the history; always known when sequence is 0 */
+        bool are_targets_cut; /* there are older ones in the history */
 };
 
 #define ALIASES_NULL \
@@ -106,8 +117,12 @@ bool alias_is_valid(const char *name);
 /* The version that bears the alias, or ALIASES_NONE. */
 int64_t aliases_find(const struct aliases *aliases, const char *name);
 
-/* Who asks for a move. All borrowed for the call; too long a text is cut. run and reason may be NULL. */
+/* The next default target, or ALIASES_NONE, which is the truth only when it is known. */
+int64_t aliases_target(const struct aliases *aliases);
+
+/* Who asks for a move. All borrowed for the call; too long a text is cut. id, run and reason may be NULL. */
 struct alias_request {
+        const char *id;
         const char *run;
         const char *actor;
         const char *reason;
@@ -143,12 +158,13 @@ int aliases_pin(const struct aliases *present, const struct alias_request *reque
 /*
  * The default target of a rollback is the newest earlier champion that was not itself rolled back from, judged by how
  * each version's latest time as champion ended. Feed the moves from the newest to the oldest until it answers a
- * version.
+ * version; go on for the next one. Each move keeps the first of them in the aliases (targets); this search is for those
+ * that are older, or that were written before there was such a list.
  */
 struct alias_rollback_search {
         int64_t champion; /* the version to find an earlier champion for */
-        int64_t *refused; /* versions whose latest time ended in a rollback; owned */
-        size_t n_refused;
+        int64_t *met;     /* versions whose latest time has been judged; owned */
+        size_t n_met;
 };
 
 #define ALIAS_ROLLBACK_SEARCH_NULL(present) \

@@ -44,6 +44,7 @@ void alias_move_put_json(const struct alias_move *move, struct json_builder *jso
                 json_key_bool(json, "promoted", move->hindrance == ALIAS_HINDRANCE_NONE);
         if (move->hindrance != ALIAS_HINDRANCE_NONE)
                 json_key_text(json, "hindrance", hindrance_names[move->hindrance]);
+        build_text(json, "id", move->id);
         build_text(json, "run_id", move->run);
         build_text(json, "actor", move->actor);
         build_text(json, "reason", move->reason);
@@ -68,6 +69,18 @@ int alias_move_format(const struct alias_move *move, struct buffer *ret_text) {
         return error_trace(json_end(&json));
 }
 
+static void build_targets(const struct aliases *aliases, struct json_builder *json) {
+        if (!aliases->has_targets)
+                return;
+        json_key(json, "rollback_targets");
+        json_begin_array(json);
+        for (size_t i = 0; i < aliases->n_targets; i++)
+                json_put_int64(json, aliases->targets[i]);
+        json_end_array(json);
+        if (aliases->are_targets_cut)
+                json_key_bool(json, "rollback_targets_cut", true);
+}
+
 int aliases_format(const struct aliases *aliases, struct buffer *ret_text) {
         struct json_builder json = json_begin(ret_text, JSON_PRETTY);
 
@@ -79,6 +92,7 @@ int aliases_format(const struct aliases *aliases, struct buffer *ret_text) {
         for (size_t i = 0; i < aliases->n_aliases; i++)
                 json_key_int64(&json, aliases->aliases[i].name, aliases->aliases[i].version);
         json_end_object(&json);
+        build_targets(aliases, &json);
         if (aliases->sequence) {
                 json_key(&json, "last");
                 alias_move_put_json(&aliases->last, &json);
@@ -170,6 +184,8 @@ static int parse_move(const struct json_value *object, struct fault *fault, stru
         if (!r)
                 r = parse_version(object, "version", fault, &move.version);
         if (!r)
+                r = parse_text(object, "id", fault, move.id, sizeof(move.id));
+        if (!r)
                 r = parse_text(object, "run_id", fault, move.run, sizeof(move.run));
         if (!r)
                 r = parse_text(object, "actor", fault, move.actor, sizeof(move.actor));
@@ -211,6 +227,33 @@ static int parse_alias(const char *name, size_t n_name, const struct json_value 
         return 0;
 }
 
+/* What older programs wrote has no list. */
+static int parse_targets(const struct json_value *object, struct fault *fault, struct aliases *aliases) {
+        const struct json_value *array, *element;
+        struct json_array_iterator iterator;
+        int r;
+
+        if (!json_get(object, "rollback_targets"))
+                return 0;
+        r = json_need_array(object, "rollback_targets", fault, &array);
+        if (!r && json_get(object, "rollback_targets_cut"))
+                r = json_need_bool(object, "rollback_targets_cut", fault, &aliases->are_targets_cut);
+        if (r)
+                return r;
+        iterator = json_iterate_array(array);
+        while (json_next_element(&iterator, &element)) {
+                if (aliases->n_targets == ALIASES_TARGETS_MAX)
+                        return fault_set(fault, "ALIASES_MALFORMED", "there are more than %d targets of rollbacks",
+                                         ALIASES_TARGETS_MAX);
+                if (!json_as_int64(element, &aliases->targets[aliases->n_targets]) ||
+                    aliases->targets[aliases->n_targets] <= ALIASES_NONE)
+                        return fault_set(fault, "ALIASES_MALFORMED", "a target of rollbacks is no version");
+                aliases->n_targets++;
+        }
+        aliases->has_targets = true;
+        return 0;
+}
+
 int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct fault *fault) {
         _cleanup_(json_destroy_pointer) struct json *json = NULL;
         struct aliases aliases = ALIASES_NULL;
@@ -232,6 +275,8 @@ int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct
         iterator = json_iterate_object(object);
         while (!r && json_next_member(&iterator, &name, &n_name, &value))
                 r = parse_alias(name, n_name, value, fault, &aliases);
+        if (!r)
+                r = parse_targets(json_root(json), fault, &aliases);
         if (!r)
                 r = json_need_object(json_root(json), "last", fault, &object);
         if (!r)

@@ -20,7 +20,9 @@ bool registry_model_is_valid(const char *model) {
 int registry_init(struct registry *registry, struct store *store, const char *model) {
         if (!registry_model_is_valid(model))
                 return error_origin(-EINVAL, "'%s' cannot name a model", model);
-        *registry = (struct registry){ .store = store };
+        registry->store = store;
+        atomic_init(&registry->recorded, 0);
+        atomic_init(&registry->published, ALIASES_NONE);
         snprintf(registry->model, sizeof(registry->model), "%s", model);
         return 0;
 }
@@ -372,13 +374,13 @@ int registry_publish(struct registry *registry, const struct registry_claim *cla
                 return error_trace(r);
         name_in_version(registry, claim->version, "manifest.json", name);
         r = store_create(registry->store, name, text->data, text->n_bytes);
-        if (r != STORE_E_CONFLICT)
-                return error_trace(r);
-        r = registry_read_manifest(registry, claim->version, &present);
-        if (r)
-                return error_trace(r);
-        return present.text.n_bytes == text->n_bytes &&
-                               !memcmp(buffer_text(&present.text), buffer_text(text), text->n_bytes)
-                       ? 0
-                       : REGISTRY_E_CONFLICT;
+        if (r == STORE_E_CONFLICT) {
+                r = registry_read_manifest(registry, claim->version, &present);
+                if (!r && (present.text.n_bytes != text->n_bytes ||
+                           memcmp(buffer_text(&present.text), buffer_text(text), text->n_bytes)))
+                        r = REGISTRY_E_CONFLICT;
+        }
+        if (!r)
+                atomic_store(&registry->published, claim->version);
+        return error_trace(r);
 }

@@ -10,12 +10,13 @@
  *   <model>/versions/<n>/manifest.json    last; without it there is no version, with it the version never changes
  *   <model>/claims/<run>.json             where a run began to look for a free number, so that its redo finds its claim
  *   <model>/aliases.json                  aliases, pin, sequence and the whole last move; moved by compare-and-swap
- *   <model>/history/<sequence>.json       each move, never changed; the last may be missing, and whoever finds that
- *                                         writes it before anything else
+ *   <model>/history/<sequence>.json       each move, never changed; the last is missing until somebody looks, or moves
+ *                                         an alias, and writes it before anything else
  *
  * So a process may die between any two steps, and what it left is completed by its redo or by the next one.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,8 @@ enum {
 struct registry {
         struct store *store; /* borrowed */
         char model[REGISTRY_MODEL_BYTES];
+        _Atomic int64_t recorded;  /* the last move, once it is known to be in the history */
+        _Atomic int64_t published; /* the version that this process completed last */
 };
 
 /* Letters, digits, '.', '_' and '-', not starting with a dot. */
@@ -108,11 +111,23 @@ void registry_versions_finish(struct registry_versions *versions);
 
 /*
  * Aliases. Each call reads the state, completes the history, decides, and swaps; when another was faster it reads again
- * and decides again. ret_aliases (may be NULL) is the state after the move.
+ * and decides again. ret_aliases (may be NULL) is the state after the move. A swap that was made though the answer got
+ * lost is recognised by its id when it is tried again: then ret_aliases->last is that move, whoever moved since.
+ *
+ * A move costs the store three requests: aliases.json is read, the move before goes to the history, aliases.json is
+ * replaced. The history is not asked again for a move that this struct has seen there; then a version that is to bear
+ * an alias is looked for instead. One that bears an alias, or that this process has just published, need not be.
+ * More requests are made only for a race that was lost (as many again), for each further move that others made between
+ * a run's claim and its release, for a version without an alias while nobody has looked since the last move, and once
+ * for all moves after an upgrade (see aliases.h, targets).
  */
 
 /* No aliases yet: 0, with sequence 0. */
 int registry_read_aliases(struct registry *registry, struct aliases *ret_aliases);
+
+/* Writes the last move of these aliases to the history, unless it is known to be there: for whoever looks. Costs
+ * nothing but once a move. */
+int registry_complete_history(struct registry *registry, const struct aliases *aliases);
 
 /* A move of the history; the last one is found even when its file is missing. 0, REGISTRY_E_MISSING, … */
 int registry_read_move(struct registry *registry, int64_t sequence, struct alias_move *ret_move);
@@ -133,6 +148,11 @@ int registry_set_alias(struct registry *registry, const struct alias_request *re
  * is to), REGISTRY_E_NO_TARGET. */
 int registry_roll_back(struct registry *registry, const struct alias_request *request, int64_t from, int64_t to,
                        struct aliases *ret_aliases);
+
+/* The same for a move that was decided while the registry was away, and may have been tried before: request->id is set,
+ * and when a move of this id stands after the sequence `after`, that is the answer. */
+int registry_redo_rollback(struct registry *registry, const struct alias_request *request, int64_t from, int64_t to,
+                           int64_t after, struct aliases *ret_aliases);
 
 /* Pins or unpins; already so: 0. */
 int registry_pin(struct registry *registry, const struct alias_request *request, bool is_pinned,

@@ -1,4 +1,4 @@
-/* Registry: reads the aliases, moves them by compare-and-swap, and records each move in the history. */
+/* Registry: reads the aliases, and moves them by compare-and-swap. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,7 +7,8 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/store/registry.h"
+#include "common/base/uuid.h"
+#include "common/store/registry_internal.h"
 
 /* Each lost race is another's move, so this many are lost only when something is wrong. */
 #define TRIES_MAX 10000
@@ -24,31 +25,14 @@ enum {
         MOVE_E_LOST,            /* another was faster */
 };
 
+struct mover;
+
 /* Decides the next state: 0, MOVE_E_UNCHANGED, a condition of the registry, or a negative errno. */
-typedef int decision(struct registry *registry, void *context, const struct aliases *present, struct aliases *ret_next);
+typedef int decision(struct registry *registry, const struct mover *mover, const struct aliases *present,
+                     struct aliases *ret_next);
 
 static void name_in_model(const struct registry *registry, const char *file, char ret_name[STORE_NAME_BYTES]) {
         snprintf(ret_name, STORE_NAME_BYTES, "%s/%s", registry->model, file);
-}
-
-static void name_in_history(const struct registry *registry, int64_t sequence, char ret_name[STORE_NAME_BYTES]) {
-        snprintf(ret_name, STORE_NAME_BYTES, "%s/history/%" PRId64 ".json", registry->model, sequence);
-}
-
-static int read_recorded(struct registry *registry, int64_t sequence, struct alias_move *ret_move) {
-        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        struct fault fault = FAULT_NULL;
-        char name[STORE_NAME_BYTES];
-        int r;
-
-        name_in_history(registry, sequence, name);
-        r = store_get(registry->store, name, &text, NULL);
-        if (r)
-                return error_trace(r);
-        r = alias_move_parse(&text, ret_move, &fault);
-        if (!r && ret_move->sequence != sequence)
-                r = fault_set(&fault, "HISTORY_MISPLACED", "this is move %" PRId64, ret_move->sequence);
-        return r == FAULT_E_INPUT ? store_refuse(name, &fault) : error_trace(r);
 }
 
 /* No aliases is what a new model has. Where there is a history they were lost, and to begin anew would hand out a
@@ -57,7 +41,7 @@ static int check_is_new(struct registry *registry) {
         struct alias_move move;
         int r;
 
-        r = read_recorded(registry, 1, &move);
+        r = registry_read_recorded(registry, 1, &move);
         if (r == REGISTRY_E_MISSING)
                 return 0;
         if (r)
@@ -85,6 +69,9 @@ static int read_snapshot(struct registry *registry, struct snapshot *ret_snapsho
         if (r)
                 return error_trace(r);
         r = aliases_parse(&text, &ret_snapshot->aliases, &fault);
+        /* a registry that was set back, or began anew, makes moves of the same numbers again */
+        if (!r && ret_snapshot->aliases.sequence < atomic_load(&registry->recorded))
+                atomic_store(&registry->recorded, 0);
         return r == FAULT_E_INPUT ? store_refuse(name, &fault) : error_trace(r);
 }
 
@@ -96,37 +83,6 @@ int registry_read_aliases(struct registry *registry, struct aliases *ret_aliases
         if (!r)
                 *ret_aliases = snapshot.aliases;
         return error_trace(r);
-}
-
-int registry_read_move(struct registry *registry, int64_t sequence, struct alias_move *ret_move) {
-        struct alias_move move;
-        struct aliases aliases;
-        int r;
-
-        r = read_recorded(registry, sequence, &move);
-        if (r == REGISTRY_E_MISSING) {
-                r = registry_read_aliases(registry, &aliases);
-                if (!r && (!aliases.sequence || aliases.sequence != sequence))
-                        r = REGISTRY_E_MISSING;
-                if (!r)
-                        move = aliases.last;
-        }
-        if (!r)
-                *ret_move = move;
-        return error_trace(r);
-}
-
-/* Writes the last move to the history, unless it is there. */
-static int record(struct registry *registry, const struct aliases *aliases) {
-        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        char name[STORE_NAME_BYTES];
-        int r;
-
-        name_in_history(registry, aliases->sequence, name);
-        r = alias_move_format(&aliases->last, &text);
-        if (!r)
-                r = store_create(registry->store, name, text.data, text.n_bytes);
-        return r == STORE_E_CONFLICT ? 0 : error_trace(r);
 }
 
 /* 0, or MOVE_E_LOST. */
@@ -146,39 +102,78 @@ static int swap(struct registry *registry, const struct snapshot *snapshot, cons
         return r == STORE_E_CONFLICT || r == STORE_E_MISSING ? MOVE_E_LOST : error_trace(r);
 }
 
-static int try_move(struct registry *registry, decision *decide, void *context, struct aliases *ret_aliases) {
+static bool has_id(const struct alias_move *move, const char *id) {
+        return !strcmp(move->id, id);
+}
+
+/* A move, over all its tries. */
+struct mover {
+        decision *decide;
+        void *context;
+        char id[ALIASES_ID_BYTES];
+        int64_t after;     /* an earlier try may have made the move already, and then after this sequence */
+        bool had_to_write; /* the history lacked the last move, so a request was spent on it */
+};
+
+/* The move as an earlier try made it, or REGISTRY_E_MISSING. Such a try may have been told that it failed, or lost. */
+static int find_done(struct registry *registry, const struct mover *mover, const struct aliases *present,
+                     struct aliases *ret_aliases) {
+        struct alias_move done;
+        int r;
+
+        r = registry_find_move(registry, present, mover->after, has_id, mover->id, &done);
+        if (!r) {
+                *ret_aliases = *present;
+                ret_aliases->last = done;
+        }
+        return error_trace(r);
+}
+
+static int try_move(struct registry *registry, struct mover *mover, struct aliases *ret_aliases) {
         struct snapshot snapshot;
         struct aliases next;
         int r;
 
         r = read_snapshot(registry, &snapshot);
-        if (!r && snapshot.aliases.sequence)
-                r = record(registry, &snapshot.aliases);
-        if (r)
+        mover->had_to_write = !r && !registry_is_complete(registry, &snapshot.aliases);
+        if (!r)
+                r = registry_complete_history(registry, &snapshot.aliases);
+        if (!r)
+                r = find_done(registry, mover, &snapshot.aliases, ret_aliases);
+        if (r != REGISTRY_E_MISSING)
                 return error_trace(r);
-        r = decide(registry, context, &snapshot.aliases, &next);
+        r = registry_find_targets(registry, &snapshot.aliases);
+        if (!r)
+                r = mover->decide(registry, mover, &snapshot.aliases, &next);
         if (r == MOVE_E_UNCHANGED) {
                 *ret_aliases = snapshot.aliases;
                 return 0;
         }
-        if (!r)
-                r = swap(registry, &snapshot, &next);
         if (r)
                 return error_trace(r);
-        /* the move is made: a history that lags is completed by the next move, or by the redo of this one */
-        if (record(registry, &next))
-                log_warn("model=%s sequence=%" PRId64 " cannot write this move to the history, ignoring",
-                         registry->model, next.sequence);
-        *ret_aliases = next;
-        return 0;
+        snprintf(next.last.id, sizeof(next.last.id), "%s", mover->id);
+        mover->after = next.sequence - 1;
+        r = swap(registry, &snapshot, &next);
+        if (!r)
+                *ret_aliases = next;
+        return error_trace(r);
 }
 
-static int move(struct registry *registry, decision *decide, void *context, struct aliases *ret_aliases) {
+/* after: as in the mover, ALIASES_ANY when there was no earlier try; id: NULL makes one. */
+static int move(struct registry *registry, decision *decide, void *context, const char *id, int64_t after,
+                struct aliases *ret_aliases) {
+        struct mover mover = { .decide = decide,
+                               .context = context,
+                               .after = after == ALIASES_ANY ? INT64_MAX : after };
+        char made[UUID_TEXT_BYTES];
         struct aliases aliases;
+        int r = id ? 0 : uuid_make_v7(made);
 
+        if (r)
+                return error_trace(r);
+        snprintf(mover.id, sizeof(mover.id), "%s", id ? id : made);
         for (int n = 0; n < TRIES_MAX; n++) {
-                int r = try_move(registry, decide, context, &aliases);
-
+                r = try_move(registry, &mover, &aliases);
                 if (r == MOVE_E_LOST)
                         continue;
                 if (!r && ret_aliases)
@@ -188,12 +183,24 @@ static int move(struct registry *registry, decision *decide, void *context, stru
         return error_origin(-EBUSY, "moving an alias of %s", registry->model);
 }
 
-/* Only what was completed may bear an alias. */
-static int check_version(struct registry *registry, int64_t version) {
+static bool bears_alias(const struct aliases *aliases, int64_t version) {
+        for (size_t i = 0; i < aliases->n_aliases; i++)
+                if (aliases->aliases[i].version == version)
+                        return true;
+        return false;
+}
+
+/* Only what was completed may bear an alias. What bears one was looked for when it got it, so that it is looked for
+ * again only while the requests of this move allow for it. */
+static int check_version(struct registry *registry, const struct mover *mover, const struct aliases *present,
+                         int64_t version) {
         _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
 
-        return version > ALIASES_NONE ? error_trace(registry_read_manifest(registry, version, &manifest))
-                                      : REGISTRY_E_MISSING;
+        if (version <= ALIASES_NONE)
+                return REGISTRY_E_MISSING;
+        if (version == atomic_load(&registry->published) || (mover->had_to_write && bears_alias(present, version)))
+                return 0;
+        return error_trace(registry_read_manifest(registry, version, &manifest));
 }
 
 /*
@@ -209,39 +216,25 @@ struct release {
         struct alias_move recorded;
 };
 
-/* Looks for a move that names the run; the claim says from where on there can be one. */
-static int find_recorded(struct registry *registry, const struct aliases *present, struct release *release) {
-        struct alias_move move = present->last;
-
-        for (int64_t sequence = present->sequence; sequence > release->claim->sequence; sequence--) {
-                int r = sequence == present->sequence ? 0 : read_recorded(registry, sequence, &move);
-
-                if (r == REGISTRY_E_MISSING) {
-                        log_warn("model=%s sequence=%" PRId64 " the history lacks this move, ignoring", registry->model,
-                                 sequence);
-                        continue;
-                }
-                if (r)
-                        return error_trace(r);
-                if (move.action != ALIAS_ACTION_RELEASE || strcmp(move.run, release->claim->run))
-                        continue;
-                release->is_recorded = true;
-                release->recorded = move;
-                return 0;
-        }
-        return 0;
+static bool is_release_of(const struct alias_move *move, const char *run) {
+        return move->action == ALIAS_ACTION_RELEASE && !strcmp(move->run, run);
 }
 
-static int decide_release(struct registry *registry, void *context, const struct aliases *present,
+/* The claim says from where on there can be a move that names the run. */
+static int decide_release(struct registry *registry, const struct mover *mover, const struct aliases *present,
                           struct aliases *ret_next) {
-        struct release *release = context;
+        struct release *release = mover->context;
         int r;
 
-        r = find_recorded(registry, present, release);
+        r = registry_find_move(registry, present, release->claim->sequence, is_release_of, release->claim->run,
+                               &release->recorded);
+        release->is_recorded = !r;
+        if (!r)
+                return MOVE_E_UNCHANGED;
+        if (r == REGISTRY_E_MISSING)
+                r = check_version(registry, mover, present, release->claim->version);
         if (r)
                 return error_trace(r);
-        if (release->is_recorded)
-                return MOVE_E_UNCHANGED;
         aliases_release(present, release->request, release->claim->version, release->expected_champion,
                         release->wants_champion, ret_next);
         return 0;
@@ -260,9 +253,7 @@ int registry_release(struct registry *registry, const struct registry_claim *cla
         int r;
 
         of_run.run = claim->run;
-        r = check_version(registry, claim->version);
-        if (!r)
-                r = move(registry, decide_release, &release, &aliases);
+        r = move(registry, decide_release, &release, NULL, ALIASES_ANY, &aliases);
         if (!r)
                 *ret_move = release.is_recorded ? release.recorded : aliases.last;
         return error_trace(r);
@@ -294,60 +285,52 @@ struct wish {
         bool is_pinned;
 };
 
-static int decide_set(struct registry *registry _unused_, void *context, const struct aliases *present,
+static int decide_set(struct registry *registry, const struct mover *mover, const struct aliases *present,
                       struct aliases *ret_next) {
-        const struct wish *wish = context;
+        const struct wish *wish = mover->context;
+        int r;
 
-        return translate(aliases_set(present, wish->request, wish->name, wish->version, wish->expected, ret_next));
+        r = check_version(registry, mover, present, wish->version);
+        return r ? error_trace(r)
+                 : translate(aliases_set(present, wish->request, wish->name, wish->version, wish->expected, ret_next));
 }
 
 int registry_set_alias(struct registry *registry, const struct alias_request *request, const char *name,
                        int64_t version, int64_t expected, struct aliases *ret_aliases) {
         struct wish wish = { .request = request, .name = name, .version = version, .expected = expected };
-        int r;
 
         if (!alias_is_valid(name))
                 return REGISTRY_E_INVALID;
-        r = check_version(registry, version);
-        return r ? error_trace(r) : error_trace(move(registry, decide_set, &wish, ret_aliases));
+        return error_trace(move(registry, decide_set, &wish, request->id, ALIASES_ANY, ret_aliases));
 }
 
-/* The newest earlier champion that was not itself rolled back from. */
-static int find_target(struct registry *registry, const struct aliases *present, int64_t *ret_version) {
-        _cleanup_(alias_rollback_search_finish) struct alias_rollback_search search = ALIAS_ROLLBACK_SEARCH_NULL(
-                aliases_find(present, ALIASES_CHAMPION));
-        struct alias_move move = present->last;
-
-        for (int64_t sequence = present->sequence; sequence > 0; sequence--) {
-                int r = sequence == present->sequence ? 0 : read_recorded(registry, sequence, &move);
-                int64_t version;
+/* The newest earlier champion that was not itself rolled back from. One that has been removed since is passed over. */
+static int find_target(struct registry *registry, const struct mover *mover, const struct aliases *present,
+                       int64_t *ret_version) {
+        for (size_t i = 0; i < present->n_targets; i++) {
+                int r = check_version(registry, mover, present, present->targets[i]);
 
                 if (r == REGISTRY_E_MISSING)
                         continue;
                 if (!r)
-                        r = alias_rollback_search_feed(&search, &move, &version);
-                if (r)
-                        return error_trace(r);
-                if (version == ALIASES_NONE)
-                        continue;
-                *ret_version = version;
-                return 0;
+                        *ret_version = present->targets[i];
+                return error_trace(r);
         }
         return REGISTRY_E_NO_TARGET;
 }
 
-static int decide_rollback(struct registry *registry, void *context, const struct aliases *present,
+static int decide_rollback(struct registry *registry, const struct mover *mover, const struct aliases *present,
                            struct aliases *ret_next) {
-        const struct wish *wish = context;
+        const struct wish *wish = mover->context;
         int64_t version = wish->version;
-        int r = 0;
+        int r;
 
         if (wish->expected == ALIASES_NONE || aliases_find(present, ALIASES_CHAMPION) != wish->expected)
                 return REGISTRY_E_CONFLICT;
         if (version == ALIASES_NONE)
-                r = find_target(registry, present, &version);
-        if (!r)
-                r = check_version(registry, version);
+                r = find_target(registry, mover, present, &version);
+        else
+                r = check_version(registry, mover, present, version);
         if (r)
                 return error_trace(r);
         return translate(aliases_roll_back(present, wish->request, wish->expected, version, ret_next));
@@ -357,12 +340,19 @@ int registry_roll_back(struct registry *registry, const struct alias_request *re
                        struct aliases *ret_aliases) {
         struct wish wish = { .request = request, .version = to, .expected = from };
 
-        return error_trace(move(registry, decide_rollback, &wish, ret_aliases));
+        return error_trace(move(registry, decide_rollback, &wish, request->id, ALIASES_ANY, ret_aliases));
 }
 
-static int decide_pin(struct registry *registry _unused_, void *context, const struct aliases *present,
+int registry_redo_rollback(struct registry *registry, const struct alias_request *request, int64_t from, int64_t to,
+                           int64_t after, struct aliases *ret_aliases) {
+        struct wish wish = { .request = request, .version = to, .expected = from };
+
+        return error_trace(move(registry, decide_rollback, &wish, request->id, after, ret_aliases));
+}
+
+static int decide_pin(struct registry *registry _unused_, const struct mover *mover, const struct aliases *present,
                       struct aliases *ret_next) {
-        const struct wish *wish = context;
+        const struct wish *wish = mover->context;
 
         return translate(aliases_pin(present, wish->request, wish->is_pinned, ret_next));
 }
@@ -371,5 +361,5 @@ int registry_pin(struct registry *registry, const struct alias_request *request,
                  struct aliases *ret_aliases) {
         struct wish wish = { .request = request, .is_pinned = is_pinned };
 
-        return error_trace(move(registry, decide_pin, &wish, ret_aliases));
+        return error_trace(move(registry, decide_pin, &wish, request->id, ALIASES_ANY, ret_aliases));
 }

@@ -1,0 +1,21 @@
+#pragma once
+
+/* What registry_history.c gives to registry_aliases.c. */
+
+#include "common/store/registry.h"
+
+/* The move as its file tells it, which the last move may lack. */
+int registry_read_recorded(struct registry *registry, int64_t sequence, struct alias_move *ret_move);
+
+/* Whether the last move is known to be in the history. */
+bool registry_is_complete(const struct registry *registry, const struct aliases *aliases);
+
+typedef bool registry_move_test(const struct alias_move *move, const char *name);
+
+/* The newest move that passes the test, of those after a sequence; REGISTRY_E_MISSING. The last one is not read, so
+ * that the usual search, right after, costs no request. */
+int registry_find_move(struct registry *registry, const struct aliases *present, int64_t after,
+                       registry_move_test *is_it, const char *name, struct alias_move *ret_move);
+
+/* Finds the targets of rollbacks in the history where the aliases do not have them: once after older programs. */
+int registry_find_targets(struct registry *registry, struct aliases *aliases);
