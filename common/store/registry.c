@@ -21,6 +21,7 @@ int registry_init(struct registry *registry, struct store *store, const char *mo
         if (!registry_model_is_valid(model))
                 return error_origin(-EINVAL, "'%s' cannot name a model", model);
         registry->store = store;
+        atomic_init(&registry->is_new, false);
         atomic_init(&registry->recorded, 0);
         atomic_init(&registry->published, ALIASES_NONE);
         snprintf(registry->model, sizeof(registry->model), "%s", model);

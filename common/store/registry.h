@@ -41,6 +41,7 @@ enum {
 struct registry {
         struct store *store; /* borrowed */
         char model[REGISTRY_MODEL_BYTES];
+        atomic_bool is_new;        /* neither aliases nor history were found */
         _Atomic int64_t recorded;  /* the last move, once it is known to be in the history */
         _Atomic int64_t published; /* the version that this process completed last */
 };
@@ -115,11 +116,12 @@ void registry_versions_finish(struct registry_versions *versions);
  * lost is recognised by its id when it is tried again: then ret_aliases->last is that move, whoever moved since.
  *
  * A move costs the store three requests: aliases.json is read, the move before goes to the history, aliases.json is
- * replaced. The history is not asked again for a move that this struct has seen there; then a version that is to bear
- * an alias is looked for instead. One that bears an alias, or that this process has just published, need not be.
- * More requests are made only for a race that was lost (as many again), for each further move that others made between
- * a run's claim and its release, for a version without an alias while nobody has looked since the last move, and once
- * for all moves after an upgrade (see aliases.h, targets).
+ * replaced (the first one goes to the history at once, after a look that found none). The history is not asked again
+ * for a move that this struct has seen there; then a version that is to bear an alias is looked for instead. One that
+ * bears an alias, or that this process has just published, need not be. More requests are made only for a race that was
+ * lost (as many again), for each further move that others made between a run's claim and its release, for a version
+ * without an alias while nobody has looked since the last move, and once for all moves after an upgrade (see aliases.h,
+ * targets).
  */
 
 /* No aliases yet: 0, with sequence 0. */

@@ -41,9 +41,13 @@ static int check_is_new(struct registry *registry) {
         struct alias_move move;
         int r;
 
-        r = registry_read_recorded(registry, 1, &move);
-        if (r == REGISTRY_E_MISSING)
+        if (atomic_load(&registry->is_new))
                 return 0;
+        r = registry_read_recorded(registry, 1, &move);
+        if (r == REGISTRY_E_MISSING) {
+                atomic_store(&registry->is_new, true);
+                return 0;
+        }
         if (r)
                 return error_trace(r);
         log_error(
@@ -68,6 +72,7 @@ static int read_snapshot(struct registry *registry, struct snapshot *ret_snapsho
         }
         if (r)
                 return error_trace(r);
+        atomic_store(&registry->is_new, false);
         r = aliases_parse(&text, &ret_snapshot->aliases, &fault);
         /* a registry that was set back, or began anew, makes moves of the same numbers again */
         if (!r && ret_snapshot->aliases.sequence < atomic_load(&registry->recorded))
@@ -154,9 +159,13 @@ static int try_move(struct registry *registry, struct mover *mover, struct alias
         snprintf(next.last.id, sizeof(next.last.id), "%s", mover->id);
         mover->after = next.sequence - 1;
         r = swap(registry, &snapshot, &next);
-        if (!r)
-                *ret_aliases = next;
-        return error_trace(r);
+        if (r)
+                return error_trace(r);
+        /* by its first move a model that lost its aliases is told from a new one */
+        if (next.sequence == 1 && registry_complete_history(registry, &next))
+                log_warn("model=%s cannot write the first move to the history, ignoring", registry->model);
+        *ret_aliases = next;
+        return 0;
 }
 
 /* after: as in the mover, ALIASES_ANY when there was no earlier try; id: NULL makes one. */

@@ -285,6 +285,7 @@ static void look(struct model_swap *swap, void (*done)(void *context), void *con
         _cleanup_(free_pointer) struct taken *taken = calloc(1, sizeof(*taken));
 
         if (taken && aliases && !registry_read_aliases(swap->options.registry, aliases)) {
+                registry_complete_history(swap->options.registry, aliases);
                 *taken = (struct taken){ done, context };
                 if (follow(swap, aliases_find(aliases, ALIASES_CHAMPION), taken)) {
                         steal(taken);

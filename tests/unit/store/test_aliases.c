@@ -11,7 +11,9 @@
 
 #include "common/store/aliases.h"
 
-static const struct alias_request someone = { .run = "run-1", .actor = "ann", .reason = "why", .at_ms = 1767323045678 };
+static const struct alias_request someone = {
+        .id = "0198", .run = "run-1", .actor = "ann", .reason = "why", .at_ms = 1767323045678
+};
 
 /* champion, challenger, previous; 0: not set */
 struct reserved {
@@ -302,7 +304,58 @@ static void test_default_target_of_a_rollback(void **state) {
                 alias_rollback_search_finish(&search);
                 if (found != rows[i].want)
                         fail_msg("%s: %d", rows[i].moves, (int)found);
+                /* what each move kept up is what the whole history says */
+                assert_true(aliases.has_targets);
+                if (aliases_target(&aliases) != rows[i].want)
+                        fail_msg("%s: kept %d", rows[i].moves, (int)aliases_target(&aliases));
         }
+}
+
+/* Any moves, in any order: the targets that are kept are those of the history, all of them and in their order. */
+static void test_targets_are_those_of_the_history(void **state) {
+        enum { N_MOVES = 400, N_VERSIONS = 40 };
+        static struct alias_move moves[N_MOVES];
+        struct aliases aliases = ALIASES_NULL;
+        uint32_t chance = 1;
+        int n_known = 0, n_cut = 0;
+
+        (void)state;
+        for (size_t n = 0; n < N_MOVES; n++) {
+                struct alias_rollback_search search;
+                int64_t champion = aliases_find(&aliases, ALIASES_CHAMPION), version;
+                size_t n_found = 0, i = n + 1;
+
+                chance = chance * 1664525 + 1013904223;
+                version = 1 + (chance >> 8) % N_VERSIONS;
+                /* mostly promotions first, then mostly rollbacks, so that the list runs over and then out */
+                if (chance >> 28 < (n / 50 % 2 ? 14 : 2) && version != champion && champion)
+                        assert_int_equal(aliases_roll_back(&aliases, &someone, champion, version, &aliases), 0);
+                else if (aliases_set(&aliases, &someone, ALIASES_CHAMPION, version, ALIASES_ANY, &aliases))
+                        aliases_release(&aliases, &someone, version + 1, champion, false, &aliases);
+                moves[n] = aliases.last;
+                n_known += aliases.has_targets;
+                n_cut += aliases.are_targets_cut;
+                if (!aliases.has_targets)
+                        continue;
+                search = (struct alias_rollback_search)ALIAS_ROLLBACK_SEARCH_NULL(
+                        aliases_find(&aliases, ALIASES_CHAMPION));
+                while (i--) {
+                        int64_t found;
+
+                        assert_int_equal(alias_rollback_search_feed(&search, &moves[i], &found), 0);
+                        if (found == ALIASES_NONE)
+                                continue;
+                        if (n_found < aliases.n_targets)
+                                assert_int_equal(aliases.targets[n_found], found);
+                        else
+                                assert_true(aliases.are_targets_cut);
+                        n_found++;
+                }
+                assert_true(n_found >= aliases.n_targets);
+                alias_rollback_search_finish(&search);
+        }
+        assert_in_range(n_known, 50, N_MOVES);
+        assert_in_range(n_cut, 1, N_MOVES);
 }
 
 static void must_be_same(const struct alias_move *a, const struct alias_move *b) {
@@ -310,6 +363,7 @@ static void must_be_same(const struct alias_move *a, const struct alias_move *b)
         assert_int_equal(a->action, b->action);
         assert_int_equal(a->version, b->version);
         assert_int_equal(a->hindrance, b->hindrance);
+        assert_string_equal(a->id, b->id);
         assert_string_equal(a->run, b->run);
         assert_string_equal(a->actor, b->actor);
         assert_string_equal(a->reason, b->reason);
@@ -337,6 +391,10 @@ static void must_travel(const struct aliases *aliases) {
                 assert_string_equal(read.aliases[i].name, aliases->aliases[i].name);
                 assert_int_equal(read.aliases[i].version, aliases->aliases[i].version);
         }
+        assert_int_equal(read.has_targets, aliases->has_targets);
+        assert_int_equal(read.are_targets_cut, aliases->are_targets_cut);
+        assert_int_equal(read.n_targets, aliases->n_targets);
+        assert_memory_equal(read.targets, aliases->targets, read.n_targets * sizeof(read.targets[0]));
         must_be_same(&read.last, &aliases->last);
         assert_int_equal(alias_move_format(&aliases->last, &of_move), 0);
         assert_int_equal(alias_move_parse(&of_move, &move, &fault), 0);
@@ -397,6 +455,8 @@ static void test_malformed_is_refused(void **state) {
                 "{\"sequence\":0,\"pinned\":false,\"aliases\":{}," LAST "}",
                 "{\"sequence\":2,\"pinned\":false,\"aliases\":{}," LAST "}",
                 "{\"sequence\":1,\"pinned\":0,\"aliases\":{}," LAST "}",
+                "{\"sequence\":1,\"pinned\":false,\"aliases\":{},\"rollback_targets\":[0]," LAST "}",
+                "{\"sequence\":1,\"pinned\":false,\"aliases\":{},\"rollback_targets\":{}," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{\"champion\":0}," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{\"champion\":\"1\"}," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{\"v1\":1}," LAST "}",
@@ -436,6 +496,7 @@ int main(void) {
                 cmocka_unit_test(test_roll_back),
                 cmocka_unit_test(test_pin),
                 cmocka_unit_test(test_default_target_of_a_rollback),
+                cmocka_unit_test(test_targets_are_those_of_the_history),
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_long_reason_is_cut),
                 cmocka_unit_test(test_malformed_is_refused),

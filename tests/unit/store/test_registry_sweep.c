@@ -155,6 +155,8 @@ static void must_be_there_once(struct registry *registry, const char *folder, co
         }
         assert_int_equal(n_versions, 1);
         assert_int_equal(registry_read_aliases(registry, &aliases), 0);
+        /* all but the last move are there at any time, the last one from now on */
+        assert_int_equal(registry_complete_history(registry, &aliases), 0);
         for (int64_t sequence = 1; sequence <= aliases.sequence; sequence++) {
                 char path[1200];
 
