@@ -37,7 +37,7 @@ int manifest_seal(struct buffer *text) {
         return error_trace(buffer_printf(text, SEAL_HEAD "%s" SEAL_TAIL, digest));
 }
 
-static int check_seal(const char *text, size_t n_bytes, struct fault *fault) {
+int manifest_check_seal(const char *text, size_t n_bytes, struct fault *fault) {
         char digest[DIGEST_SHA256_BYTES], seal[128];
         int r, n;
 
@@ -111,7 +111,7 @@ int manifest_parse(const void *text, size_t n_bytes, struct manifest *ret_manife
         size_t n_name;
         int r;
 
-        r = check_seal(text, n_bytes, fault);
+        r = manifest_check_seal(text, n_bytes, fault);
         if (!r)
                 r = json_parse(text, n_bytes, fault, &json);
         if (!r)

@@ -63,3 +63,6 @@ void manifest_build(const struct manifest *manifest, struct json_builder *builde
 
 /* Seals a document that the builder has ended: an object with at least one member. 0 or a negative errno. */
 int manifest_seal(struct buffer *text);
+
+/* Of any document that was sealed so. 0, FAULT_E_INPUT (MANIFEST_SEAL), or a negative errno. */
+int manifest_check_seal(const char *text, size_t n_bytes, struct fault *fault);

@@ -11,18 +11,18 @@
 #include "common/base/file.h"
 
 enum {
-        N_PARTS = 4,
         MANIFEST_BYTES_MAX = 16 * 1024 * 1024,
 };
 
-static const char *const PART_NAMES[N_PARTS] = { BUNDLE_SCHEMA, BUNDLE_TRANSFORM, BUNDLE_MODEL, BUNDLE_THRESHOLD };
+const char *const version_part_names[VERSION_N_PARTS] = { BUNDLE_SCHEMA, BUNDLE_TRANSFORM, BUNDLE_MODEL,
+                                                          BUNDLE_THRESHOLD };
 
 struct parts {
-        struct file_map maps[N_PARTS];
+        struct file_map maps[VERSION_N_PARTS];
 };
 
 static void parts_finish(struct parts *parts) {
-        for (int i = 0; i < N_PARTS; i++)
+        for (int i = 0; i < VERSION_N_PARTS; i++)
                 file_unmap(&parts->maps[i]);
 }
 
@@ -70,10 +70,10 @@ int version_load(struct registry *registry, int64_t number, struct version *ret_
         r = registry_read_manifest(registry, number, &version.manifest);
         if (r)
                 return version_fault(r, registry->model, number, fault);
-        for (int i = 0; i < N_PARTS && !r; i++) {
-                snprintf(what, sizeof(what), "%s of version %lld of %s", PART_NAMES[i], (long long)number,
+        for (int i = 0; i < VERSION_N_PARTS && !r; i++) {
+                snprintf(what, sizeof(what), "%s of version %lld of %s", version_part_names[i], (long long)number,
                          registry->model);
-                r = registry_fetch_file(registry, &version.manifest, PART_NAMES[i], path);
+                r = registry_fetch_file(registry, &version.manifest, version_part_names[i], path);
                 if (!r)
                         r = file_map(path, &parts.maps[i]);
         }
@@ -124,8 +124,8 @@ int version_load_folder(const char *folder, struct version *ret_version, struct 
         r = manifest_parse(text.data, text.n_bytes, &version.manifest, fault);
         if (r == FAULT_E_INPUT)
                 fault_at(fault, path, 0, 0);
-        for (int i = 0; i < N_PARTS && !r; i++)
-                r = map_verified(folder, &version.manifest, PART_NAMES[i], &parts.maps[i], fault);
+        for (int i = 0; i < VERSION_N_PARTS && !r; i++)
+                r = map_verified(folder, &version.manifest, version_part_names[i], &parts.maps[i], fault);
         return r ? error_trace(r) : error_trace(assemble(&parts, &version, ret_version, fault));
 }
 

@@ -17,6 +17,10 @@
 
 #define VERSION_MANIFEST "manifest.json"
 
+/* the files that are loaded, beside the manifest */
+#define VERSION_N_PARTS 4
+extern const char *const version_part_names[VERSION_N_PARTS];
+
 struct version {
         struct manifest manifest;         /* model, version, run, files, and the whole text */
         char digest[DIGEST_SHA256_BYTES]; /* SHA-256 of manifest.json */

@@ -51,6 +51,7 @@
 #include "services/gateway/gateway.h"
 #include "services/gateway/listen.h"
 #include "services/gateway/rebuild.h"
+#include "services/gateway/serving.h"
 
 #define SPOOL_FOLDER "spool"
 #define SPOOL_PATH SPOOL_FOLDER "/gateway.db"
@@ -166,7 +167,8 @@ static int create_parts(struct process *process, struct fault *fault) {
         if (!r)
                 r = model_swap_create(&(struct model_swap_options){ .pipeline = &gateway->pipeline,
                                                                     .registry = &process->registry,
-                                                                    .server = gateway->server },
+                                                                    .server = gateway->server,
+                                                                    .folder = SERVING_FOLDER },
                                       &gateway->model_swap);
         if (!r)
                 r = stage_endpoint(STAGE_GATEWAY, endpoint, fault);

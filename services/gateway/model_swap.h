@@ -3,9 +3,12 @@
 /*
  * Model swap
  *
- * The thread that knows the registry. It looks for moved aliases every second, or at once when a release was announced;
- * loads and verifies the champion and gives it to all loops; keeps the last few versions mapped, so that a rollback
- * needs neither store nor network; and does the calls that move aliases.
+ * Which version answers. A thread looks for moved aliases every second, or at once when a release was announced; gives
+ * the champion, verified, to all loops; keeps the last few versions mapped, and with the targets of rollbacks in a
+ * folder (serving.h), so that neither a start nor a rollback needs store or network. It never waits for the registry
+ * itself: that is left to the thread of errands.h, and a registry that does not answer in time is away. Then the last
+ * seen aliases hold; a rollback is made here, and recorded when the registry is back and still names what was rolled
+ * back from, else it is dropped and told.
  */
 
 #include <stdbool.h>
@@ -22,6 +25,7 @@ struct model_swap_options {
         const struct pipeline *pipeline;
         struct registry *registry;
         struct server *server;
+        const char *folder; /* of what is kept */
 };
 
 #define MODEL_SWAP_REASON_BYTES 512
@@ -31,7 +35,7 @@ struct model_swap;
 int model_swap_create(const struct model_swap_options *options, struct model_swap **ret_swap);
 
 /* Looks once, in the caller's thread, so that a local model answers from the first request on; then starts the thread.
- * A registry that cannot be read is looked at again later. */
+ * A registry that does not answer at once is looked at again later, and what was kept of it answers meanwhile. */
 int model_swap_start(struct model_swap *swap);
 
 /* Ends the thread; whoever waits for an answer gets 503, so the server's loops must still be there. */
@@ -55,6 +59,17 @@ struct model_swap_trouble {
 };
 void model_swap_trouble(struct model_swap *swap, struct model_swap_trouble *ret_trouble);
 
+/* A registry that does not answer, and rollbacks that it has yet to hear of. */
+struct model_swap_absence {
+        int64_t since_ms; /* since 1970; 0: it answers */
+        int error;        /* a negative errno; 0: it is silent */
+        size_t n_pending;
+};
+void model_swap_absence(struct model_swap *swap, struct model_swap_absence *ret_absence);
+
+/* "registry": since when it is away and why, into the object that is open; nothing while it answers. */
+void model_swap_absence_put_json(const struct model_swap_absence *absence, struct json_builder *json);
+
 /* Why no model answers, and what to do, as a sentence. */
 #define MODEL_SWAP_SENTENCE_BYTES (MODEL_SWAP_REASON_BYTES + 128)
 void model_swap_explain(struct model_swap *swap, char ret_sentence[MODEL_SWAP_SENTENCE_BYTES]);
@@ -66,7 +81,8 @@ enum model_swap_readiness {
 };
 enum model_swap_readiness model_swap_readiness(struct model_swap *swap);
 
-/* Looks now; done(context) is called, in any thread, once every loop answers with what was found, or it failed. */
+/* Looks now; done(context) is called, in any thread, once every loop answers with what was found, or it failed, or the
+ * registry is away. */
 void model_swap_look(struct model_swap *swap, void (*done)(void *context), void *context);
 
 /* Jobs for handoffs (model_calls.c): GET /models, /models/{m}/history; POST /models/{m}/aliases/{alias}, :rollback,

@@ -12,26 +12,43 @@ void version_rows_finish(struct version_rows *rows) {
                 buffer_finish(&rows->rows[i].json);
 }
 
-static int write_row(const struct manifest *manifest, struct buffer *text) {
+static void put_row(const struct manifest *manifest, struct json_builder *json) {
         _cleanup_(json_destroy_pointer) struct json *document = NULL;
-        struct json_builder json = json_begin(text, JSON_COMPACT);
         const struct json_value *metrics = NULL;
         struct fault fault = FAULT_NULL;
         char at[CLOCK_RFC3339_BYTES];
 
         clock_format_rfc3339(manifest->created_at_ms, at);
-        json_begin_object(&json);
-        json_key_int64(&json, "version", manifest->version);
-        json_key_text(&json, "run_id", manifest->run);
-        json_key_text(&json, "created_at", at);
+        json_begin_object(json);
+        json_key_int64(json, "version", manifest->version);
+        json_key_text(json, "run_id", manifest->run);
+        json_key_text(json, "created_at", at);
         if (!json_parse(buffer_text(&manifest->text), manifest->text.n_bytes, &fault, &document))
                 metrics = json_get(json_root(document), "metrics");
         if (metrics) {
-                json_key(&json, "metrics");
-                json_put_value(&json, metrics);
+                json_key(json, "metrics");
+                json_put_value(json, metrics);
         }
-        json_end_object(&json);
+        json_end_object(json);
+}
+
+static int write_row(const struct manifest *manifest, struct buffer *text) {
+        struct json_builder json = json_begin(text, JSON_COMPACT);
+
+        put_row(manifest, &json);
         return error_trace(json_end(&json));
+}
+
+int version_row_put(struct registry *registry, int64_t version, struct json_builder *json) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        int r;
+
+        r = registry_read_manifest(registry, version, &manifest);
+        if (r < 0)
+                return error_trace(r);
+        if (!r)
+                put_row(&manifest, json);
+        return 0;
 }
 
 int version_rows_get(struct version_rows *rows, int64_t version, const struct buffer **ret_json) {

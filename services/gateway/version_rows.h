@@ -27,3 +27,7 @@ void version_rows_finish(struct version_rows *rows);
 /* The row of a version, borrowed until the next call. 0; REGISTRY_E_MISSING for one that was never completed;
  * REGISTRY_E_CORRUPT for one that cannot be read (told in the log); or a negative errno. */
 int version_rows_get(struct version_rows *rows, int64_t version, const struct buffer **ret_json);
+
+/* A row into the array that is open, of a registry that is at hand; one that is not there, or damaged, is left out. 0
+ * or a negative errno. */
+int version_row_put(struct registry *registry, int64_t version, struct json_builder *json);

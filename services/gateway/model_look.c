@@ -1,0 +1,138 @@
+/* Model look: in the thread of errands. */
+
+#include "services/gateway/model_look.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/version/version.h"
+
+enum { FETCH_MS = 10 * 60 * 1000 };
+
+static void say_why(int r, const struct serving_rollback *rollback, const struct aliases *aliases,
+                    char ret_sentence[SERVING_SENTENCE_BYTES]) {
+        int64_t champion = aliases_find(aliases, ALIASES_CHAMPION);
+
+        if (r == REGISTRY_E_CONFLICT)
+                snprintf(ret_sentence, SERVING_SENTENCE_BYTES,
+                         "version %" PRId64 " is the champion in the registry, no longer version %" PRId64, champion,
+                         rollback->from);
+        else
+                snprintf(ret_sentence, SERVING_SENTENCE_BYTES, "the registry has no sound version %" PRId64,
+                         rollback->to);
+}
+
+/* In their order: each follows from the one before. */
+static void record_pending(struct model_look *look) {
+        for (size_t i = 0; i < look->n_pending; i++) {
+                const struct serving_rollback *rollback = &look->pending[i];
+                const struct alias_request request = { .id = rollback->id,
+                                                       .actor = rollback->actor,
+                                                       .reason = rollback->reason,
+                                                       .at_ms = rollback->at_ms };
+                int r;
+
+                r = registry_redo_rollback(look->registry, &request, rollback->from, rollback->to, rollback->after,
+                                           &look->aliases);
+                if (r < 0)
+                        return;
+                look->outcomes[i] = r ? MODEL_LOOK_DROPPED : MODEL_LOOK_RECORDED;
+                /* also of what was recorded: others may have moved since */
+                if (registry_read_aliases(look->registry, &look->aliases))
+                        return;
+                if (r)
+                        say_why(r, rollback, &look->aliases, look->sentences[i]);
+        }
+}
+
+int model_look_load_kept(struct serving *serving, int64_t version, struct model **ret_model, struct fault *fault) {
+        char text[FAULT_TEXT_BYTES];
+        int r;
+
+        if (!serving_has(serving, version, NULL))
+                return fault_set(fault, "VERSION_UNKNOWN", "version %" PRId64 " is not kept here", version);
+        r = model_load(serving_registry(serving), version, ret_model, fault);
+        if (r == FAULT_E_INPUT) {
+                log_error("version=%" PRId64 " code=%s what is kept of version %" PRId64
+                          " here is damaged and not used: %s",
+                          version, fault->code, version, fault_format(fault, text, sizeof(text)));
+                serving_drop(serving, version);
+        }
+        return error_trace(r);
+}
+
+int model_look_keep(struct serving *serving, struct registry *registry, int64_t version) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        int r;
+
+        if (serving_has(serving, version, NULL))
+                return 0;
+        r = registry_read_manifest(registry, version, &manifest);
+        return r ? error_trace(r) : error_trace(serving_keep(serving, registry, &manifest));
+}
+
+/* From what is kept here, if it is what the registry has; else from the registry, which is kept then. A folder that
+ * cannot be written costs the local copy, not the model. */
+static int load(struct model_look *look, int64_t version) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        struct fault ignored = FAULT_NULL;
+        int r;
+
+        r = registry_read_manifest(look->registry, version, &manifest);
+        if (!r)
+                r = digest_sha256(manifest.text.data, manifest.text.n_bytes, look->digest);
+        if (r)
+                return version_fault(r, look->registry->model, version, &look->fault);
+        if (serving_has(look->serving, version, look->digest) &&
+            !model_look_load_kept(look->serving, version, &look->model, &ignored))
+                return 0;
+        r = serving_keep(look->serving, look->registry, &manifest);
+        if (r < 0)
+                log_warn("version=%" PRId64 " cannot be kept here, so that it is gone while the registry is away, "
+                         "ignoring",
+                         version);
+        return r ? error_trace(model_load(look->registry, version, &look->model, &look->fault))
+                 : error_trace(model_load(serving_registry(look->serving), version, &look->model, &look->fault));
+}
+
+static bool is_ready(const struct model_look *look, int64_t version) {
+        for (size_t i = 0; i < look->n_ready; i++)
+                if (look->ready[i] == version)
+                        return true;
+        return false;
+}
+
+void model_look_run(struct errand *errand) {
+        struct model_look *look = (struct model_look *)(void *)errand;
+        struct store *store = look->registry->store;
+        int64_t champion;
+
+        atomic_store(&look->is_asking, true);
+        store_set_deadline(store, clock_monotonic_ms() + look->patience_ms);
+        look->result = registry_read_aliases(look->registry, &look->aliases);
+        if (!look->result) {
+                /* what cannot be written now is written by the next look */
+                registry_complete_history(look->registry, &look->aliases);
+                record_pending(look);
+                if (look->n_pending)
+                        registry_complete_history(look->registry, &look->aliases);
+                champion = aliases_find(&look->aliases, ALIASES_CHAMPION);
+                atomic_store(&look->is_fetching, true);
+                store_set_deadline(store, clock_monotonic_ms() + FETCH_MS);
+                if (champion != ALIASES_NONE && !is_ready(look, champion))
+                        look->loaded = load(look, champion);
+        }
+        store_set_deadline(store, 0);
+}
+
+void model_look_destroy(struct model_look *look) {
+        if (look->model)
+                server_shared_unref(&look->model->super);
+        free(look);
+}
