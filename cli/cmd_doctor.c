@@ -232,6 +232,17 @@ static void check_model(struct doctor *doctor, const struct json_value *ready) {
                      (long long)version, reason);
 }
 
+/* A registry that does not answer the gateway: what was known of it holds. */
+static void check_presence(struct doctor *doctor, const struct json_value *ready) {
+        const char *registry = json_text(json_get(ready, "registry"));
+
+        if (registry)
+                note(doctor, "gateway", DOUBTFUL,
+                     "the registry is %s; what was seen of it last goes on answering, rollbacks work and are recorded "
+                     "once it is back",
+                     registry);
+}
+
 /* False only when it is sure that no gateway runs in this home: each holds a lock there for life. */
 static bool may_run_here(const char *home) {
         _cleanup_(close_descriptor) int fd = -1;
@@ -325,6 +336,7 @@ static void check_gateway(struct doctor *doctor) {
                 note(doctor, "gateway", WELL, "answers at %s", client_url(client));
         check_stages(doctor, json_root(json));
         check_model(doctor, json_root(json));
+        check_presence(doctor, json_root(json));
 }
 
 /* The gateway alone knows its ledger. */

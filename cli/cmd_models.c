@@ -120,7 +120,7 @@ static int history(const struct options *options) {
 static int move(const struct options *options, struct served *served, const char *path, const struct buffer *body) {
         _cleanup_(json_destroy_pointer) struct json *answer = NULL;
         int64_t champion = 0;
-        bool is_pinned = false;
+        bool is_pinned = false, is_recorded = true;
         int r;
 
         r = client_post(served->client, path, body, &answer);
@@ -130,7 +130,12 @@ static int move(const struct options *options, struct served *served, const char
                 return command_print_json(json_root(answer));
         json_as_int64(json_get(json_get(json_root(answer), "aliases"), ALIASES_CHAMPION), &champion);
         json_as_bool(json_get(json_root(answer), "pinned"), &is_pinned);
+        json_as_bool(json_get(json_root(answer), "recorded"), &is_recorded);
         printf("%s: version %" PRId64 " is the champion%s\n", served->name, champion, is_pinned ? ", pinned" : "");
+        if (!is_recorded)
+                printf("the registry is away: the gateway records this when it is back, if it still can; `convoy "
+                       "models` "
+                       "tells\n");
         return COMMAND_DONE;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/versions.h"
 #include "common/base/json_builder.h"
 
 enum { PATH_BYTES = 256 };
@@ -69,6 +70,7 @@ int history_print(struct client *client, const char *model, int64_t limit, bool 
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         struct json_builder all = json_begin(&text, JSON_PRETTY);
         char path[PATH_BYTES];
+        bool is_told = false;
         int r;
 
         json_begin_object(&all);
@@ -87,6 +89,9 @@ int history_print(struct client *client, const char *model, int64_t limit, bool 
                 r = client_get(client, path, &page);
                 if (r)
                         return r;
+                if (!is_json && !is_told)
+                        versions_print_news(json_root(page));
+                is_told = true;
                 iterator = json_iterate_array(json_get(json_root(page), "moves"));
                 for (; limit > 0 && json_next_element(&iterator, &move); limit--) {
                         if (is_json)

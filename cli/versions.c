@@ -116,6 +116,30 @@ static int print_json(struct client *client, const struct json_value *first) {
         return COMMAND_DONE;
 }
 
+static void print_rollback(const char *what, const struct json_value *rollback) {
+        const char *reason = json_text(json_get(rollback, "reason")), *error = json_text(json_get(rollback, "error"));
+        int64_t from = 0, to = 0;
+
+        json_as_int64(json_get(rollback, "from"), &from);
+        json_as_int64(json_get(rollback, "to"), &to);
+        printf("%s: rollback from version %" PRId64 " to %" PRId64 "%s%s%s%s%s\n", what, from, to,
+               reason && *reason ? " (" : "", reason && *reason ? reason : "", reason && *reason ? ")" : "",
+               error ? "; " : "", error ? error : "");
+}
+
+void versions_print_news(const struct json_value *model) {
+        struct json_array_iterator iterator = json_iterate_array(json_get(model, "pending"));
+        const char *registry = json_text(json_get(model, "registry"));
+        const struct json_value *rollback;
+
+        if (registry)
+                printf("the registry is %s; this is what is known without it\n", registry);
+        while (json_next_element(&iterator, &rollback))
+                print_rollback("not recorded yet", rollback);
+        if (json_get(model, "dropped"))
+                print_rollback("dropped", json_get(model, "dropped"));
+}
+
 int versions_print(struct client *client, const struct json_value *first, bool is_json) {
         const struct json_value *model = model_of(first);
         const char *name = json_text(json_get(model, "name"));
@@ -131,5 +155,6 @@ int versions_print(struct client *client, const struct json_value *first, bool i
                 return r;
         if (json_as_bool(json_get(model, "pinned"), &is_pinned) && is_pinned)
                 printf("the champion is pinned: accepted models become challengers until `convoy models unpin`\n");
+        versions_print_news(model);
         return COMMAND_DONE;
 }

@@ -20,6 +20,8 @@
  *      blobs        schema.yaml of the pipeline, when a run is accepted or begins
  *      runs/<run>/run.json
  *      spool/gateway.db  messages and the ledger of runs, below the home
+ *      serving/          versions that answer or may be rolled back to, the aliases as last seen, and rollbacks that
+ * the registry has yet to hear of: enough to start and to roll back while it is away
  *
  * CONFIG
  *      pipeline.yaml, and the options below. CONVOY_TOKEN guards every call that changes something; without it only

@@ -67,7 +67,9 @@ static int answer_ready(struct request *request) {
         h2o_iovec_t wants_line = request_query(request, "line");
         bool is_ready = readiness == MODEL_SWAP_READY;
         struct json_builder json = json_begin(&text, JSON_COMPACT);
+        struct model_swap_absence absence;
 
+        model_swap_absence(gateway->model_swap, &absence);
         line_stages(gateway->line, stages);
         if (wants_line.base && wants_line.len == 1 && wants_line.base[0] == '1')
                 for (int i = 0; i < STAGE_N_WORKERS; i++)
@@ -76,6 +78,7 @@ static int answer_ready(struct request *request) {
         json_key_bool(&json, "ready", is_ready);
         json_key_text(&json, "model", model_word(readiness, request->shared));
         put_trouble(gateway->model_swap, &json);
+        model_swap_absence_put_json(&absence, &json);
         json_key(&json, "stages");
         json_begin_object(&json);
         for (int i = 0; i < STAGE_N_WORKERS; i++)

@@ -64,6 +64,18 @@ static int put_stages(struct gateway *gateway, struct buffer *text) {
         return r;
 }
 
+static int put_registry(struct gateway *gateway, struct buffer *text) {
+        struct model_swap_absence absence;
+
+        model_swap_absence(gateway->model_swap, &absence);
+        return buffer_printf(text,
+                             "# HELP convoy_registry_up Whether the registry answered the last look.\n"
+                             "# TYPE convoy_registry_up gauge\nconvoy_registry_up %d\n"
+                             "# HELP convoy_rollbacks_pending Rollbacks that the registry has yet to hear of.\n"
+                             "# TYPE convoy_rollbacks_pending gauge\nconvoy_rollbacks_pending %zu\n",
+                             !absence.since_ms, absence.n_pending);
+}
+
 static int put_model(struct gateway *gateway, struct buffer *text) {
         return buffer_printf(text,
                              "# HELP convoy_model_version Version of the model that answers, 0 for none.\n"
@@ -82,6 +94,8 @@ static int answer_metrics(struct request *request) {
         int r;
 
         r = put_model(gateway, &text);
+        if (!r)
+                r = put_registry(gateway, &text);
         if (!r)
                 r = put_runs(gateway, &text);
         if (!r)
