@@ -199,11 +199,37 @@ int aliases_pin(const struct aliases *present, const struct alias_request *reque
         return 0;
 }
 
-static bool is_met(const struct alias_rollback_search *search, int64_t version) {
-        for (size_t i = 0; i < search->n_met; i++)
-                if (search->met[i] == version)
+static bool is_among(int64_t version, const int64_t *versions, size_t n_versions) {
+        for (size_t i = 0; i < n_versions; i++)
+                if (versions[i] == version)
                         return true;
         return false;
+}
+
+bool aliases_is_retired(const struct aliases *aliases, int64_t version) {
+        return is_among(version, aliases->retired, aliases->n_retired);
+}
+
+bool aliases_bear(const struct aliases *aliases, int64_t version) {
+        for (size_t i = 0; i < aliases->n_aliases; i++)
+                if (aliases->aliases[i].version == version)
+                        return true;
+        return false;
+}
+
+int aliases_retire(const struct aliases *present, const struct alias_request *request, const int64_t *versions,
+                   size_t n_versions, struct aliases *ret_next) {
+        struct aliases next = begin(present, request, ALIAS_ACTION_RETIRE, ALIASES_NONE);
+
+        assert(n_versions <= ALIASES_RETIRED_MAX);
+        next.n_retired = 0;
+        for (size_t i = 0; i < n_versions; i++)
+                if (!aliases_bear(present, versions[i]) && !is_among(versions[i], present->targets, present->n_targets))
+                        next.retired[next.n_retired++] = versions[i];
+        if (!next.n_retired)
+                return ALIASES_E_UNCHANGED;
+        *ret_next = next;
+        return 0;
 }
 
 /* The champion that this move took the place of, or ALIASES_NONE. */
@@ -220,7 +246,7 @@ int alias_rollback_search_feed(struct alias_rollback_search *search, const struc
         int64_t *met;
 
         /* a version met before has had its latest time as champion judged already */
-        if (version == ALIASES_NONE || version == search->champion || is_met(search, version)) {
+        if (version == ALIASES_NONE || version == search->champion || is_among(version, search->met, search->n_met)) {
                 *ret_version = ALIASES_NONE;
                 return 0;
         }

@@ -37,6 +37,8 @@
 #define ALIASES_ID_BYTES 64
 /* earlier champions that are remembered as targets of rollbacks; older ones are in the history */
 #define ALIASES_TARGETS_MAX 16
+/* versions that one move retires */
+#define ALIASES_RETIRED_MAX 64
 #define ALIASES_ACTOR_BYTES 128
 #define ALIASES_REASON_BYTES 1024
 
@@ -58,6 +60,7 @@ enum alias_action {
         ALIAS_ACTION_ROLLBACK,
         ALIAS_ACTION_PIN,
         ALIAS_ACTION_UNPIN,
+        ALIAS_ACTION_RETIRE, /* of versions that nobody needs, before their files go */
 };
 
 /* why a release did not become champion */
@@ -106,6 +109,10 @@ struct aliases {
         size_t n_targets;
         bool has_targets;     /* false: not known, search the history; always known when sequence is 0 */
         bool are_targets_cut; /* there are older ones in the history */
+
+        /* of the last move that retired any: their files are being removed, or are gone; none gets an alias again */
+        int64_t retired[ALIASES_RETIRED_MAX];
+        size_t n_retired;
 };
 
 #define ALIASES_NULL \
@@ -154,6 +161,16 @@ int aliases_roll_back(const struct aliases *present, const struct alias_request 
 
 int aliases_pin(const struct aliases *present, const struct alias_request *request, bool is_pinned,
                 struct aliases *ret_next);
+
+/* Retires those of the versions, at most ALIASES_RETIRED_MAX (asserted), that neither bear an alias nor are a target;
+ * ALIASES_E_UNCHANGED when there are none. */
+int aliases_retire(const struct aliases *present, const struct alias_request *request, const int64_t *versions,
+                   size_t n_versions, struct aliases *ret_next);
+
+/* Whether any alias is the version's. */
+bool aliases_bear(const struct aliases *aliases, int64_t version);
+
+bool aliases_is_retired(const struct aliases *aliases, int64_t version);
 
 /*
  * The default target of a rollback is the newest earlier champion that was not itself rolled back from, judged by how

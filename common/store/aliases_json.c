@@ -12,7 +12,7 @@
 
 static const char *const action_names[] = {
         [ALIAS_ACTION_RELEASE] = "release", [ALIAS_ACTION_SET] = "set",     [ALIAS_ACTION_ROLLBACK] = "rollback",
-        [ALIAS_ACTION_PIN] = "pin",         [ALIAS_ACTION_UNPIN] = "unpin",
+        [ALIAS_ACTION_PIN] = "pin",         [ALIAS_ACTION_UNPIN] = "unpin", [ALIAS_ACTION_RETIRE] = "retire",
 };
 
 static const char *const hindrance_names[] = {
@@ -69,14 +69,18 @@ int alias_move_format(const struct alias_move *move, struct buffer *ret_text) {
         return error_trace(json_end(&json));
 }
 
+static void build_numbers(struct json_builder *json, const char *key, const int64_t *versions, size_t n_versions) {
+        json_key(json, key);
+        json_begin_array(json);
+        for (size_t i = 0; i < n_versions; i++)
+                json_put_int64(json, versions[i]);
+        json_end_array(json);
+}
+
 static void build_targets(const struct aliases *aliases, struct json_builder *json) {
         if (!aliases->has_targets)
                 return;
-        json_key(json, "rollback_targets");
-        json_begin_array(json);
-        for (size_t i = 0; i < aliases->n_targets; i++)
-                json_put_int64(json, aliases->targets[i]);
-        json_end_array(json);
+        build_numbers(json, "rollback_targets", aliases->targets, aliases->n_targets);
         if (aliases->are_targets_cut)
                 json_key_bool(json, "rollback_targets_cut", true);
 }
@@ -93,6 +97,8 @@ int aliases_format(const struct aliases *aliases, struct buffer *ret_text) {
                 json_key_int64(&json, aliases->aliases[i].name, aliases->aliases[i].version);
         json_end_object(&json);
         build_targets(aliases, &json);
+        if (aliases->n_retired)
+                build_numbers(&json, "retired", aliases->retired, aliases->n_retired);
         if (aliases->sequence) {
                 json_key(&json, "last");
                 alias_move_put_json(&aliases->last, &json);
@@ -227,31 +233,40 @@ static int parse_alias(const char *name, size_t n_name, const struct json_value 
         return 0;
 }
 
-/* What older programs wrote has no list. */
-static int parse_targets(const struct json_value *object, struct fault *fault, struct aliases *aliases) {
+/* An array of versions, which may be absent. */
+static int parse_numbers(const struct json_value *object, const char *name, size_t n_max, struct fault *fault,
+                         int64_t *ret_versions, size_t *ret_n_versions) {
         const struct json_value *array, *element;
         struct json_array_iterator iterator;
+        size_t n = 0;
         int r;
 
-        if (!json_get(object, "rollback_targets"))
+        if (!json_get(object, name))
                 return 0;
-        r = json_need_array(object, "rollback_targets", fault, &array);
-        if (!r && json_get(object, "rollback_targets_cut"))
-                r = json_need_bool(object, "rollback_targets_cut", fault, &aliases->are_targets_cut);
+        r = json_need_array(object, name, fault, &array);
         if (r)
                 return r;
         iterator = json_iterate_array(array);
-        while (json_next_element(&iterator, &element)) {
-                if (aliases->n_targets == ALIASES_TARGETS_MAX)
-                        return fault_set(fault, "ALIASES_MALFORMED", "there are more than %d targets of rollbacks",
-                                         ALIASES_TARGETS_MAX);
-                if (!json_as_int64(element, &aliases->targets[aliases->n_targets]) ||
-                    aliases->targets[aliases->n_targets] <= ALIASES_NONE)
-                        return fault_set(fault, "ALIASES_MALFORMED", "a target of rollbacks is no version");
-                aliases->n_targets++;
+        for (; json_next_element(&iterator, &element); n++) {
+                if (n == n_max)
+                        return fault_set(fault, "ALIASES_MALFORMED", "%s has more than %zu versions", name, n_max);
+                if (!json_as_int64(element, &ret_versions[n]) || ret_versions[n] <= ALIASES_NONE)
+                        return fault_set(fault, "ALIASES_MALFORMED", "%s holds what is no version", name);
         }
-        aliases->has_targets = true;
+        *ret_n_versions = n;
         return 0;
+}
+
+/* What older programs wrote has no list. */
+static int parse_targets(const struct json_value *object, struct fault *fault, struct aliases *aliases) {
+        int r;
+
+        aliases->has_targets = json_get(object, "rollback_targets");
+        r = parse_numbers(object, "rollback_targets", ALIASES_TARGETS_MAX, fault, aliases->targets,
+                          &aliases->n_targets);
+        if (!r && json_get(object, "rollback_targets_cut"))
+                r = json_need_bool(object, "rollback_targets_cut", fault, &aliases->are_targets_cut);
+        return r;
 }
 
 int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct fault *fault) {
@@ -277,6 +292,9 @@ int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct
                 r = parse_alias(name, n_name, value, fault, &aliases);
         if (!r)
                 r = parse_targets(json_root(json), fault, &aliases);
+        if (!r)
+                r = parse_numbers(json_root(json), "retired", ALIASES_RETIRED_MAX, fault, aliases.retired,
+                                  &aliases.n_retired);
         if (!r)
                 r = json_need_object(json_root(json), "last", fault, &object);
         if (!r)

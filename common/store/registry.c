@@ -1,6 +1,6 @@
 /* Registry: versions of a model, claimed, filled, and sealed by their manifest. */
 
-#include "common/store/registry.h"
+#include "common/store/registry_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -120,42 +120,34 @@ static int64_t parse_version(const char *name) {
         return strcmp(again, name) ? 0 : version;
 }
 
-/* Adds the versions among these names. */
-static int add_numbers(struct registry_versions *versions, const struct store_page *names) {
-        int64_t *grown = reallocarray(versions->numbers, versions->n_numbers + names->n_entries, sizeof(*grown));
+/* Adds the version, if the entry is one's folder. */
+static int add_number(void *context, const struct store_entry *entry) {
+        struct registry_versions *versions = context;
+        int64_t number = parse_version(entry->name);
+        size_t n = versions->n_numbers;
 
-        if (!grown)
-                return error_origin(-ENOMEM, "listing versions");
-        versions->numbers = grown;
-        for (size_t i = 0; i < names->n_entries; i++) {
-                int64_t number = parse_version(names->entries[i].name);
+        if (!number)
+                return 0;
+        if (!n || (n >= 64 && !(n & (n - 1)))) {
+                int64_t *grown = reallocarray(versions->numbers, n ? 2 * n : 64, sizeof(*grown));
 
-                if (number)
-                        grown[versions->n_numbers++] = number;
+                if (!grown)
+                        return error_origin(-ENOMEM, "listing versions");
+                versions->numbers = grown;
         }
+        versions->numbers[versions->n_numbers++] = number;
         return 0;
 }
 
 int registry_versions_init(struct registry *registry, struct registry_versions *ret_versions) {
         _cleanup_(registry_versions_finish) struct registry_versions versions = { .registry = registry };
-        char folder[STORE_NAME_BYTES], after[STORE_NAME_BYTES] = "";
+        char folder[STORE_NAME_BYTES];
         int r;
 
         snprintf(folder, sizeof(folder), "%s/versions", registry->model);
-        for (bool is_last = false; !is_last;) {
-                _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
-
-                r = store_list(registry->store, folder, *after ? after : NULL, STORE_PAGE_NAMES_MAX, &page);
-                if (r)
-                        return error_trace(r);
-                if (!page.n_entries)
-                        break;
-                r = add_numbers(&versions, &page);
-                if (r)
-                        return error_trace(r);
-                snprintf(after, sizeof(after), "%s", page.entries[page.n_entries - 1].name);
-                is_last = page.is_last;
-        }
+        r = store_walk(registry->store, folder, add_number, &versions);
+        if (r)
+                return error_trace(r);
         if (versions.n_numbers)
                 qsort(versions.numbers, versions.n_numbers, sizeof(*versions.numbers), compare_versions);
         *ret_versions = versions;
@@ -230,6 +222,36 @@ int registry_claim(struct registry *registry, const char *run, struct registry_c
                 *ret_claim = claim;
                 return 0;
         }
+}
+
+struct removal {
+        struct registry *registry;
+        int64_t version;
+};
+
+static int remove_file(void *context, const struct store_entry *entry) {
+        const struct removal *removal = context;
+        char name[STORE_NAME_BYTES];
+        int r;
+
+        if (!strcmp(entry->name, "claim.json"))
+                return 0;
+        name_in_version(removal->registry, removal->version, entry->name, name);
+        r = store_remove(removal->registry->store, name);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+int registry_remove_version(struct registry *registry, int64_t version) {
+        struct removal removal = { registry, version };
+        char name[STORE_NAME_BYTES];
+        int r;
+
+        name_in_version(registry, version, "manifest.json", name);
+        r = store_remove(registry->store, name);
+        if (r < 0)
+                return error_trace(r);
+        snprintf(name, sizeof(name), "%s/versions/%" PRId64, registry->model, version);
+        return error_trace(store_walk(registry->store, name, remove_file, &removal));
 }
 
 /* The claim that the run has already, or REGISTRY_E_MISSING. */

@@ -156,6 +156,20 @@ int registry_roll_back(struct registry *registry, const struct alias_request *re
 int registry_redo_rollback(struct registry *registry, const struct alias_request *request, int64_t from, int64_t to,
                            int64_t after, struct aliases *ret_aliases);
 
+/* Calls each() with every default target of rollbacks, the next one first; when it does not answer 0, that ends the
+ * walk and is returned. Reads the history where the aliases do not have them all. */
+int registry_walk_targets(struct registry *registry, const struct aliases *aliases,
+                          int (*each)(void *context, int64_t version), void *context);
+
+/*
+ * Retires versions, at most ALIASES_RETIRED_MAX of them: those that bear an alias or are a target of rollbacks are
+ * passed over, the others get none any more, and then their files go, but for the claims, so that no number is given
+ * twice. ret_is_retired, of n_versions, says which. What an earlier call had begun is brought to its end first.
+ * n_versions 0 does that alone. request->reason is followed by the versions' numbers.
+ */
+int registry_retire(struct registry *registry, const struct alias_request *request, const int64_t *versions,
+                    size_t n_versions, bool *ret_is_retired);
+
 /* Pins or unpins; already so: 0. */
 int registry_pin(struct registry *registry, const struct alias_request *request, bool is_pinned,
                  struct aliases *ret_aliases);

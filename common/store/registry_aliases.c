@@ -192,22 +192,15 @@ static int move(struct registry *registry, decision *decide, void *context, cons
         return error_origin(-EBUSY, "moving an alias of %s", registry->model);
 }
 
-static bool bears_alias(const struct aliases *aliases, int64_t version) {
-        for (size_t i = 0; i < aliases->n_aliases; i++)
-                if (aliases->aliases[i].version == version)
-                        return true;
-        return false;
-}
-
 /* Only what was completed may bear an alias. What bears one was looked for when it got it, so that it is looked for
  * again only while the requests of this move allow for it. */
 static int check_version(struct registry *registry, const struct mover *mover, const struct aliases *present,
                          int64_t version) {
         _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
 
-        if (version <= ALIASES_NONE)
+        if (version <= ALIASES_NONE || aliases_is_retired(present, version))
                 return REGISTRY_E_MISSING;
-        if (version == atomic_load(&registry->published) || (mover->had_to_write && bears_alias(present, version)))
+        if (version == atomic_load(&registry->published) || (mover->had_to_write && aliases_bear(present, version)))
                 return 0;
         return error_trace(registry_read_manifest(registry, version, &manifest));
 }
@@ -371,4 +364,59 @@ int registry_pin(struct registry *registry, const struct alias_request *request,
         struct wish wish = { .request = request, .is_pinned = is_pinned };
 
         return error_trace(move(registry, decide_pin, &wish, request->id, ALIASES_ANY, ret_aliases));
+}
+
+/*
+ * Retiring
+ */
+
+struct retirement {
+        const struct alias_request *request;
+        const int64_t *versions;
+        size_t n_versions;
+};
+
+static int decide_retire(struct registry *registry _unused_, const struct mover *mover, const struct aliases *present,
+                         struct aliases *ret_next) {
+        const struct retirement *retirement = mover->context;
+        char *reason = ret_next->last.reason;
+        int r;
+
+        r = aliases_retire(present, retirement->request, retirement->versions, retirement->n_versions, ret_next);
+        for (size_t i = 0; i < ret_next->n_retired && !r; i++) {
+                size_t n = strlen(reason);
+
+                snprintf(reason + n, ALIASES_REASON_BYTES - n, "%s%" PRId64,
+                         i   ? ", "
+                         : n ? ": "
+                             : "",
+                         ret_next->retired[i]);
+        }
+        return translate(r);
+}
+
+static int remove_retired(struct registry *registry, const struct aliases *aliases) {
+        int r = 0;
+
+        for (size_t i = 0; i < aliases->n_retired && !r; i++)
+                r = registry_remove_version(registry, aliases->retired[i]);
+        return error_trace(r);
+}
+
+int registry_retire(struct registry *registry, const struct alias_request *request, const int64_t *versions,
+                    size_t n_versions, bool *ret_is_retired) {
+        struct retirement retirement = { .request = request, .versions = versions, .n_versions = n_versions };
+        struct aliases aliases;
+        int r;
+
+        r = registry_read_aliases(registry, &aliases);
+        if (!r)
+                r = remove_retired(registry, &aliases);
+        if (!r)
+                r = move(registry, decide_retire, &retirement, request->id, ALIASES_ANY, &aliases);
+        if (!r)
+                r = remove_retired(registry, &aliases);
+        for (size_t i = 0; i < n_versions && !r; i++)
+                ret_is_retired[i] = aliases_is_retired(&aliases, versions[i]);
+        return error_trace(r);
 }

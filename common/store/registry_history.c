@@ -90,33 +90,57 @@ int registry_find_move(struct registry *registry, const struct aliases *present,
         return REGISTRY_E_MISSING;
 }
 
-int registry_find_targets(struct registry *registry, struct aliases *aliases) {
+int registry_walk_targets(struct registry *registry, const struct aliases *aliases,
+                          int (*each)(void *context, int64_t version), void *context) {
         _cleanup_(alias_rollback_search_finish) struct alias_rollback_search search = ALIAS_ROLLBACK_SEARCH_NULL(
                 aliases_find(aliases, ALIASES_CHAMPION));
         struct alias_move move = aliases->last;
+        bool are_known = aliases->has_targets && !aliases->are_targets_cut;
+        int r = 0;
+
+        for (size_t i = 0; i < aliases->n_targets && are_known && !r; i++)
+                r = each(context, aliases->targets[i]);
+        for (int64_t sequence = aliases->sequence; sequence > 0 && !are_known && !r; sequence--) {
+                int64_t version = ALIASES_NONE;
+
+                r = sequence == aliases->sequence ? 0 : registry_read_recorded(registry, sequence, &move);
+                if (r == REGISTRY_E_MISSING) {
+                        r = 0;
+                        continue;
+                }
+                if (!r)
+                        r = alias_rollback_search_feed(&search, &move, &version);
+                if (!r && version != ALIASES_NONE)
+                        r = each(context, version);
+        }
+        return error_trace(r);
+}
+
+/* no error: the list is full */
+enum { TARGETS_E_CUT = 100 };
+
+static int add_target(void *context, int64_t version) {
+        struct aliases *found = context;
+
+        if (found->n_targets == ALIASES_TARGETS_MAX) {
+                found->are_targets_cut = true;
+                return TARGETS_E_CUT;
+        }
+        found->targets[found->n_targets++] = version;
+        return 0;
+}
+
+int registry_find_targets(struct registry *registry, struct aliases *aliases) {
         struct aliases found = *aliases;
+        int r;
 
         if (aliases->has_targets)
                 return 0;
         found.n_targets = 0;
         found.are_targets_cut = false;
-        for (int64_t sequence = aliases->sequence; sequence > 0 && !found.are_targets_cut; sequence--) {
-                int r = sequence == aliases->sequence ? 0 : registry_read_recorded(registry, sequence, &move);
-                int64_t version;
-
-                if (r == REGISTRY_E_MISSING)
-                        continue;
-                if (!r)
-                        r = alias_rollback_search_feed(&search, &move, &version);
-                if (r)
-                        return error_trace(r);
-                if (version == ALIASES_NONE)
-                        continue;
-                if (found.n_targets < ALIASES_TARGETS_MAX)
-                        found.targets[found.n_targets++] = version;
-                else
-                        found.are_targets_cut = true;
-        }
+        r = registry_walk_targets(registry, aliases, add_target, &found);
+        if (r && r != TARGETS_E_CUT)
+                return error_trace(r);
         found.has_targets = true;
         *aliases = found;
         return 0;

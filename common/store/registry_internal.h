@@ -1,6 +1,6 @@
 #pragma once
 
-/* What registry_history.c gives to registry_aliases.c. */
+/* What the files of the registry give to each other. */
 
 #include "common/store/registry.h"
 
@@ -16,6 +16,10 @@ typedef bool registry_move_test(const struct alias_move *move, const char *name)
  * that the usual search, right after, costs no request. */
 int registry_find_move(struct registry *registry, const struct aliases *present, int64_t after,
                        registry_move_test *is_it, const char *name, struct alias_move *ret_move);
+
+/* Removes the files of a retired version, its manifest first; the claim stays, so that the number is never given again.
+ * What is gone already is passed over. */
+int registry_remove_version(struct registry *registry, int64_t version);
 
 /* Finds the targets of rollbacks in the history where the aliases do not have them: once after older programs. */
 int registry_find_targets(struct registry *registry, struct aliases *aliases);
