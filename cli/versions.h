@@ -14,6 +14,6 @@
  * JSON: what GET /models answers, with the versions of all pages. The exit code. */
 int versions_print(struct client *client, const struct json_value *first, bool is_json);
 
-/* What stands in an answer about a model beside its versions or moves, as lines: a registry that is away, rollbacks that
- * it has yet to hear of, and the last one that it would not have. Nothing as a rule. */
+/* What stands in an answer about a model beside its versions or moves, as lines: a registry that is away, rollbacks
+ * that it has yet to hear of, and the last one that it would not have. Nothing as a rule. */
 void versions_print_news(const struct json_value *model);

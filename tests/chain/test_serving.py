@@ -1,5 +1,6 @@
 """Predictions while models change: swaps, rollbacks, pins."""
 
+import re
 import subprocess
 import threading
 
@@ -162,3 +163,42 @@ def test_before_the_first_version(line):
     assert line.get("/readyz").status_code == 200
     answer = line.post("/predict", RAW)
     assert answer.status_code == 503 and "no model" in answer.json()["error"]
+
+
+def test_rollbacks_without_the_registry(line):
+    """All that a gateway does while its registry is away, over kill -9, and what the registry hears of it."""
+    for seed in range(1, 4):
+        train(line, seed)
+    serving = line.home / "serving" / "vehicle-insurance" / "versions"
+    until(lambda: all((serving / str(version) / "manifest.json").exists() for version in (1, 2, 3)), "all are kept")
+    folder, aside = line.home / "registry" / "vehicle-insurance", line.home / "aside"
+
+    def restart():
+        line.kill(GATEWAY)
+        line.start(GATEWAY)
+        until(lambda: line.answers("/readyz"), "the gateway answers")
+
+    folder.rename(aside)
+    folder.symlink_to(folder)
+    restart()
+    assert line.predict(RAW)["version"] == 3
+    doctor = subprocess.run([program("convoy"), "doctor"], env=line.environment, capture_output=True, text=True,
+                            timeout=60)
+    assert re.search(r"^warning +gateway +the registry is away since ", doctor.stdout, re.MULTILINE), doctor.stdout
+    for version, reason in ((3, "wrong answers"), (2, "still wrong")):
+        answer = line.post(MODEL + ":rollback", {"from": version, "reason": reason})
+        assert answer.status_code == 200 and answer.json()["recorded"] is False, answer.text
+        assert line.predict(RAW)["version"] == version - 1
+        restart()
+        assert line.predict(RAW)["version"] == version - 1
+    folder.unlink()
+    aside.rename(folder)
+    until(lambda: "pending" not in line.models(), "the registry hears of it")
+    moves = line.history()
+    assert [(move["action"], move["reason"], move["changes"][0]["to"]) for move in moves[-2:]] == \
+        [("rollback", "wrong answers", 2), ("rollback", "still wrong", 1)]
+    assert [move["sequence"] for move in moves] == list(range(1, len(moves) + 1))
+    assert line.models()["aliases"]["champion"] == 1 and line.models()["pinned"]
+    run = train(line, 4)
+    assert run["version"] == 4 and run["promoted"] is False
+    line.check_files()
