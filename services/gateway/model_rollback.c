@@ -16,7 +16,7 @@
 #include "services/gateway/model_call.h"
 #include "services/gateway/model_swap_internal.h"
 
-enum { PATIENCE_MS = 400 };
+enum { PATIENCE_MS = 500 };
 
 /* The registry's part. */
 struct rollback {

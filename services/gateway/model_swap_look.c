@@ -15,7 +15,8 @@ enum {
         PATIENCE_MS = 3000,      /* with a registry that has answered so far */
         PATIENCE_AWAY_MS = 1000, /* and with one that has not */
         SILENCE_MS = 1500,       /* before a look that has no answer means that the registry is away */
-        CALL_MS = 10000,         /* the same for anything else */
+        CALL_MS = 10000,         /* the same for a call */
+        FETCH_MS = 30000,        /* and for files, which may be large */
 };
 
 /*
@@ -33,13 +34,17 @@ struct keep {
 
 static void keep_run(struct errand *errand) {
         struct keep *keep = (struct keep *)(void *)errand;
+        struct registry *registry = keep->swap->options.registry;
 
         for (size_t i = 0; i < keep->n_versions; i++) {
-                int r = model_look_keep(keep->swap->serving, keep->swap->options.registry, keep->versions[i]);
+                int r;
 
+                store_set_deadline(registry->store, clock_monotonic_ms() + FETCH_MS);
+                r = model_look_keep(keep->swap->serving, registry, keep->versions[i]);
                 if (r < 0)
                         keep->result = r;
         }
+        store_set_deadline(registry->store, 0);
 }
 
 static void keep_return(struct job *job, void *context) {
@@ -300,11 +305,15 @@ void model_swap_send_look(struct model_swap *swap) {
         errands_put(swap->errands, &look->errand);
 }
 
-void model_swap_watch(struct model_swap *swap) {
-        int64_t running_ms = errands_running_ms(swap->errands);
-        bool is_asking = swap->look && atomic_load(&swap->look->is_asking);
+/* How long what runs now may do so before it holds up others. */
+static int64_t patience_ms(const struct model_swap *swap) {
+        if (swap->is_keeping || (swap->look && atomic_load(&swap->look->is_fetching)))
+                return FETCH_MS;
+        return swap->look && atomic_load(&swap->look->is_asking) ? SILENCE_MS : CALL_MS;
+}
 
-        if (running_ms < (is_asking ? SILENCE_MS : CALL_MS) || (swap->look && atomic_load(&swap->look->is_fetching)))
+void model_swap_watch(struct model_swap *swap) {
+        if (errands_running_ms(swap->errands) < patience_ms(swap))
                 return;
         model_swap_note_away(swap, 0);
         /* nobody is to wait behind it */
