@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "proto/stage_manifest.h"
+
+/* for all that a change asks of the store: the thread has others waiting, and what could not be done is done later */
+enum { STORE_MS = 3000 };
 
 int change_init(struct change *change, struct fault *fault) {
         char endpoint[SOCKET_ENDPOINT_BYTES];
@@ -39,6 +43,7 @@ void change_finish(struct change *change) {
 int change_begin(struct change *change) {
         change->n_events = 0;
         change->is_stored = false;
+        store_set_deadline(change->store, clock_monotonic_ms() + STORE_MS);
         return error_trace(spool_begin(change->spool));
 }
 

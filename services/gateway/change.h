@@ -45,6 +45,7 @@ struct change {
 int change_init(struct change *change, struct fault *fault);
 void change_finish(struct change *change);
 
+/* From here on the store has a few seconds. */
 int change_begin(struct change *change);
 
 /* Commits when r is 0. Else, or when it cannot commit, undoes, makes run.json in the store as the ledger has it (as far

@@ -137,12 +137,12 @@ int runs_begin(struct runs *runs) {
                 return r < 0 ? error_trace(r) : 0;
         if (!prepare_start(runs, run))
                 return 0;
-        r = store_schema(runs);
-        if (!r)
-                r = change_begin(&runs->change);
+        r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
-        r = change_store(&runs->change, run);
+        r = store_schema(runs);
+        if (!r)
+                r = change_store(&runs->change, run);
         if (!r)
                 r = write_start(runs, run);
         r = change_end(&runs->change, run->run_id, r);
@@ -220,12 +220,12 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         if (r)
                 return r;
         waits = is_busy || !prepare_start(runs, run);
-        r = store_schema(runs);
-        if (!r)
-                r = change_begin(&runs->change);
+        r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
-        r = change_store(&runs->change, run);
+        r = store_schema(runs);
+        if (!r)
+                r = change_store(&runs->change, run);
         if (!r && *key)
                 r = ledger_put_key(runs->options.ledger, key, request_sha256, run->run_id, run->created_at);
         if (!r)

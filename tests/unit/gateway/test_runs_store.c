@@ -1,6 +1,9 @@
-/* Runs: the schema that a run is to be read by is in the store when the run begins, whatever happened to it before. */
+/* Runs: what they ask of the store. The schema that a run is to be read by is there when the run begins, whatever
+ * happened to it before; and a store that does not answer has a deadline, since others wait for the same thread. */
 
 #include "tests/unit/gateway/runs_fixture.h"
+
+#include "common/base/clock.h"
 
 static void check_schema_is_stored(struct fixture *fixture) {
         char path[STORE_PATH_BYTES];
@@ -40,11 +43,32 @@ static void a_waiting_run_brings_it_when_it_begins(void **state) {
         check_schema_is_stored(fixture);
 }
 
+static int64_t deadline_ms; /* as the store was told last */
+
+static void note_deadline(struct store *store _unused_, int64_t monotonic_ms) {
+        deadline_ms = monotonic_ms;
+}
+
+static void the_store_has_a_deadline(void **state) {
+        struct fixture *fixture = *state;
+        const struct store_kind *kind = fixture->store->kind;
+        struct store_kind timed = *kind;
+        int64_t before = clock_monotonic_ms();
+        char run[UUID_TEXT_BYTES];
+
+        timed.set_deadline = note_deadline;
+        fixture->store->kind = &timed;
+        fixture_accept(fixture, "", "", run);
+        fixture->store->kind = kind;
+        assert_true(deadline_ms > before && deadline_ms < clock_monotonic_ms() + 10000);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(an_accepted_run_brings_its_schema, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(a_waiting_run_brings_it_when_it_begins, fixture_setup,
                                                 fixture_teardown),
+                cmocka_unit_test_setup_teardown(the_store_has_a_deadline, fixture_setup, fixture_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
