@@ -99,7 +99,7 @@ static const struct model_look *look(struct fixture *fixture, const struct servi
 static const struct serving_rollback two[] = {
         { .id = "a", .from = 3, .to = 2, .after = 3, .actor = "http", .reason = "first", .at_ms = 1767323045678 },
         { .id = "b", .from = 2, .to = 1, .after = 3, .actor = "http", .reason = "second", .at_ms = 1767323045679 },
-        { 0 },
+        { .from = ALIASES_NONE },
 };
 
 static void must_be_recorded_once(struct fixture *fixture, int64_t n_moves) {
