@@ -34,7 +34,7 @@ enum {
         OP_MSG = 2013,
         HEADER_BYTES = 16,
         MESSAGE_BYTES_MAX = 48000000,
-        FAULTS_MAX = 64,
+        FAULTS_MAX = 128,
         FIRST_DOCUMENTS = 101,
         BATCH_BYTES = 16 * 1024 * 1024 - 64 * 1024,
 };

@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
 
         if (argc < 4)
                 return 2;
-        log_open("ingest_rows", LOG_LEVEL_WARN);
+        log_open("ingest_rows", LOG_LEVEL_DEBUG);
         parameters_init(&parameters, "rows");
         parameters.split = (struct split){ .salt = 7, .test_ten_thousandths = 2500 };
         parameters.max_bad_fraction = argc > 4 ? strtod(argv[4], NULL) : 0.0;

@@ -14,6 +14,7 @@ Faults hit the replies, from the server to the client, and may be changed while 
     refuse(), accept()         new connections are refused (and open ones reset), until accept()
     delay = seconds            before each piece that passes
 
+With keeps_replies, replies holds the bytes that passed.
 n_connections, n_replied (bytes of replies passed) and n_faults count; wait_until(predicate) waits for a count.
 """
 
@@ -54,6 +55,8 @@ class Proxy:
         self.n_connections = 0
         self.n_replied = 0
         self.n_faults = 0
+        self.keeps_replies = False
+        self.replies = bytearray()
         self._lock = threading.Condition()
         self._connections = set()
         self._fault = None
@@ -116,7 +119,7 @@ class Proxy:
                 piece = source.recv(PIECE_BYTES)
                 if self.delay:
                     time.sleep(self.delay)
-                piece, kind = self._look(connection, piece, is_reply)
+                piece, rest, kind = self._look(connection, piece, is_reply)
                 if connection.is_over:
                     break
                 if piece:
@@ -124,9 +127,12 @@ class Proxy:
                 if is_reply and piece:
                     with self._lock:
                         self.n_replied += len(piece)
+                        if self.keeps_replies:
+                            self.replies += piece
                         self._lock.notify_all()
                 if kind == "silence":
-                    connection.is_silent = True
+                    self._hold(connection)
+                    sink.sendall(rest)
                 elif kind or not piece:
                     is_reset = kind == "reset"
                     break
@@ -142,25 +148,31 @@ class Proxy:
                 self._connections.discard(connection)
                 self._lock.notify_all()
 
-    def _look(self, connection, piece, is_reply):
-        """What of a piece may pass, and the fault that follows it."""
+    def _hold(self, connection):
+        """As long as nothing may pass."""
         with self._lock:
             while (self._is_silent or connection.is_silent) and not connection.is_over and not self._is_closed:
                 self._lock.wait()
+
+    def _look(self, connection, piece, is_reply):
+        """What of a piece may pass, what comes behind it, and the fault between."""
+        self._hold(connection)
+        with self._lock:
             fault = self._fault
             if not is_reply or not fault or not piece:
-                return piece, None
+                return piece, b"", None
             if len(piece) < fault["left"]:
                 fault["left"] -= len(piece)
-                return piece, None
-            piece = piece[: fault["left"]]
+                return piece, b"", None
+            piece, rest = piece[: fault["left"]], piece[fault["left"] :]
             self.n_faults += 1
+            connection.is_silent = fault["kind"] == "silence"
             fault["times"] -= 1
             fault["left"] = fault["after"]
             if not fault["times"]:
                 self._fault = None
             self._lock.notify_all()
-            return piece, fault["kind"]
+            return piece, rest, fault["kind"]
 
     def _arm(self, kind, n_bytes, times):
         with self._lock:

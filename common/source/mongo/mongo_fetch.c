@@ -13,10 +13,6 @@ enum {
         /* asked for before the documents' size is known */
         BATCH_DOCUMENTS_FIRST = 1000,
         BATCH_DOCUMENTS_MAX = 100000,
-        CODE_BAD_VALUE = 2,
-        CODE_FAILED_TO_PARSE = 9,
-        CODE_TYPE_MISMATCH = 14,
-        CODE_NOT_IMPLEMENTED = 238,
 };
 
 /* A field of such a name cannot be asked for by itself: a point leads into an object, a dollar to an operator. */
@@ -206,11 +202,6 @@ static bool read_reply(struct mongo_fetch *fetch, struct mongo_batch *batch, bso
         return look_through(fetch, batch, error);
 }
 
-static bool is_refused_type(uint32_t code) {
-        return code == CODE_BAD_VALUE || code == CODE_FAILED_TO_PARSE || code == CODE_TYPE_MISMATCH ||
-               code == CODE_NOT_IMPLEMENTED;
-}
-
 static bool try_next(struct mongo_fetch *fetch, struct mongo_batch *batch, bson_error_t *error) {
         bool is_more = fetch->cursor;
 
@@ -232,12 +223,13 @@ bool mongo_fetch_next(struct mongo_fetch *fetch, struct mongo_batch *batch, stru
                         fetch->is_ended = true;
                 return true;
         }
-        if (is_resumed && !fetch->is_narrow && error.domain == MONGOC_ERROR_SERVER && is_refused_type(error.code)) {
+        mongo_judge(fetch->client, &error, &batch->reply, ret_verdict);
+        /* the first filter of this kind: it may name types that this server does not know */
+        if (is_resumed && !fetch->is_narrow && !strcmp(ret_verdict->fault.code, "SOURCE_READ_REFUSED")) {
                 fetch->is_narrow = true;
                 mongo_fetch_forget(fetch, false);
                 return mongo_fetch_next(fetch, batch, ret_verdict);
         }
-        mongo_judge(fetch->client, &error, &batch->reply, ret_verdict);
         fetch->is_ended = false;
         batch->n_documents = 0;
         /* what was too much for the time there is may come in smaller pieces */
