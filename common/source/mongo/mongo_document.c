@@ -265,6 +265,13 @@ static int refuse_value(const struct schema_column *column, enum anomaly anomaly
         size_t n_seen = 0;
         const char *seen = see(field, scratch, &n_seen);
 
+        if (anomaly == ANOMALY_UNEXPECTED_DATA_TYPE) {
+                fault_in(fault, column->name, row);
+                return fault_set(fault, anomaly_name(anomaly), "%s stands where a value (%s) belongs",
+                                 field->type == MONGO_TYPE_DATE && seen != scratch ? seen
+                                                                                   : mongo_field_type_name(field->type),
+                                 value_type_name(column->type));
+        }
         return value_fault(anomaly, column->type, column->name, row, seen, n_seen, fault);
 }
 
