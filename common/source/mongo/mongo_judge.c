@@ -151,8 +151,15 @@ static void find_secrets(const char *uri, struct secrets *ret_secrets) {
         for (size_t i = 0; i < N_ELEMENTS(options); i++) {
                 const char *value = strcasestr(end, options[i]);
 
-                if (value)
-                        add_secret(ret_secrets, value + strlen(options[i]), strcspn(value + strlen(options[i]), "&"));
+                if (!value)
+                        continue;
+                value += strlen(options[i]);
+                add_secret(ret_secrets, value, strcspn(value, "&"));
+                /* NAME:VALUE, of which the value may be told by itself */
+                if (value[strcspn(value, ":&")] == ':') {
+                        value += strcspn(value, ":") + 1;
+                        add_secret(ret_secrets, value, strcspn(value, "&,"));
+                }
         }
 }
 
