@@ -33,13 +33,14 @@ enum {
 struct ingest_input {
         const struct parameters *parameters;
         const struct schema *schema;
-        const char *source_uri;      /* as source_open() takes it, as the next two */
+        const char *source_uri; /* as source_open() takes it, as the next two */
         const char *database;
         const char *collection;
         const char *pipeline_folder; /* of generator.yaml */
         struct store *store;
 
-        /* Called between batches and while a network is waited for, from the caller's thread; both may be NULL. n_total is -1 while it is unknown. */
+        /* Called between batches and while a network is waited for, from the caller's thread; both may be NULL. n_total
+         * is -1 while it is unknown. */
         bool (*is_canceled)(void *context);
         void (*on_progress)(void *context, int64_t n_done, int64_t n_total);
         void *context;
