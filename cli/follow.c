@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/bars.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 #include "common/base/clock.h"
@@ -23,16 +23,14 @@ enum {
         ASK_TIMEOUT_MS = 10000,
         PATH_BYTES = 256,
         FAREWELL_BYTES = 256,
-        COLUMNS_USUAL = 80,
 };
 
 struct follow {
         struct client *client;
         enum follow_style style;
         struct progress_told told[STAGE_N_WORKERS];
-        struct buffer drawn; /* the bars that stand on the terminal */
-        size_t n_drawn;      /* their lines */
-        int64_t gone_ms;     /* since when the gateway does not answer; 0: it does */
+        struct bars bars;
+        int64_t gone_ms; /* since when the gateway does not answer; 0: it does */
         bool is_told_gone;
 };
 
@@ -58,41 +56,11 @@ static void heed_interrupt(const char *run) {
 }
 
 static void follow_finish(struct follow *follow) {
-        buffer_finish(&follow->drawn);
+        bars_finish(&follow->bars);
 }
 
 enum follow_style follow_style(bool is_json) {
         return is_json ? FOLLOW_SILENT : command_is_on_terminal() ? FOLLOW_BARS : FOLLOW_LINES;
-}
-
-static size_t columns(void) {
-        struct winsize size;
-
-        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? COLUMNS_USUAL : size.ws_col;
-}
-
-/* Writes the bars over those that stand there. */
-static int draw_bars(struct follow *follow, const struct json_value *run) {
-        _cleanup_(buffer_finish) struct buffer bars = BUFFER_NULL;
-        const char *line, *end;
-        int r;
-
-        r = progress_put_bars(run, columns() - 1, &bars);
-        if (r || !strcmp(buffer_text(&bars), buffer_text(&follow->drawn)))
-                return error_trace(r);
-        if (follow->n_drawn)
-                printf("\033[%zuA", follow->n_drawn);
-        follow->n_drawn = 0;
-        for (line = buffer_text(&bars); *line; line = end + 1) {
-                end = strchr(line, '\n');
-                printf("%.*s\033[K\n", (int)(end - line), line);
-                follow->n_drawn++;
-        }
-        fflush(stdout);
-        buffer_finish(&follow->drawn);
-        follow->drawn = bars;
-        bars = (struct buffer)BUFFER_NULL;
-        return 0;
 }
 
 static int show(struct follow *follow, const struct json_value *run) {
@@ -100,7 +68,7 @@ static int show(struct follow *follow, const struct json_value *run) {
         int r;
 
         if (follow->style == FOLLOW_BARS)
-                return error_trace(draw_bars(follow, run));
+                return error_trace(bars_draw(&follow->bars, run));
         if (follow->style == FOLLOW_SILENT)
                 return 0;
         r = progress_put_changes(run, follow->told, STAGE_N_WORKERS, &text);
@@ -128,8 +96,7 @@ static bool waits_for_gateway(struct follow *follow, int result, const struct ht
         if (!follow->is_told_gone && now_ms - follow->gone_ms > 1000) {
                 fprintf(stderr, "convoy: the gateway does not answer just now, waiting for it\n");
                 follow->is_told_gone = true;
-                follow->n_drawn = 0;
-                buffer_clear(&follow->drawn);
+                bars_leave(&follow->bars);
         }
         return now_ms - follow->gone_ms < GATEWAY_PATIENCE_MS;
 }

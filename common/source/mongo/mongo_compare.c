@@ -116,7 +116,8 @@ static int refuse(const struct mongo_compare *compare, const char *name, const s
         fault_at(fault, compare->collection, 0, 0);
         fault_in(fault, column->name, row);
         return fault_set(fault, "DOCUMENT_DIFFERS",
-                         "document %s is there already with %s, where row %" PRId64 " has %s; it was not changed. --drop "
+                         "document %s is there already with %s, where row %" PRId64
+                         " has %s; it was not changed. --drop "
                          "replaces the whole collection",
                          name, show(there, seen), row + 1, show(ours, wanted));
 }

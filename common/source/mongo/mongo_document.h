@@ -64,7 +64,7 @@ size_t mongo_document_show(const uint8_t *document, size_t n_document, char *ret
 
 struct _bson_t;
 
-/* The other way: appends the present cells of a row of the schema's columns to a document of libbson's: int, bool and
- * category of int as int32 or, where that is too small, int64; float as double; category as string. What
+/* The other way: appends the present cells of a row of the schema's columns to a document of libbson's: int and
+ * category of int as int32 or, where that is too small, int64; bool as bool; float as double; category as string. What
  * mongo_document_append() makes of that is the same row. 0 or -ENOMEM. */
 int mongo_document_write(const struct schema *schema, const struct table *table, size_t row, struct _bson_t *document);

@@ -11,10 +11,11 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/source/mongo/mongo_compare.h"
+#include "common/source/mongo/mongo_document.h"
+#include "common/source/mongo/mongo_refusals.h"
 
 /* of MongoDB's error codes */
 enum {
-        CODE_DUPLICATE_KEY = 11000,
         CODE_NAMESPACE_NOT_FOUND = 26,
 };
 
@@ -22,8 +23,6 @@ struct mongo_insert {
         struct mongo_insert_options options;
         mongoc_collection_t *collection;
         struct mongo_compare *compare;
-        size_t *sent; /* places in the batch of the documents sent last, MONGO_LOAD_BATCH_DOCUMENTS */
-        size_t n_sent;
         bool is_empty; /* the collection was, so that nothing can be there but by a try of ours */
         int64_t n_failed;
         struct mongo_verdict *verdict; /* of the call in hand */
@@ -53,9 +52,6 @@ int mongo_insert_create(const struct mongo_insert_options *options, struct mongo
                 return error_origin(-ENOMEM, "writing to MongoDB");
         insert->options = *options;
         insert->collection = mongoc_client_get_collection(client->client, client->database, client->collection);
-        insert->sent = calloc(MONGO_LOAD_BATCH_DOCUMENTS, sizeof(*insert->sent));
-        if (!insert->sent)
-                return error_origin(-ENOMEM, "writing to MongoDB");
         r = mongo_compare_create(options->schema, client->name, &insert->compare);
         if (r)
                 return error_trace(r);
@@ -69,7 +65,6 @@ struct mongo_insert *mongo_insert_destroy(struct mongo_insert *insert) {
         mongo_compare_destroy(insert->compare);
         if (insert->collection)
                 mongoc_collection_destroy(insert->collection);
-        free(insert->sent);
         free(insert);
         return NULL;
 }
@@ -122,7 +117,9 @@ int mongo_insert_drop(struct mongo_insert *insert, int64_t *ret_n_dropped, struc
                 n_documents = mongoc_collection_estimated_document_count(insert->collection, NULL, NULL, NULL, &error);
                 if (n_documents >= 0 && mongoc_collection_drop(insert->collection, &error))
                         break;
-                if (n_documents >= 0 && error.code == CODE_NAMESPACE_NOT_FOUND) {
+                /* smaller implementations give no code */
+                if (n_documents >= 0 &&
+                    (error.code == CODE_NAMESPACE_NOT_FOUND || strstr(error.message, "ns not found"))) {
                         n_documents = -1;
                         break;
                 }
@@ -141,8 +138,8 @@ static int find(struct mongo_insert *insert, const bson_t *filter, const bson_t 
         for (;;) {
                 /* a secondary may not have yet what the primary refuses to take again */
                 _cleanup_(preferences_finish) mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
-                _cleanup_(cursor_finish) mongoc_cursor_t *cursor =
-                        mongoc_collection_find_with_opts(insert->collection, filter, options, primary);
+                _cleanup_(cursor_finish) mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(
+                        insert->collection, filter, options, primary);
                 const bson_t *document, *reply = NULL;
                 bson_error_t error = { 0 };
                 int r = 0;
@@ -211,8 +208,36 @@ static int note_there(struct mongo_insert *insert, const bson_t *document, void 
         return 0;
 }
 
+/* A range of this many ids for each document is looked through rather than so many ids named. */
+enum { RANGE_FACTOR = 2 };
+
+/* {_id: {$gte: first, $lte: last}} where the ids missing are ints that lie close together; false: they do not. */
+static bool build_range(const struct mongo_load_batch *batch, bson_t *filter) {
+        int64_t first = INT64_MAX, last = INT64_MIN, n = 0;
+        bson_t condition;
+
+        for (size_t i = 0; i < batch->n_documents; i++) {
+                struct mongo_field field;
+                struct mongo_id id;
+
+                if (batch->documents[i].is_there)
+                        continue;
+                if (!mongo_field_find(mongo_load_batch_document(batch, i), batch->documents[i].n_bytes, "_id",
+                                      &field) ||
+                    !mongo_id_of_field(&field, &id) || id.is_text)
+                        return false;
+                first = id.integer < first ? id.integer : first;
+                last = id.integer > last ? id.integer : last;
+                n++;
+        }
+        /* ints lie within 2^53 */
+        return last - first < RANGE_FACTOR * n && BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &condition) &&
+               BSON_APPEND_INT64(&condition, "$gte", first) && BSON_APPEND_INT64(&condition, "$lte", last) &&
+               bson_append_document_end(filter, &condition);
+}
+
 /* {_id: {$in: […]}} of the documents that are not known to be there. */
-static bool build_filter(const struct mongo_load_batch *batch, bson_t *filter) {
+static bool build_list(const struct mongo_load_batch *batch, bson_t *filter) {
         bson_t condition, array;
         bool is_done;
         char name[16];
@@ -228,7 +253,8 @@ static bool build_filter(const struct mongo_load_batch *batch, bson_t *filter) {
                 if (batch->documents[i].is_there)
                         continue;
                 bson_uint32_to_string(n++, &key, name, sizeof(name));
-                is_done = bson_init_static(&document, mongo_load_batch_document(batch, i), batch->documents[i].n_bytes) &&
+                is_done = bson_init_static(&document, mongo_load_batch_document(batch, i),
+                                           batch->documents[i].n_bytes) &&
                           bson_iter_init_find(&iterator, &document, "_id") &&
                           bson_append_value(&array, key, -1, bson_iter_value(&iterator));
         }
@@ -240,7 +266,7 @@ static int look_at(struct mongo_insert *insert, struct mongo_load_batch *batch, 
         bson_t filter = BSON_INITIALIZER;
         int r;
 
-        if (build_filter(batch, &filter))
+        if (build_range(batch, &filter) || build_list(batch, &filter))
                 r = find(insert, &filter, NULL, note_there, &look);
         else
                 r = error_origin(-ENOMEM, "looking for documents");
@@ -249,65 +275,8 @@ static int look_at(struct mongo_insert *insert, struct mongo_load_batch *batch, 
         return r;
 }
 
-/* What a reply says of single documents. */
-struct refusals {
-        int64_t n_inserted;
-        int64_t n_errors;
-        bson_error_t duplicate; /* the first of a key that is there; its code is 0 when there is none */
-        bson_error_t other;     /* the first for another reason, and its place among those sent */
-        size_t other_at;
-};
-
-static int64_t read_number(const bson_t *document, const char *name) {
-        bson_iter_t iterator;
-
-        return bson_iter_init_find(&iterator, document, name) ? bson_iter_as_int64(&iterator) : 0;
-}
-
-static void read_refusal(struct mongo_insert *insert, struct mongo_load_batch *batch, const bson_t *error,
-                         struct refusals *refusals) {
-        size_t at = (size_t)read_number(error, "index");
-        uint32_t code = (uint32_t)read_number(error, "code");
-        const char *words = "";
-        bson_iter_t iterator;
-
-        if (bson_iter_init_find(&iterator, error, "errmsg") && BSON_ITER_HOLDS_UTF8(&iterator))
-                words = bson_iter_utf8(&iterator, NULL);
-        refusals->n_errors++;
-        if (at < insert->n_sent)
-                batch->documents[insert->sent[at]].is_refused = true;
-        if (code == CODE_DUPLICATE_KEY && !refusals->duplicate.code) {
-                bson_set_error(&refusals->duplicate, MONGOC_ERROR_SERVER, code, "%s", words);
-        } else if (code != CODE_DUPLICATE_KEY && !refusals->other.code) {
-                bson_set_error(&refusals->other, MONGOC_ERROR_SERVER, code, "%s", words);
-                refusals->other_at = at;
-        }
-}
-
-static void read_refusals(struct mongo_insert *insert, struct mongo_load_batch *batch, const bson_t *reply,
-                          struct refusals *ret_refusals) {
-        const uint8_t *bytes;
-        bson_iter_t list, each;
-        uint32_t n_bytes;
-        bson_t error;
-
-        *ret_refusals = (struct refusals){ .n_inserted = read_number(reply, "nInserted") };
-        for (size_t i = 0; i < insert->n_sent; i++)
-                batch->documents[insert->sent[i]].is_refused = false;
-        if (!bson_iter_init_find(&list, reply, "writeErrors") || !BSON_ITER_HOLDS_ARRAY(&list) ||
-            !bson_iter_recurse(&list, &each))
-                return;
-        while (bson_iter_next(&each)) {
-                if (!BSON_ITER_HOLDS_DOCUMENT(&each))
-                        continue;
-                bson_iter_document(&each, &n_bytes, &bytes);
-                if (bson_init_static(&error, bytes, n_bytes))
-                        read_refusal(insert, batch, &error, ret_refusals);
-        }
-}
-
 /* Sends what is not known to be there. False: error and reply, which is always initialized, say why. */
-static bool send_batch(struct mongo_insert *insert, const struct mongo_load_batch *batch, bson_t *ret_reply,
+static bool send_batch(struct mongo_insert *insert, struct mongo_load_batch *batch, bson_t *ret_reply,
                        bson_error_t *ret_error) {
         bson_t options = BSON_INITIALIZER, unchecked = BSON_INITIALIZER, document;
         _cleanup_(bulk_finish) mongoc_bulk_operation_t *bulk = NULL;
@@ -317,13 +286,14 @@ static bool send_batch(struct mongo_insert *insert, const struct mongo_load_batc
         /* they were written here, and the server looks at them anyway */
         BSON_APPEND_BOOL(&unchecked, "validate", false);
         bulk = mongoc_collection_create_bulk_operation_with_opts(insert->collection, &options);
-        insert->n_sent = 0;
+        batch->n_sent = 0;
         for (size_t i = 0; i < batch->n_documents && is_done; i++) {
                 if (batch->documents[i].is_there)
                         continue;
-                is_done = bson_init_static(&document, mongo_load_batch_document(batch, i), batch->documents[i].n_bytes) &&
+                is_done = bson_init_static(&document, mongo_load_batch_document(batch, i),
+                                           batch->documents[i].n_bytes) &&
                           mongoc_bulk_operation_insert_with_opts(bulk, &document, &unchecked, ret_error);
-                insert->sent[insert->n_sent++] = i;
+                batch->sent[batch->n_sent++] = i;
         }
         if (is_done)
                 is_done = mongoc_bulk_operation_execute(bulk, ret_reply, ret_error);
@@ -343,9 +313,9 @@ static int refuse_document(struct mongo_insert *insert, const struct mongo_load_
         fault_in(fault, "", batch->documents[at].row);
         mongo_words(insert->options.client->uri_text, error->message, words);
         mongo_document_name(mongo_load_batch_document(batch, at), batch->documents[at].n_bytes, name);
-        insert->verdict->code =
-                fault_set(fault, "SOURCE_WRITE_REFUSED", "MongoDB refuses document %s of row %" PRId64 " (%.400s)",
-                          name, batch->documents[at].row + 1, words);
+        insert->verdict->code = fault_set(fault, "SOURCE_WRITE_REFUSED",
+                                          "MongoDB refuses document %s of row %" PRId64 " (%.400s)", name,
+                                          batch->documents[at].row + 1, words);
         return FAULT_E_INPUT;
 }
 
@@ -353,20 +323,20 @@ static int refuse_document(struct mongo_insert *insert, const struct mongo_load_
  * inserted is said to be there. */
 static int weigh(struct mongo_insert *insert, struct mongo_load_batch *batch, const bson_t *reply,
                  const bson_error_t *error, int64_t *n_inserted, bson_error_t *ret_duplicate) {
-        struct refusals refusals;
+        struct mongo_refusals refusals;
         int r;
 
-        read_refusals(insert, batch, reply, &refusals);
+        mongo_refusals_read(reply, batch, &refusals);
         if (refusals.other.code) {
                 r = fail(insert, &refusals.other, NULL);
                 if (r == FAULT_E_INPUT && !strcmp(insert->verdict->fault.code, "SOURCE_READ_REFUSED"))
-                        return refuse_document(insert, batch, insert->sent[refusals.other_at], &refusals.other);
+                        return refuse_document(insert, batch, refusals.other_at, &refusals.other);
                 return refuse_write(insert, r);
         }
-        if (!refusals.duplicate.code || refusals.n_inserted + refusals.n_errors != (int64_t)insert->n_sent)
+        if (!refusals.duplicate.code || refusals.n_inserted + refusals.n_errors != (int64_t)batch->n_sent)
                 return refuse_write(insert, fail(insert, error, reply));
-        for (size_t i = 0; i < insert->n_sent; i++)
-                batch->documents[insert->sent[i]].is_there = !batch->documents[insert->sent[i]].is_refused;
+        for (size_t i = 0; i < batch->n_sent; i++)
+                batch->documents[batch->sent[i]].is_there = !batch->documents[batch->sent[i]].is_refused;
         *n_inserted += refusals.n_inserted;
         *ret_duplicate = refusals.duplicate;
         return 0;
@@ -390,9 +360,9 @@ static int try_batch(struct mongo_insert *insert, struct mongo_load_batch *batch
         int r = 0;
 
         if (send_batch(insert, batch, &reply, &error)) {
-                for (size_t i = 0; i < insert->n_sent; i++)
-                        batch->documents[insert->sent[i]].is_there = true;
-                *n_inserted += (int64_t)insert->n_sent;
+                for (size_t i = 0; i < batch->n_sent; i++)
+                        batch->documents[batch->sent[i]].is_there = true;
+                *n_inserted += (int64_t)batch->n_sent;
         } else {
                 r = weigh(insert, batch, &reply, &error, n_inserted, &duplicate);
         }

@@ -24,7 +24,8 @@ void mongo_keys_clear(struct mongo_keys *keys) {
 }
 
 /* Its slot, or the free one where it belongs. */
-static struct mongo_keys_slot *find(struct mongo_keys_slot *slots, size_t n_slots, const struct digest_content *digest) {
+static struct mongo_keys_slot *find(struct mongo_keys_slot *slots, size_t n_slots,
+                                    const struct digest_content *digest) {
         size_t at = random_mix(digest->low ^ random_mix(digest->high)) & (n_slots - 1);
 
         while (slots[at].number && (slots[at].digest.low != digest->low || slots[at].digest.high != digest->high))

@@ -21,11 +21,12 @@ struct mongo_load {
         struct mongo_client *client;
         struct mongo_insert *insert; /* of the thread, once that runs */
 
-        struct mongo_keys keys; /* row + 1 of each key; without a key: how many have the content */
+        struct mongo_keys keys;          /* row + 1 of each key; without a key: how many have the content */
         struct digest_content *contents; /* of the rows of a table, without a key */
         int64_t n_rows;
         struct mongo_load_batch batches[2];
-        size_t filling; /* the batch of the caller */
+        size_t filling;  /* the batch of the caller */
+        int64_t tick_ms; /* monotonic: when on_tick() is due */
 
         pthread_t thread;
         bool is_started;
@@ -138,29 +139,37 @@ static int tell(struct mongo_load *load, struct fault *fault) {
         return r;
 }
 
+/* True when the caller gives up. */
+static bool tick(struct mongo_load *load) {
+        int64_t now_ms = clock_monotonic_ms();
+
+        if (!load->options.on_tick || now_ms < load->tick_ms)
+                return false;
+        load->tick_ms = now_ms + MONGO_LOAD_TICK_MS;
+        return load->options.on_tick(load->options.context);
+}
+
 /* Waits until the thread has done what it has in hand; a canceled caller waits for the request alone. */
 static int settle(struct mongo_load *load, struct fault *fault) {
-        int64_t tick_ms = clock_monotonic_ms() + MONGO_LOAD_TICK_MS, now_ms;
-        bool is_canceled;
+        bool is_canceled = tick(load);
         int r;
 
         pthread_mutex_lock(&load->lock);
-        is_canceled = load->is_over;
-        while (load->is_busy) {
-                wait_ms(load, MONGO_LOAD_TICK_MS);
-                now_ms = clock_monotonic_ms();
-                if (is_canceled || now_ms < tick_ms || !load->options.on_tick)
-                        continue;
-                tick_ms = now_ms + MONGO_LOAD_TICK_MS;
-                pthread_mutex_unlock(&load->lock);
-                is_canceled = load->options.on_tick(load->options.context);
-                pthread_mutex_lock(&load->lock);
-                if (is_canceled) {
+        for (;;) {
+                if (is_canceled && !load->is_over) {
                         load->is_over = true;
                         pthread_cond_broadcast(&load->changed);
                 }
+                if (!load->is_busy)
+                        break;
+                wait_ms(load, MONGO_LOAD_TICK_MS);
+                if (load->is_over)
+                        continue;
+                pthread_mutex_unlock(&load->lock);
+                is_canceled = tick(load);
+                pthread_mutex_lock(&load->lock);
         }
-        r = is_canceled ? -ECANCELED : tell(load, fault);
+        r = load->is_over ? -ECANCELED : tell(load, fault);
         pthread_mutex_unlock(&load->lock);
         return r;
 }
@@ -269,7 +278,7 @@ void mongo_load_destroy_pointer(struct mongo_load **load) {
 }
 
 /* Hands the filled batch to the thread, when that has done the one before. */
-static int send(struct mongo_load *load, struct fault *fault) {
+static int send_batch(struct mongo_load *load, struct fault *fault) {
         int r;
 
         r = settle(load, fault);
@@ -325,7 +334,7 @@ int mongo_load_add(struct mongo_load *load, const struct table *batch, struct fa
         }
         for (size_t i = 0; i < batch->n_rows && !r; i++) {
                 if (mongo_load_batch_is_full(&load->batches[load->filling]))
-                        r = send(load, fault);
+                        r = send_batch(load, fault);
                 if (!r)
                         r = name_row(load, batch, i, scratch, &id, fault);
                 if (!r)
@@ -339,7 +348,7 @@ int mongo_load_add(struct mongo_load *load, const struct table *batch, struct fa
 int mongo_load_finish(struct mongo_load *load, struct fault *fault) {
         int r;
 
-        r = load->batches[load->filling].n_documents ? send(load, fault) : 0;
+        r = load->batches[load->filling].n_documents ? send_batch(load, fault) : 0;
         if (!r)
                 r = settle(load, fault);
         return error_trace(r);

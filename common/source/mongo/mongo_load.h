@@ -8,7 +8,8 @@
  *
  * A document has the schema's columns by name, as mongo_document_write() makes them; a missing value is left out. Its
  * _id is the row's key, so that the collection read in the order of _id is the file sorted by key; without a key it is
- * made of the content (mongo_id.h). Batches are inserted by a thread of the load's own, while the caller fills the next.
+ * made of the content (mongo_id.h). Batches are inserted by a thread of the load's own, while the caller fills the
+ * next.
  *
  * A load can be begun again at any time, with the same rows or more: those that are there already are compared and
  * counted as present, the others inserted. So nothing is lost or doubled whatever ended the first one. A key that
@@ -37,7 +38,9 @@ struct mongo_load_options {
         const char *name;            /* of the rows' origin, for faults; as long */
         bool must_drop;              /* removes the collection first */
 
-        /* Called in the caller's thread while it waits for the server, every MONGO_LOAD_TICK_MS; true: give up. */
+        /* Called in the caller's thread about every MONGO_LOAD_TICK_MS, also while it waits for the server; true: give
+         * up.
+         */
         bool (*on_tick)(void *context);
         void *context;
 };

@@ -14,13 +14,17 @@
 static const char ID[] = "_id";
 
 int mongo_load_batch_init(struct mongo_load_batch *batch) {
-        *batch = (struct mongo_load_batch){ .documents = calloc(MONGO_LOAD_BATCH_DOCUMENTS, sizeof(*batch->documents)) };
-        return batch->documents ? 0 : error_origin(-ENOMEM, "making room for documents");
+        *batch = (struct mongo_load_batch){
+                .documents = calloc(MONGO_LOAD_BATCH_DOCUMENTS, sizeof(*batch->documents)),
+                .sent = calloc(MONGO_LOAD_BATCH_DOCUMENTS, sizeof(*batch->sent)),
+        };
+        return batch->documents && batch->sent ? 0 : error_origin(-ENOMEM, "making room for documents");
 }
 
 void mongo_load_batch_finish(struct mongo_load_batch *batch) {
         buffer_finish(&batch->bytes);
         free(batch->documents);
+        free(batch->sent);
         mongo_keys_finish(&batch->places);
         *batch = (struct mongo_load_batch)MONGO_LOAD_BATCH_NULL;
 }
@@ -28,6 +32,7 @@ void mongo_load_batch_finish(struct mongo_load_batch *batch) {
 void mongo_load_batch_clear(struct mongo_load_batch *batch) {
         buffer_clear(&batch->bytes);
         batch->n_documents = 0;
+        batch->n_sent = 0;
         mongo_keys_clear(&batch->places);
 }
 
@@ -44,8 +49,8 @@ static int write_document(const struct schema *schema, const struct table *table
         return error_trace(r);
 }
 
-int mongo_load_batch_add(struct mongo_load_batch *batch, const struct schema *schema, const struct table *table, size_t at,
-                    const struct mongo_id *id, int64_t row) {
+int mongo_load_batch_add(struct mongo_load_batch *batch, const struct schema *schema, const struct table *table,
+                         size_t at, const struct mongo_id *id, int64_t row) {
         struct digest_content digest = mongo_id_digest(id);
         bson_t document = BSON_INITIALIZER;
         size_t n_before = batch->bytes.n_bytes;
@@ -59,8 +64,9 @@ int mongo_load_batch_add(struct mongo_load_batch *batch, const struct schema *sc
         if (!r)
                 r = mongo_keys_put(&batch->places, &digest, (int64_t)batch->n_documents + 1);
         if (!r)
-                batch->documents[batch->n_documents++] =
-                        (struct mongo_load_batch_document){ .at = n_before, .n_bytes = document.len, .row = row };
+                batch->documents[batch->n_documents++] = (struct mongo_load_batch_document){ .at = n_before,
+                                                                                             .n_bytes = document.len,
+                                                                                             .row = row };
         bson_destroy(&document);
         return error_trace(r);
 }

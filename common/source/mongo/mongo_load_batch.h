@@ -24,7 +24,7 @@
 struct mongo_load_batch_document {
         size_t at; /* in the batch's bytes */
         size_t n_bytes;
-        int64_t row; /* 0-based place in the source */
+        int64_t row;     /* 0-based place in the source */
         bool is_there;   /* the server has it */
         bool is_refused; /* it said so, the last time it was sent */
 };
@@ -33,6 +33,8 @@ struct mongo_load_batch {
         struct buffer bytes;
         struct mongo_load_batch_document *documents; /* MONGO_LOAD_BATCH_DOCUMENTS */
         size_t n_documents;
+        size_t *sent; /* places of the documents that were sent last, in their order */
+        size_t n_sent;
         struct mongo_keys places; /* of each _id: place in documents + 1 */
 };
 
@@ -50,8 +52,8 @@ static inline bool mongo_load_batch_is_full(const struct mongo_load_batch *batch
 
 /* Adds a row of the schema's columns under an _id that the batch does not have; it is not full (asserted). row is its
  * 0-based place in the source. 0 or -ENOMEM. */
-int mongo_load_batch_add(struct mongo_load_batch *batch, const struct schema *schema, const struct table *table, size_t at,
-                    const struct mongo_id *id, int64_t row);
+int mongo_load_batch_add(struct mongo_load_batch *batch, const struct schema *schema, const struct table *table,
+                         size_t at, const struct mongo_id *id, int64_t row);
 
 static inline const uint8_t *mongo_load_batch_document(const struct mongo_load_batch *batch, size_t i) {
         return batch->bytes.data + batch->documents[i].at;
