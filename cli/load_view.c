@@ -50,11 +50,11 @@ void load_view_begin(struct load_view *view, const struct mongo_load_progress *p
         view->is_dropped = is_dropped;
         if (view->style == FOLLOW_SILENT)
                 return;
-        if (is_dropped && progress->n_dropped >= 0)
+        if (is_dropped && progress->n_dropped > 0)
                 printf("dropped %s with %s document%s\n", view->collection, format(progress->n_dropped, number),
                        plural(progress->n_dropped));
         else if (is_dropped)
-                printf("there was no %s to drop\n", view->collection);
+                printf("there was nothing in %s to drop\n", view->collection);
         else if (progress->n_before > 0)
                 printf("%s has %s document%s already\n", view->collection, format(progress->n_before, number),
                        plural(progress->n_before));

@@ -7,7 +7,8 @@
  * where no batchSize is given; batchSize, projection and sort are not heeded. A filter is: the documents after the _id
  * of its $gt, wherever that stands. limit and count are answered as well.
  *
- * --fail: the N-th (from 1) find or getMore is answered with that error, N = 0: each. It listens on a free port of
+ * --fail: the N-th (from 1) find, getMore or insert is answered with that error, N = 0: each; of other inserts it says
+ * that they are done, and forgets them. It listens on a free port of
  * 127.0.0.1, prints "listening on ADDRESS", and when its standard input ends, what it was asked, as JSON.
  *
  * Source of the formats: MongoDB Wire Protocol (OP_MSG, OP_QUERY, OP_REPLY).
@@ -59,7 +60,7 @@ static struct canned *batches;
 static size_t n_batches;
 static struct fault faults[FAULTS_MAX];
 static size_t n_faults;
-static atomic_long n_find, n_get_more, n_kill, n_other, n_connections;
+static atomic_long n_find, n_get_more, n_insert, n_kill, n_other, n_connections;
 
 static _Noreturn void give_up(const char *what) {
         perror(what);
@@ -338,6 +339,10 @@ static bool answer(int fd, int32_t request, bool is_legacy, const bson_t *comman
                 fault = find_fault(name, atomic_fetch_add(&n_get_more, 1) + 1);
                 return fault ? send_fault(fd, request, fault) : answer_get_more(fd, request, command);
         }
+        if (!strcmp(name, "insert")) {
+                fault = find_fault(name, atomic_fetch_add(&n_insert, 1) + 1);
+                return fault ? send_fault(fd, request, fault) : send_ok(fd, request, 0);
+        }
         atomic_fetch_add(!strcmp(name, "killCursors") ? &n_kill : &n_other, 1);
         return send_ok(fd, request, (int64_t)n_documents);
 }
@@ -442,8 +447,9 @@ int main(int argc, char **argv) {
         fflush(stdout);
         while (getchar() != EOF)
                 ;
-        printf("{\"connections\": %ld, \"find\": %ld, \"getMore\": %ld, \"killCursors\": %ld, \"other\": %ld}\n",
-               n_connections, n_find, n_get_more, n_kill, n_other);
+        printf("{\"connections\": %ld, \"find\": %ld, \"getMore\": %ld, \"insert\": %ld, \"killCursors\": %ld, "
+               "\"other\": %ld}\n",
+               n_connections, n_find, n_get_more, n_insert, n_kill, n_other);
         fflush(stdout);
         _exit(0);
 }

@@ -328,6 +328,7 @@ static int weigh(struct mongo_insert *insert, struct mongo_load_batch *batch, co
 
         mongo_refusals_read(reply, batch, &refusals);
         if (refusals.other.code) {
+                *n_inserted += refusals.n_inserted;
                 r = fail(insert, &refusals.other, NULL);
                 if (r == FAULT_E_INPUT && !strcmp(insert->verdict->fault.code, "SOURCE_READ_REFUSED"))
                         return refuse_document(insert, batch, refusals.other_at, &refusals.other);

@@ -49,7 +49,7 @@ struct mongo_load_progress {
         int64_t n_inserted;
         int64_t n_present; /* were there before */
         int64_t n_before;  /* documents that the collection had at the beginning, after a drop 0; -1: not known */
-        int64_t n_dropped; /* documents that went with the drop; -1: there was no collection */
+        int64_t n_dropped; /* documents that went with the drop; -1 or 0: there was none, or no collection */
 
         char reason[MONGO_LOAD_REASON_BYTES]; /* why the server is waited for; "": it is not */
         int64_t retry_ms;                     /* realtime: when it is tried again */
