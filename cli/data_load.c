@@ -90,14 +90,10 @@ static void heed_interrupt(void) {
                 sigaction(SIGINT, &action, NULL);
 }
 
-static bool on_tick(void *context) {
+static bool on_tick(void *context, const struct mongo_load_progress *progress) {
         struct loading *loading = context;
-        struct mongo_load_progress progress;
 
-        if (loading->load) {
-                mongo_load_progress(loading->load, &progress);
-                load_view_draw(&loading->view, &progress, source_n_rows(loading->source));
-        }
+        load_view_draw(&loading->view, progress, source_n_rows(loading->source));
         return is_interrupted;
 }
 
@@ -196,12 +192,12 @@ static int copy(struct loading *loading, struct fault *fault) {
         if (r)
                 return r;
         mongo_load_progress(loading->load, &progress);
-        load_view_begin(&loading->view, &progress, options.must_drop);
+        load_view_begin(&loading->view, &progress, options.must_drop, source_n_rows(loading->source));
         while (!r && batch.n_rows) {
                 r = mongo_load_add(loading->load, &batch, fault);
                 if (!r)
                         r = source_read(loading->source, &batch, fault);
-                if (!r && on_tick(loading))
+                if (!r && is_interrupted)
                         r = -ECANCELED;
         }
         /* the rows before a bad one may as well arrive */

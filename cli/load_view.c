@@ -44,23 +44,6 @@ static const char *plural(int64_t number) {
         return number == 1 ? "" : "s";
 }
 
-void load_view_begin(struct load_view *view, const struct mongo_load_progress *progress, bool is_dropped) {
-        char number[NUMBER_BYTES];
-
-        view->is_dropped = is_dropped;
-        if (view->style == FOLLOW_SILENT)
-                return;
-        if (is_dropped && progress->n_dropped > 0)
-                printf("dropped %s with %s document%s\n", view->collection, format(progress->n_dropped, number),
-                       plural(progress->n_dropped));
-        else if (is_dropped)
-                printf("there was nothing in %s to drop\n", view->collection);
-        else if (progress->n_before > 0)
-                printf("%s has %s document%s already\n", view->collection, format(progress->n_before, number),
-                       plural(progress->n_before));
-        fflush(stdout);
-}
-
 /* Seconds since the beginning. */
 static double elapsed(const struct load_view *view) {
         return (double)(clock_monotonic_ms() - view->started_ms) / 1000;
@@ -118,6 +101,26 @@ static void draw(struct load_view *view, const struct mongo_load_progress *progr
                 fputs(buffer_text(&lines), stdout);
                 fflush(stdout);
         }
+}
+
+void load_view_begin(struct load_view *view, const struct mongo_load_progress *progress, bool is_dropped,
+                     int64_t n_rows) {
+        char number[NUMBER_BYTES];
+
+        view->is_dropped = is_dropped;
+        if (view->style == FOLLOW_SILENT)
+                return;
+        if (is_dropped && progress->n_dropped > 0)
+                printf("dropped %s with %s document%s\n", view->collection, format(progress->n_dropped, number),
+                       plural(progress->n_dropped));
+        else if (is_dropped)
+                printf("there was nothing in %s to drop\n", view->collection);
+        else if (progress->n_before > 0)
+                printf("%s has %s document%s already\n", view->collection, format(progress->n_before, number),
+                       plural(progress->n_before));
+        bars_leave(&view->bars);
+        draw(view, progress, n_rows, false);
+        fflush(stdout);
 }
 
 void load_view_draw(struct load_view *view, const struct mongo_load_progress *progress, int64_t n_rows) {

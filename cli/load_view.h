@@ -31,8 +31,9 @@ void load_view_init(struct load_view *view, const char *collection, const char *
                     const struct pipeline_source *runs_read, bool is_json);
 void load_view_finish(struct load_view *view);
 
-/* What the load found, and what it removed. */
-void load_view_begin(struct load_view *view, const struct mongo_load_progress *progress, bool is_dropped);
+/* What the load found, and what it removed; and the first picture. n_rows as below. */
+void load_view_begin(struct load_view *view, const struct mongo_load_progress *progress, bool is_dropped,
+                     int64_t n_rows);
 
 /* How far it is, of n_rows; -1: not known. */
 void load_view_draw(struct load_view *view, const struct mongo_load_progress *progress, int64_t n_rows);

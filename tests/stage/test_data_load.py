@@ -34,6 +34,11 @@ def make_rows(n):
     return rows
 
 
+def make_rows_in_order(n):
+    """The same with keys one after the other, which FerretDB finds faster."""
+    return [{**row, "id": i} for i, row in enumerate(make_rows(n))]
+
+
 def as_document(row, key="id"):
     """The document that the row becomes, to the type: bool by the schema, Int64 where 32 bits do not do."""
     number = {name: Int64(value) if isinstance(value, int) and abs(value) > 2**31 else value
@@ -171,16 +176,16 @@ def test_rows_in_another_order_give_the_same_content(server, load, ingest, tmp_p
 
 
 def test_a_second_load_adds_what_is_not_there(server, load, tmp_path):
-    rows = make_rows(3000)
-    write(tmp_path / "some.csv", rows[1000:2000])
+    rows = make_rows(600)
+    write(tmp_path / "some.csv", rows[200:400])
     write(tmp_path / "all.ndjson", rows)
     load("some.csv", server.uri())
-    assert load.json("some.csv", server.uri())["present"] == 1000
+    assert load.json("some.csv", server.uri())["present"] == 200
     summary = load.json("all.ndjson", server.uri())
-    assert (summary["inserted"], summary["present"]) == (2000, 1000)
+    assert (summary["inserted"], summary["present"]) == (400, 200)
     assert summary["collection"] == f"{DATABASE}.{COLLECTION}" and summary["left_out"] == []
     assert summary["seconds"] > 0 and summary["documents_per_second"] > 0
-    assert "has 3,000 documents already" in load("all.ndjson", server.uri())
+    assert "has 600 documents already" in load("all.ndjson", server.uri())
     assert documents(server) == as_documents(rows)
 
 
@@ -297,7 +302,7 @@ def test_generated_rows_need_no_file(server, load):
 
 
 def test_a_load_killed_in_the_middle_goes_on(server, load, tmp_path):
-    rows = make_rows(17_000)
+    rows = make_rows_in_order(11_000)
     write(tmp_path / "rows.csv", rows)
     with Proxy(("127.0.0.1", server.port)) as proxy:
         proxy.delay = 0.02
@@ -306,15 +311,15 @@ def test_a_load_killed_in_the_middle_goes_on(server, load, tmp_path):
         process.kill()
         process.communicate()
     n = count(server)
-    assert 0 < n < 17_000
+    assert 0 < n < 11_000
     # what was under way may still arrive, and is then counted as present
     summary = load.json("rows.csv", server.uri())
-    assert summary["present"] >= n and summary["inserted"] + summary["present"] == 17_000
+    assert summary["present"] >= n and summary["inserted"] + summary["present"] == 11_000
     assert documents(server) == as_documents(rows)
 
 
 def test_ctrl_c_says_how_far_it_came(server, load, tmp_path):
-    rows = make_rows(17_000)
+    rows = make_rows_in_order(11_000)
     write(tmp_path / "rows.csv", rows)
     with Proxy(("127.0.0.1", server.port)) as proxy:
         proxy.delay = 0.02
@@ -326,26 +331,26 @@ def test_ctrl_c_says_how_far_it_came(server, load, tmp_path):
     n = count(server)
     assert f"so far {n:,} documents inserted, 0 present before; the same command without --drop goes on" in said
     summary = load.json("rows.csv", server.uri())
-    assert (summary["inserted"], summary["present"]) == (17_000 - n, n)
+    assert (summary["inserted"], summary["present"]) == (11_000 - n, n)
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "cut_after"])
 def test_connections_that_break_are_survived(server, load, tmp_path, fault):
     """In the middle of any reply, again and again: each document is there once, and counted once."""
-    rows = make_rows(12_000)
+    rows = make_rows_in_order(11_000)
     write(tmp_path / "rows.csv", rows)
     with Proxy(("127.0.0.1", server.port)) as proxy:
         load("rows.csv", f"mongodb://{proxy.address}/", "--collection", "undisturbed")
         n_replies = proxy.n_replied
-        getattr(proxy, fault)(n_replies // 3, times=4)
+        getattr(proxy, fault)(n_replies - 200, times=3)
         summary = load.json("rows.csv", f"mongodb://{proxy.address}/")
         assert proxy.n_faults >= 2
-    assert (summary["inserted"], summary["present"]) == (12_000, 0)
+    assert (summary["inserted"], summary["present"]) == (11_000, 0)
     assert documents(server) == as_documents(rows)
 
 
 def test_a_server_that_restarts_is_waited_for(ferret, load, tmp_path):
-    rows = make_rows(12_000)
+    rows = make_rows_in_order(11_000)
     write(tmp_path / "rows.csv", rows)
     with Proxy(("127.0.0.1", ferret.port)) as proxy:
         proxy.delay = 0.02
@@ -357,12 +362,12 @@ def test_a_server_that_restarts_is_waited_for(ferret, load, tmp_path):
         proxy.delay = 0
         ferret.start()
         said = load.end(process)
-    assert "12,000 documents inserted, 0 present before" in said
+    assert "11,000 documents inserted, 0 present before" in said
     assert documents(ferret) == as_documents(rows)
 
 
 def test_a_server_that_stays_away_is_given_up(ferret, load, tmp_path):
-    rows = make_rows(6000)
+    rows = make_rows_in_order(6000)
     write(tmp_path / "rows.csv", rows)
     process = load.start("rows.csv", ferret.uri())
     until(lambda: count(ferret) > 0)
@@ -424,7 +429,7 @@ def test_a_wrong_password_is_told_at_once_and_nothing_of_it(load, tmp_path):
 
 def test_no_secret_is_seen_anywhere(ferret, load, tmp_path):
     """Not in what it says of faults and of good days, nor by those who list processes."""
-    write(tmp_path / "rows.csv", make_rows(12_000))
+    write(tmp_path / "rows.csv", make_rows_in_order(11_000))
     with Proxy(("127.0.0.1", ferret.port)) as proxy:
         proxy.silence()
         process = load.start("rows.csv", f"mongodb://{proxy.address}/?appName={SECRET}&authSource=x")
@@ -440,7 +445,7 @@ def test_no_secret_is_seen_anywhere(ferret, load, tmp_path):
                 f"mongodb://gardener:{SECRET}@/", f"mongodb://gardener:{SECRET}@host.invalid/",
                 f"mongodb+srv://gardener:{SECRET}@host.invalid/", f"http://gardener:{SECRET}@host/"):
         process = load.start("rows.csv", uri)
-        if "127.0.0.1" in uri:
+        if uri.startswith("mongodb://"):
             said += process.stdout.readline()
             process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=WAIT_SECONDS)

@@ -139,14 +139,22 @@ static int tell(struct mongo_load *load, struct fault *fault) {
         return r;
 }
 
+void mongo_load_progress(struct mongo_load *load, struct mongo_load_progress *ret_progress) {
+        pthread_mutex_lock(&load->lock);
+        *ret_progress = load->progress;
+        pthread_mutex_unlock(&load->lock);
+}
+
 /* True when the caller gives up. */
 static bool tick(struct mongo_load *load) {
         int64_t now_ms = clock_monotonic_ms();
+        struct mongo_load_progress progress;
 
         if (!load->options.on_tick || now_ms < load->tick_ms)
                 return false;
         load->tick_ms = now_ms + MONGO_LOAD_TICK_MS;
-        return load->options.on_tick(load->options.context);
+        mongo_load_progress(load, &progress);
+        return load->options.on_tick(load->options.context, &progress);
 }
 
 /* Waits until the thread has done what it has in hand; a canceled caller waits for the request alone. */
@@ -352,10 +360,4 @@ int mongo_load_finish(struct mongo_load *load, struct fault *fault) {
         if (!r)
                 r = settle(load, fault);
         return error_trace(r);
-}
-
-void mongo_load_progress(struct mongo_load *load, struct mongo_load_progress *ret_progress) {
-        pthread_mutex_lock(&load->lock);
-        *ret_progress = load->progress;
-        pthread_mutex_unlock(&load->lock);
 }

@@ -33,18 +33,6 @@
 
 struct mongo_load;
 
-struct mongo_load_options {
-        const struct schema *schema; /* borrowed for the life of it */
-        const char *name;            /* of the rows' origin, for faults; as long */
-        bool must_drop;              /* removes the collection first */
-
-        /* Called in the caller's thread about every MONGO_LOAD_TICK_MS, also while it waits for the server; true: give
-         * up.
-         */
-        bool (*on_tick)(void *context);
-        void *context;
-};
-
 struct mongo_load_progress {
         int64_t n_inserted;
         int64_t n_present; /* were there before */
@@ -53,6 +41,18 @@ struct mongo_load_progress {
 
         char reason[MONGO_LOAD_REASON_BYTES]; /* why the server is waited for; "": it is not */
         int64_t retry_ms;                     /* realtime: when it is tried again */
+};
+
+struct mongo_load_options {
+        const struct schema *schema; /* borrowed for the life of it */
+        const char *name;            /* of the rows' origin, for faults; as long */
+        bool must_drop;              /* removes the collection first */
+
+        /* Called in the caller's thread about every MONGO_LOAD_TICK_MS, also while it waits for the server; true: give
+         * up.
+         */
+        bool (*on_tick)(void *context, const struct mongo_load_progress *progress);
+        void *context;
 };
 
 /*
