@@ -55,12 +55,14 @@ static void *worker_main(void *argument) {
         return NULL;
 }
 
-int parallel_for(size_t n_units, int (*work)(void *context, size_t unit, int worker), void *context) {
+int parallel_for_on(int n_threads, size_t n_units, int (*work)(void *context, size_t unit, int worker), void *context) {
         struct loop loop = { .n_units = n_units, .work = work, .context = context, .lock = PTHREAD_MUTEX_INITIALIZER };
-        int n_threads = parallel_n_threads(), n_started = 0;
+        int n_started = 0;
         struct worker workers[N_THREADS_MAX];
         pthread_t threads[N_THREADS_MAX];
 
+        if (n_threads > N_THREADS_MAX)
+                n_threads = N_THREADS_MAX;
         if ((size_t)n_threads > n_units)
                 n_threads = n_units ? (int)n_units : 1;
         for (int i = 0; i < n_threads; i++)
@@ -73,4 +75,8 @@ int parallel_for(size_t n_units, int (*work)(void *context, size_t unit, int wor
                 pthread_join(threads[i], NULL);
         pthread_mutex_destroy(&loop.lock);
         return loop.result;
+}
+
+int parallel_for(size_t n_units, int (*work)(void *context, size_t unit, int worker), void *context) {
+        return parallel_for_on(parallel_n_threads(), n_units, work, context);
 }

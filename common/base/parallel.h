@@ -16,3 +16,6 @@ int parallel_n_threads(void);
  * returned nonzero, and returns the first such value by unit number, else 0. When a thread cannot be started the others
  * do its share. */
 int parallel_for(size_t n_units, int (*work)(void *context, size_t unit, int worker), void *context);
+
+/* parallel_for() by n_threads, the caller among them (at most 64), for work that waits more than it computes. */
+int parallel_for_on(int n_threads, size_t n_units, int (*work)(void *context, size_t unit, int worker), void *context);

@@ -22,6 +22,7 @@ enum random_salt {
         RANDOM_SALT_RETRY = 0x72657472,
         RANDOM_SALT_CREDENTIALS = 0x63726564,
         RANDOM_SALT_MONGO = 0x6d6f6e67,
+        RANDOM_SALT_S3 = 0x73330000,
 };
 
 struct random {

@@ -1,0 +1,95 @@
+/* S3 client: what its calls share. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/error.h"
+#include "common/store/s3/s3_client_inside.h"
+
+int s3_client_create(const char *uri, struct s3_client **ret_client, struct fault *fault) {
+        struct s3_client *client = calloc(1, sizeof(*client));
+        int r;
+
+        if (!client)
+                return error_origin(-ENOMEM, "opening an S3 client");
+        pthread_mutex_init(&client->mutex, NULL);
+        r = aws_credentials_create(NULL, &client->credentials);
+        if (!r)
+                r = s3_address_parse(uri, getenv("AWS_S3_ADDRESSING_STYLE"),
+                                     aws_credentials_endpoint(client->credentials, "S3"), &client->address, fault);
+        if (r) {
+                s3_client_destroy(client);
+                return error_trace(r);
+        }
+        client->ca_file = aws_credentials_ca_file(client->credentials);
+        *ret_client = client;
+        return 0;
+}
+
+struct s3_client *s3_client_destroy(struct s3_client *client) {
+        if (!client)
+                return NULL;
+        while (client->n_idle)
+                http_destroy(client->idle[--client->n_idle]);
+        aws_credentials_destroy(client->credentials);
+        pthread_mutex_destroy(&client->mutex);
+        free(client);
+        return NULL;
+}
+
+const struct s3_address *s3_client_address(const struct s3_client *client) {
+        return &client->address;
+}
+
+void s3_client_set_deadline(struct s3_client *client, int64_t monotonic_ms) {
+        client->deadline_ms = monotonic_ms;
+}
+
+int s3_client_take(struct s3_client *client, struct http **ret_http) {
+        struct http *http = NULL;
+
+        pthread_mutex_lock(&client->mutex);
+        if (client->n_idle)
+                http = client->idle[--client->n_idle];
+        pthread_mutex_unlock(&client->mutex);
+        if (!http)
+                return error_trace(http_create(ret_http));
+        *ret_http = http;
+        return 0;
+}
+
+void s3_client_give(struct s3_client *client, struct http *http) {
+        pthread_mutex_lock(&client->mutex);
+        if (http && client->n_idle < S3_IDLE_MAX) {
+                client->idle[client->n_idle++] = http;
+                http = NULL;
+        }
+        pthread_mutex_unlock(&client->mutex);
+        http_destroy(http);
+}
+
+int s3_client_region(struct s3_client *client, char ret_region[S3_REGION_BYTES]) {
+        const char *region, *source;
+        int r;
+
+        pthread_mutex_lock(&client->mutex);
+        memcpy(ret_region, client->region, S3_REGION_BYTES);
+        pthread_mutex_unlock(&client->mutex);
+        if (*ret_region)
+                return 0;
+        /* may ask the machine it runs on, so outside the lock */
+        r = aws_credentials_region(client->credentials, &region, &source);
+        if (r)
+                return error_trace(r);
+        snprintf(ret_region, S3_REGION_BYTES, "%s", region);
+        s3_client_set_region(client, ret_region);
+        return 0;
+}
+
+void s3_client_set_region(struct s3_client *client, const char *region) {
+        pthread_mutex_lock(&client->mutex);
+        snprintf(client->region, sizeof(client->region), "%s", region);
+        pthread_mutex_unlock(&client->mutex);
+}
