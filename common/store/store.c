@@ -12,6 +12,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/store/store_file.h"
+#include "common/store/store_s3.h"
 
 #define FILE_SCHEME "file://"
 #define S3_SCHEME "s3://"
@@ -27,14 +28,9 @@ int store_open(const struct store_options *options, struct store **ret_store, st
         const char *uri = options->uri, *path = uri + strlen(FILE_SCHEME);
 
         if (!strncmp(uri, S3_SCHEME, strlen(S3_SCHEME)))
-                return fault_set(
-                        fault, "STORE_URI",
-                        "'%s': S3 comes with a later version; for a registry leave registry.bucket of "
-                        "pipeline.yaml empty (unset the variable it reads, MODEL_BUCKET_NAME as a rule), for a "
-                        "store write file://PATH",
-                        uri);
+                return error_trace(store_s3_open(options, ret_store, fault));
         if (strncmp(uri, FILE_SCHEME, strlen(FILE_SCHEME)))
-                return fault_set(fault, "STORE_URI", "'%s' is no store; write file://PATH", uri);
+                return fault_set(fault, "STORE_URI", "'%s' is no store; write file://PATH or s3://BUCKET/PREFIX", uri);
         if (!*path)
                 return fault_set(fault, "STORE_URI", "'%s' has no path; write file://PATH", uri);
         if (strlen(path) + STORE_NAME_BYTES + 64 > STORE_PATH_BYTES)
@@ -248,6 +244,18 @@ int store_page_append(struct store_page *page, const struct store_entry *entry) 
         page->entries[page->n_entries] = *entry;
         page->entries[page->n_entries++].name = name;
         return 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(((const struct store_entry *)a)->name, ((const struct store_entry *)b)->name);
+}
+
+void store_page_conclude(struct store_page *page, size_t n_max, bool is_last) {
+        if (page->n_entries)
+                qsort(page->entries, page->n_entries, sizeof(*page->entries), compare_names);
+        page->is_last = is_last && page->n_entries <= n_max;
+        while (page->n_entries > n_max)
+                free(page->entries[--page->n_entries].name);
 }
 
 void store_page_finish(struct store_page *page) {

@@ -5,7 +5,9 @@
  *
  * Where artifacts, run manifests and models live. One interface over several kinds, chosen by a URI:
  *
- *   file://PATH    a folder, made when the first thing is written; a relative PATH stands on the current directory
+ *   file://PATH          a folder, made when the first thing is written; a relative PATH stands on the current
+ *                        directory
+ *   s3://BUCKET/PREFIX   objects of S3 or of a server that speaks its language (s3/s3_address.h, aws/aws_credentials.h)
  *
  * An object is a run of bytes under a name. It is written whole or not at all and is durable once the call has returned
  * 0. A blob is an object named after its own SHA-256 (`blobs/sha256/ab/abcd…`): written once, never changed, verified
@@ -156,13 +158,16 @@ struct store_page {
 int store_list(struct store *store, const char *folder, const char *after, size_t n_max, struct store_page *ret_page);
 void store_page_finish(struct store_page *page);
 
-/* Calls each() with every entry of a folder, in byte order, a page at a time; what each() removes is not missed. Ends at
- * the first answer that is not 0, and returns that. */
+/* Calls each() with every entry of a folder, in byte order, a page at a time; what each() removes is not missed. Ends
+ * at the first answer that is not 0, and returns that. */
 typedef int store_on_entry(void *context, const struct store_entry *entry);
 int store_walk(struct store *store, const char *folder, store_on_entry *each, void *context);
 
 /* For a kind that makes a page: the name is copied. 0 or -ENOMEM. */
 int store_page_append(struct store_page *page, const struct store_entry *entry);
+
+/* Sorts what was appended and cuts it to n_max; is_last: there is nothing that was not appended. */
+void store_page_conclude(struct store_page *page, size_t n_max, bool is_last);
 
 /*
  * Blobs

@@ -11,10 +11,6 @@
 
 #include "common/base/error.h"
 
-static int compare_names(const void *a, const void *b) {
-        return strcmp(((const struct store_entry *)a)->name, ((const struct store_entry *)b)->name);
-}
-
 /* The entry as a listing shows it, its name "" for what is no object. */
 static int describe_entry(int folder_fd, const struct dirent *entry, char name[STORE_SEGMENT_MAX + 2],
                           struct store_entry *ret_entry) {
@@ -72,11 +68,7 @@ int store_file_page_read(const char *path, const char *after, size_t n_max, stru
         r = listing ? read_folder(listing, after, &page) : 0;
         if (r)
                 return error_trace(r);
-        if (page.n_entries)
-                qsort(page.entries, page.n_entries, sizeof(*page.entries), compare_names);
-        page.is_last = page.n_entries <= n_max;
-        while (page.n_entries > n_max)
-                free(page.entries[--page.n_entries].name);
+        store_page_conclude(&page, n_max, true);
         *ret_page = page;
         page = (struct store_page)STORE_PAGE_NULL;
         return 0;

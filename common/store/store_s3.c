@@ -82,7 +82,7 @@ static int store_s3_put_many(struct store *super, const struct store_item *items
         return error_trace(parallel_for_on(N_THREADS, n_items, put_item, &all));
 }
 
-static int store_s3_remove(struct store *super, const char *name) {
+static int store_s3_remove_older(struct store *super, const char *name, int64_t modified_ms) {
         struct store_s3 *store = (struct store_s3 *)super;
         char key[S3_KEY_BYTES];
         struct s3_head head;
@@ -91,7 +91,13 @@ static int store_s3_remove(struct store *super, const char *name) {
         /* S3 answers the removal of nothing like that of something */
         key_of(store, name, key);
         r = s3_object_head(store->client, key, &head);
-        return r ? error_trace(r) : error_trace(s3_object_remove(store->client, key));
+        if (r)
+                return error_trace(r);
+        return head.modified_ms >= modified_ms ? STORE_E_CONFLICT : error_trace(s3_object_remove(store->client, key));
+}
+
+static int store_s3_remove(struct store *super, const char *name) {
+        return error_trace(store_s3_remove_older(super, name, INT64_MAX));
 }
 
 static int store_s3_fetch(struct store *super, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]) {
@@ -220,6 +226,7 @@ static const struct store_kind kind_s3 = {
         .put = store_s3_put,
         .put_many = store_s3_put_many,
         .remove = store_s3_remove,
+        .remove_older = store_s3_remove_older,
         .fetch = store_s3_fetch,
         .list = store_s3_list,
         .writer_create = store_s3_writer_create,

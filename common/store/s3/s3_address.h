@@ -35,9 +35,10 @@ struct s3_address {
         char bucket[S3_BUCKET_BYTES];
         char prefix[S3_PREFIX_BYTES]; /* "", or what ends in a slash */
         enum s3_addressing addressing;
-        bool is_plain;             /* http:// */
-        char host[S3_HOST_BYTES];  /* of the endpoint, with its port unless that is the scheme's own; "": AWS's */
-        char above[S3_HOST_BYTES]; /* the endpoint's own path, without a slash at its end */
+        bool is_plain; /* http:// */
+        char host[S3_HOST_BYTES -
+                  S3_BUCKET_BYTES]; /* of the endpoint, with its port unless that is the scheme's own; "": AWS's */
+        char above[S3_HOST_BYTES];  /* the endpoint's own path, without a slash at its end */
 };
 
 /* Reads URI, style (NULL or "": auto) and endpoint (NULL: AWS's). 0, or FAULT_E_INPUT: STORE_URI, STORE_ENDPOINT. */

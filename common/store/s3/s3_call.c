@@ -74,8 +74,8 @@ static int time_left(struct s3_client *client, int *ret_ms) {
 }
 
 static int send_signed(struct s3_client *client, const struct s3_request *request, const struct s3_tries *tries,
-                       const char *host, const struct aws_pair *pairs, size_t n_pairs,
-                       const struct aws_signed *result, struct s3_answer *answer) {
+                       const char *host, const struct aws_pair *pairs, size_t n_pairs, const struct aws_signed *result,
+                       struct s3_answer *answer) {
         _cleanup_(buffer_finish) struct buffer url = BUFFER_NULL, texts = BUFFER_NULL;
         const char *headers[HEADERS_MAX + AWS_SIGNED_HEADERS_MAX];
         struct http *http = NULL;

@@ -136,10 +136,13 @@ static bool may_be_keys(const struct s3_request *request, int status, const char
 }
 
 static void describe(int status, const struct s3_error *error, char sentence[S3_SENTENCE_BYTES]) {
+        size_t n_message = strlen(error->message);
+
+        n_message -= n_message && error->message[n_message - 1] == '.';
         snprintf(sentence, S3_SENTENCE_BYTES, "%d %s%s%s%s%s", status, error->code, *error->code ? ": " : "",
-                 *error->message         ? error->message
-                 : error->is_document    ? "no message"
-                                         : "an answer without S3's error document",
+                 *error->message      ? error->message
+                 : error->is_document ? "no message"
+                                      : "an answer without S3's error document",
                  *error->region ? ", region " : "", error->region);
 }
 
@@ -175,8 +178,7 @@ static int judge_error(struct s3_client *client, const struct s3_request *reques
                 size_t n = strlen(tries->sentence);
 
                 *ret_verdict = S3_VERDICT_REFUSED;
-                snprintf(tries->sentence + n, sizeof(tries->sentence) - n, "%s",
-                         s3_error_advice(status, error->code));
+                snprintf(tries->sentence + n, sizeof(tries->sentence) - n, "%s", s3_error_advice(status, error->code));
         }
         return 0;
 }

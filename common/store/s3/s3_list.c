@@ -145,10 +145,6 @@ static int ask(struct s3_client *client, struct reading *reading, size_t n_max, 
         return error_trace(read_answer(&answer.http.body, reading));
 }
 
-static int compare_names(const void *a, const void *b) {
-        return strcmp(((const struct store_entry *)a)->name, ((const struct store_entry *)b)->name);
-}
-
 int s3_list(struct s3_client *client, const char *above, const char *after, size_t n_max, struct store_page *ret_page) {
         _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
         _cleanup_(free_pointer) struct reading *reading = calloc(1, sizeof(*reading));
@@ -166,11 +162,7 @@ int s3_list(struct s3_client *client, const char *above, const char *after, size
                 if (r)
                         return error_trace(r);
         } while (reading->is_truncated && page.n_entries < n_max);
-        if (page.n_entries)
-                qsort(page.entries, page.n_entries, sizeof(*page.entries), compare_names);
-        page.is_last = !reading->is_truncated && page.n_entries <= n_max;
-        while (page.n_entries > n_max)
-                free(page.entries[--page.n_entries].name);
+        store_page_conclude(&page, n_max, !reading->is_truncated);
         *ret_page = page;
         page = (struct store_page)STORE_PAGE_NULL;
         return 0;

@@ -135,9 +135,9 @@ static int format_parts(const struct upload *upload, struct buffer *text) {
                 if (!r)
                         r = xml_escape(upload->parts[i].etag, text);
                 if (!r)
-                        r = buffer_printf(text,
-                                          "</ETag><ChecksumSHA256>%s</ChecksumSHA256><PartNumber>%zu</PartNumber></Part>",
-                                          upload->parts[i].checksum, i + 1);
+                        r = buffer_printf(
+                                text, "</ETag><ChecksumSHA256>%s</ChecksumSHA256><PartNumber>%zu</PartNumber></Part>",
+                                upload->parts[i].checksum, i + 1);
         }
         return r ? error_trace(r) : error_trace(buffer_append_text(text, "</CompleteMultipartUpload>"));
 }

@@ -100,10 +100,11 @@ int s3_object_head(struct s3_client *client, const char *key, struct s3_head *re
                 return error_trace(r);
         if (answer.http.status == 404)
                 return STORE_E_MISSING;
-        ret_head->n_bytes =
-                strtoull(http_response_header(&answer.http, "content-length", text, sizeof(text)), NULL, 10);
+        ret_head->n_bytes = strtoull(http_response_header(&answer.http, "content-length", text, sizeof(text)), NULL,
+                                     10);
         now_ms = parse_date(&answer.http, "date");
         modified_ms = parse_date(&answer.http, "last-modified");
+        ret_head->modified_ms = modified_ms >= 0 ? modified_ms : 0;
         /* of unknown age is old */
         ret_head->age_ms = now_ms >= 0 && modified_ms >= 0 ? now_ms - modified_ms : INT64_MAX;
         read_digest(&answer.http, ret_head->digest);

@@ -33,7 +33,8 @@ int s3_object_put(struct s3_client *client, const char *key, enum store_conditio
 /* What is known of an object without reading it. */
 struct s3_head {
         uint64_t n_bytes;
-        int64_t age_ms;                   /* since it was written, by S3's clock */
+        int64_t modified_ms;              /* Unix time of its writing, by S3's clock; 0: not told */
+        int64_t age_ms;                   /* since then, by the same clock */
         char digest[DIGEST_SHA256_BYTES]; /* of its content, as S3 keeps it; "" when it does not */
 };
 

@@ -13,6 +13,7 @@
 #include "common/model/golden.h"
 #include "services/pusher/push.h"
 #include "tests/support/scratch.h"
+#include "tests/support/store_place.h"
 #include "tests/support/world.h"
 
 #define RUN "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -102,11 +103,9 @@ static inline int pushing_setup(void **state) {
         struct fault fault = FAULT_NULL;
         struct world_model model;
         struct bundle bundle;
-        char uri[600];
 
         assert_int_equal(scratch_setup((void **)&pushing->scratch), 0);
-        snprintf(uri, sizeof(uri), "file://%s", pushing->scratch->folder);
-        assert_int_equal(store_open(&(struct store_options){ .uri = uri }, &pushing->store, &fault), 0);
+        assert_int_equal(store_open(store_place(pushing->scratch->folder), &pushing->store, &fault), 0);
         assert_int_equal(registry_init(&pushing->registry, pushing->store, "toys"), 0);
         world_train(world_schema_text, NULL, 0, &table, pairs, -0.5F, &model);
         world_bundle(&model, &bundle);

@@ -8,6 +8,7 @@
 #include "common/base/json_builder.h"
 #include "common/store/registry.h"
 #include "tests/support/scratch.h"
+#include "tests/support/store_place.h"
 
 static const struct alias_request by_pusher = { .actor = "pusher", .at_ms = 1767323045678 };
 static const struct alias_request by_ann = { .actor = "ann", .reason = "why", .at_ms = 1767323045678 };
@@ -90,10 +91,8 @@ static inline int toy_put_file(struct registry *registry, const struct registry_
 static inline struct store *toy_store(const char *folder) {
         struct fault fault = FAULT_NULL;
         struct store *store = NULL;
-        char uri[1200];
 
-        snprintf(uri, sizeof(uri), "file://%s", folder);
-        if (store_open(&(struct store_options){ .uri = uri }, &store, &fault))
+        if (store_open(store_place(folder), &store, &fault))
                 abort();
         return store;
 }
