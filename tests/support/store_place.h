@@ -19,12 +19,14 @@ static inline bool store_is_far(void) {
         return base && *base;
 }
 
-/* The options that open the store of a folder; they last until the next call. */
+/* The options that open the store of a folder; they last until the next call. NULL: those of the call before. */
 static inline const struct store_options *store_place(const char *folder) {
         static char uri[2048], cache[1100];
         static struct store_options options;
         size_t n;
 
+        if (!folder)
+                return &options;
         options = (struct store_options){ .uri = uri };
         if (!store_is_far()) {
                 snprintf(uri, sizeof(uri), "file://%s", folder);
@@ -37,4 +39,13 @@ static inline const struct store_options *store_place(const char *folder) {
         snprintf(cache, sizeof(cache), "%s/.cache", folder);
         options.cache_folder = cache;
         return &options;
+}
+
+/* The store for a child that was forked: one of its own when it is far away, since connections cannot be shared. */
+static inline struct store *store_place_anew(struct store *store) {
+        struct fault fault = FAULT_NULL;
+
+        if (store_is_far() && store_open(store_place(NULL), &store, &fault))
+                abort();
+        return store;
 }

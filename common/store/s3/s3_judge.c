@@ -138,12 +138,13 @@ static bool may_be_keys(const struct s3_request *request, int status, const char
 static void describe(int status, const struct s3_error *error, char sentence[S3_SENTENCE_BYTES]) {
         size_t n_message = strlen(error->message);
 
+        /* the sentence goes on */
         n_message -= n_message && error->message[n_message - 1] == '.';
-        snprintf(sentence, S3_SENTENCE_BYTES, "%d %s%s%s%s%s", status, error->code, *error->code ? ": " : "",
-                 *error->message      ? error->message
-                 : error->is_document ? "no message"
-                                      : "an answer without S3's error document",
-                 *error->region ? ", region " : "", error->region);
+        if (error->is_document)
+                snprintf(sentence, S3_SENTENCE_BYTES, "%d %s: %.*s", status, error->code, (int)n_message,
+                         error->message);
+        else
+                snprintf(sentence, S3_SENTENCE_BYTES, "%d without a word of S3's about it", status);
 }
 
 /* An answer that is not what was asked for. */

@@ -17,7 +17,7 @@ enum { TOKEN_BYTES = 4096 };
 struct reading {
         const char *above, *after;
         struct store_page *page;
-        bool is_result, is_truncated;
+        bool is_result, is_truncated, is_encoded;
         char token[TOKEN_BYTES];
         char key[S3_KEY_BYTES];
         struct store_entry entry; /* the object being read */
@@ -29,16 +29,17 @@ static int hex(char digit) {
         return at && (digit < '0' || digit > '9' || *at == digit) ? (int)(at - digits) : -1;
 }
 
-/* Undoes encoding-type=url; a '+' is a blank there, a real one comes as %2B. What is too long becomes "". */
-static void decode(const char *text, char ret_key[S3_KEY_BYTES]) {
+/* Undoes encoding-type=url where the answer says that it was heeded: not all servers know it. A '+' is a blank then, a
+ * real one comes as %2B. What is too long becomes "". */
+static void decode(const char *text, bool is_encoded, char ret_key[S3_KEY_BYTES]) {
         size_t n = 0;
 
         for (; *text && n < S3_KEY_BYTES - 1; text++)
-                if (*text == '%' && hex(text[1]) >= 0 && hex(text[2]) >= 0) {
+                if (is_encoded && *text == '%' && hex(text[1]) >= 0 && hex(text[2]) >= 0) {
                         ret_key[n++] = (char)(hex(text[1]) << 4 | hex(text[2]));
                         text += 2;
                 } else {
-                        ret_key[n++] = *text == '+' ? ' ' : *text;
+                        ret_key[n++] = is_encoded && *text == '+' ? ' ' : *text;
                 }
         ret_key[*text ? 0 : n] = 0;
 }
@@ -75,20 +76,27 @@ static int take(struct reading *reading, bool is_folder) {
         return error_trace(store_page_append(reading->page, &entry));
 }
 
-static int on_element(void *context, const char *path, const char *text) {
+/* What holds for the whole answer, wherever in it that stands. */
+static int on_header(void *context, const char *path, const char *text) {
+        struct reading *reading = context;
+
+        if (!strcmp(path, "ListBucketResult"))
+                reading->is_result = true;
+        else if (!strcmp(path, "ListBucketResult/EncodingType"))
+                reading->is_encoded = !strcmp(text, "url");
+        else if (!strcmp(path, "ListBucketResult/IsTruncated"))
+                reading->is_truncated = !strcmp(text, "true");
+        else if (!strcmp(path, "ListBucketResult/NextContinuationToken"))
+                snprintf(reading->token, sizeof(reading->token), "%s", text);
+        return 0;
+}
+
+static int on_entry(void *context, const char *path, const char *text) {
         struct reading *reading = context;
         const char *field = path + strcspn(path, "/");
 
-        if (strncmp(path, "ListBucketResult", (size_t)(field - path)))
-                return 0;
-        if (!*field)
-                reading->is_result = true;
-        else if (!strcmp(field, "/IsTruncated"))
-                reading->is_truncated = !strcmp(text, "true");
-        else if (!strcmp(field, "/NextContinuationToken"))
-                snprintf(reading->token, sizeof(reading->token), "%s", text);
-        else if (!strcmp(field, "/Contents/Key") || !strcmp(field, "/CommonPrefixes/Prefix"))
-                decode(text, reading->key);
+        if (!strcmp(field, "/Contents/Key") || !strcmp(field, "/CommonPrefixes/Prefix"))
+                decode(text, reading->is_encoded, reading->key);
         else if (!strcmp(field, "/Contents/Size"))
                 reading->entry.n_bytes = strtoll(text, NULL, 10);
         else if (!strcmp(field, "/Contents/LastModified"))
@@ -102,7 +110,9 @@ static int read_answer(const struct buffer *body, struct reading *reading) {
         struct fault fault = FAULT_NULL;
         int r;
 
-        r = xml_read(buffer_text(body), body->n_bytes, on_element, reading, &fault);
+        r = xml_read(buffer_text(body), body->n_bytes, on_header, reading, &fault);
+        if (!r)
+                r = xml_read(buffer_text(body), body->n_bytes, on_entry, reading, &fault);
         if (r < 0)
                 return error_trace(r);
         if (r || !reading->is_result || (reading->is_truncated && !*reading->token))
@@ -140,7 +150,7 @@ static int ask(struct s3_client *client, struct reading *reading, size_t n_max, 
         r = s3_call(client, &request, &answer);
         if (r)
                 return error_trace(r);
-        reading->is_result = reading->is_truncated = false;
+        reading->is_result = reading->is_truncated = reading->is_encoded = false;
         reading->token[0] = 0;
         return error_trace(read_answer(&answer.http.body, reading));
 }

@@ -222,6 +222,8 @@ static void test_one_flipped_byte_is_refused(void **state) {
         char path[STORE_PATH_BYTES], file[STORE_PATH_BYTES];
         struct manifest read;
 
+        if (store_is_far())
+                skip(); /* there is no file to change */
         must_push(registry, "run-a");
         assert_int_equal(registry_read_manifest(registry, 1, &manifest), 0);
         for (size_t i = 0; i < N_ELEMENTS(toy_files); i++) {
@@ -260,6 +262,8 @@ static void test_versions_come_newest_first(void **state) {
         int r = 0;
         char run[32];
 
+        if (store_is_far())
+                skip(); /* there is no file to change */
         for (int i = 1; i <= 12; i++) {
                 snprintf(run, sizeof(run), "run-%d", i);
                 assert_int_equal(registry_claim(registry, run, &claim), 0);
@@ -328,6 +332,8 @@ static void test_lagging_history_is_completed_by_the_next(void **state) {
         struct aliases aliases;
         struct alias_move move;
 
+        if (store_is_far())
+                skip(); /* there is no file to change */
         must_push(registry, "run-a");
         must_push(registry, "run-b");
         assert_false(file_exists(scratch_path(scratch, "store/toy/history/2.json")));
@@ -554,6 +560,8 @@ static void test_unreadable_aliases_are_never_none(void **state) {
         struct aliases aliases;
         struct alias_move move;
 
+        if (store_is_far())
+                skip(); /* there is no file to change */
         must_push(registry, "run-a");
         assert_int_equal(file_replace(scratch_path(scratch, "store/toy/aliases.json"), "{}", 2), 0);
         assert_int_equal(registry_read_aliases(registry, &aliases), REGISTRY_E_CORRUPT);
@@ -673,7 +681,7 @@ static void race_run(struct race *race, struct store *store, int (*run)(struct r
         int status, r;
 
         if (!pid)
-                _exit(run(race, store, 1) ? 1 : 0);
+                _exit(run(race, store_place_anew(store), 1) ? 1 : 0);
         r = run(race, store, 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
