@@ -211,7 +211,7 @@ def test_names_of_others_are_passed_over(server, tmp_path):
     tool = Tool(server.environment, tmp_path)
     client = server.boto3()
     for key in ["good", "f/x", "not a name", ".hidden", "f2/", "Ü", "a+b", "good.too"]:
-        client.put_object(Bucket=BUCKET, Key=f"{tool.prefix}/{key}", Body=b"1")
+        client.put_object(Bucket=BUCKET, Key=f"{tool.prefix}/{key}", Body=b"" if key.endswith("/") else b"1")
     names = [line.split()[0] for line in tool("list", "").lines]
     assert names == ["f/", "f2/", "good", "good.too"]
     assert tool("list", "f2").lines == []
@@ -318,7 +318,7 @@ def test_busy_or_broken_for_a_while(gate, tool):
 def test_ten_tries_and_no_more(gate, tool):
     gate.fail(100, 503, "SlowDown", message="Please reduce your request rate.")
     started = time.monotonic()
-    done = tool("get", "a", DEADLINE_MS="0")
+    done = tool("get", "a")
     assert done == "EREMOTEIO" and gate.count() == 10
     assert "503 SlowDown: Please reduce your request rate" in done.log
     # nine pauses that double from 100 ms to 20 s, each cut by up to a half
@@ -334,7 +334,7 @@ def test_what_is_asked_for_is_waited(gate, tool):
 
 @pytest.mark.parametrize("status, code", [(403, "AccessDenied"), (403, "InvalidAccessKeyId"),
                                           (403, "SignatureDoesNotMatch"), (404, "NoSuchBucket"),
-                                          (501, "NotImplemented"), (400, "InvalidRequest"), (405, "MethodNotAllowed"),
+                                          (404, "NoSuchWhatever"), (501, "NotImplemented"), (400, "InvalidRequest"), (405, "MethodNotAllowed"),
                                           (409, "BucketNotEmpty"), (403, "")])
 def test_what_is_refused_is_said_at_once(gate, tool, status, code):
     for arguments in [("put", "a", "1"), ("create", "a", "1"), ("get", "a"), ("list", "")]:
@@ -366,8 +366,9 @@ def test_real_refusals(versitygw, tmp_path):
     tool = Tool(versitygw.environment, tmp_path)
     done = tool("put", "a", "1", AWS_SECRET_ACCESS_KEY="another")
     assert done == "EACCES" and "SignatureDoesNotMatch" in done.log
-    done = tool("put", "a", "1", AWS_ACCESS_KEY_ID="AKIDNOBODY")
-    assert done == "EACCES" and "InvalidAccessKeyId" in done.log
+    for arguments in [("put", "a", "1"), ("get", "a")]:
+        done = tool(*arguments, AWS_ACCESS_KEY_ID="AKIDNOBODY")
+        assert done == "EACCES" and ("InvalidAccessKeyId" in done.log or "UserNotFound" in done.log)
     done = tool("put", "a", "1", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert done == "EACCES"
     done = tool("put", "a", "1", AWS_ENDPOINT_URL=f"http://127.0.0.1:{s3.free_port()}", DEADLINE_MS="1500")
@@ -432,7 +433,7 @@ def test_two_at_once_are_asked_again(gate, tool):
     gate.fail(100, 409, "ConditionalRequestConflict", "PUT")
     etag = tool("get", "a").lines[0]
     assert tool("swap", "a", etag, "2") == "CONFLICT"
-    assert gate.count("PUT") == 10
+    assert gate.count("PUT") == 5
 
 
 def test_a_clock_that_is_off(gate, tool):

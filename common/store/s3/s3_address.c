@@ -108,8 +108,7 @@ static int parse_endpoint(const char *endpoint, struct s3_address *address, stru
         n_path = strlen(path);
         while (n_path && path[n_path - 1] == '/')
                 n_path--;
-        if (n_host >= sizeof(address->host) || n_path >= sizeof(address->above) ||
-            strpbrk(path, "?#"))
+        if (n_host >= sizeof(address->host) || n_path >= sizeof(address->above) || strpbrk(path, "?#"))
                 return fault_set(fault, "STORE_ENDPOINT", "the endpoint '%.128s' is too long, or has a ? or #",
                                  endpoint);
         snprintf(address->host, sizeof(address->host), "%.*s", (int)n_host, host);

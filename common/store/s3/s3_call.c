@@ -19,7 +19,7 @@ enum {
         PAUSE_FIRST_MS = 100,
         PAUSE_MS_MAX = 20000,
         SILENCE_MS = 30000,
-        /* the request's own, the checksum, those of the signature */
+        /* the request's own, the checksum and its name */
         HEADERS_MAX = 8,
         /* tries are counted anew when so much has come since the last failure */
         PROGRESS_BYTES = 8 << 20,
@@ -135,11 +135,12 @@ static int try_once(struct s3_client *client, const struct s3_request *request, 
         int r;
 
         for (; n < request->n_headers; n++) {
-                assert(n < HEADERS_MAX - 1);
+                assert(n < HEADERS_MAX - 2);
                 pairs[n] = request->headers[n];
         }
         if (request->digest && !strcmp(request->method, "PUT")) {
                 s3_checksum_format(request->digest, checksum);
+                pairs[n++] = (struct aws_pair){ "x-amz-sdk-checksum-algorithm", "SHA256" };
                 pairs[n++] = (struct aws_pair){ "x-amz-checksum-sha256", checksum };
         }
         if (!*tries->region) {
@@ -217,12 +218,9 @@ static int call(struct s3_client *client, const struct s3_request *request, stru
                 if (verdict == S3_VERDICT_AT_ONCE)
                         continue;
                 tries->is_fresh = true;
-                if (verdict == S3_VERDICT_REFUSED || !may_try_again(request, tries)) {
-                        if (verdict == S3_VERDICT_CONFLICT && request->accept & S3_ACCEPT_CHANGED)
-                                return 0;
+                if (verdict == S3_VERDICT_REFUSED || !may_try_again(request, tries))
                         return error_origin(tries->error, "S3: %s s3://%s/%s: %s", request->method,
                                             client->address.bucket, request->key, tries->sentence);
-                }
                 r = wait_for_next(client, request, tries, answer);
                 if (r)
                         return error_trace(r);

@@ -25,8 +25,8 @@
 
 /* Statuses that are an answer, not a failure, to whoever asks for them. */
 enum s3_accept {
-        S3_ACCEPT_MISSING = 1,  /* 404, unless it is the bucket that is missing */
-        S3_ACCEPT_CHANGED = 2,  /* 412; and 409 ConditionalRequestConflict when it stays so */
+        S3_ACCEPT_MISSING = 1,  /* 404 of an object or an upload */
+        S3_ACCEPT_CHANGED = 2,  /* 412; and 409 ConditionalRequestConflict when it stays so for some tries */
         S3_ACCEPT_BEYOND = 4,   /* 416 */
         S3_ACCEPT_DOCUMENT = 8, /* 200 carries XML; what is none, and <Error>, is a failure and asked for again */
 };

@@ -14,6 +14,7 @@ enum {
         MOVES_MAX = 3,
         SKEWS_MAX = 2,
         GARBLED_MAX = 3,
+        CONFLICTS_MAX = 5,
 };
 
 static bool is_among(const char *code, const char *const *codes, size_t n_codes) {
@@ -93,11 +94,13 @@ static int renew_keys(struct s3_client *client, struct s3_tries *tries, bool *re
 }
 
 static bool is_accepted(const struct s3_request *request, int status, const struct s3_error *error) {
+        static const char *const missing[] = { "NoSuchKey", "NoSuchUpload", "NotFound" };
+
         switch (status) {
         case 404:
-                /* a web server that is no S3 has never heard of anything either */
-                return request->accept & S3_ACCEPT_MISSING && strcmp(error->code, "NoSuchBucket") &&
-                       (error->is_document || !strcmp(request->method, "HEAD"));
+                /* buckets and users may be unknown as well, and a web server that is no S3 knows nothing at all */
+                return request->accept & S3_ACCEPT_MISSING &&
+                       (!strcmp(request->method, "HEAD") || is_among(error->code, missing, N_ELEMENTS(missing)));
         case 412:
                 return request->accept & S3_ACCEPT_CHANGED;
         case 416:
@@ -167,8 +170,10 @@ static int judge_error(struct s3_client *client, const struct s3_request *reques
                 return error_trace(r);
         *ret_verdict = S3_VERDICT_LATER;
         if (status == 409 && !strcmp(error->code, "ConditionalRequestConflict")) {
-                *ret_verdict = S3_VERDICT_CONFLICT;
+                /* another is writing the object; whoever swaps will want to look at it */
                 tries->error = -EREMOTEIO;
+                if (++tries->n_conflicts >= CONFLICTS_MAX && request->accept & S3_ACCEPT_CHANGED)
+                        *ret_verdict = S3_VERDICT_DONE;
         } else if (is_garbled(error->code)) {
                 tries->error = -EIO;
                 if (++tries->n_garbled == GARBLED_MAX)

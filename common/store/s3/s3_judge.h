@@ -12,9 +12,8 @@
 
 enum s3_verdict {
         S3_VERDICT_DONE,
-        S3_VERDICT_AT_ONCE,  /* something was mended; there are bounds to how often */
-        S3_VERDICT_LATER,    /* after a pause */
-        S3_VERDICT_CONFLICT, /* the same; another is writing this object */
+        S3_VERDICT_AT_ONCE, /* something was mended; there are bounds to how often */
+        S3_VERDICT_LATER,   /* after a pause */
         S3_VERDICT_REFUSED,
 };
 
@@ -26,7 +25,7 @@ struct s3_tries {
         struct aws_keys keys;         /* of the last try */
         char region[S3_REGION_BYTES]; /* "": to be asked for */
         char host[S3_HOST_BYTES];     /* of a redirect; "": the bucket's own */
-        int n_moves, n_skews, n_garbled;
+        int n_moves, n_skews, n_garbled, n_conflicts;
         bool has_renewed_keys;
         int error; /* of the last try, should there be no other */
         char sentence[S3_SENTENCE_BYTES];
