@@ -100,7 +100,7 @@ class _Server:
         return boto3.client("s3", endpoint_url=self.endpoint, region_name=REGION,
                             aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
                             aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
-                            config=Config(s3={"addressing_style": "path"}), verify=False)
+                            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}), verify=False)
 
     def __enter__(self):
         self.start()

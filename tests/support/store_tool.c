@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -95,16 +94,22 @@ static int put_many(struct tool *tool) {
 static int push(struct tool *tool) {
         _cleanup_(store_writer_destroy_pointer) struct store_writer *writer = NULL;
         _cleanup_(close_descriptor) int fd = open(tool->arguments[0], O_RDONLY | O_CLOEXEC);
+        _cleanup_(digest_destroy_pointer) struct digest *computed = NULL;
         char digest[DIGEST_SHA256_BYTES], chunk[65536];
         int64_t started_ns;
         ssize_t n = -1;
         int r;
 
-        r = fd < 0 ? -errno : digest_sha256_file(tool->arguments[0], digest);
+        r = fd < 0 ? -errno : digest_create(&computed);
         if (!r)
                 r = store_writer_create(tool->store, &writer);
-        while (!r && (n = read(fd, chunk, sizeof(chunk))) > 0)
-                r = file_write_all(store_writer_fd(writer), chunk, (size_t)n);
+        while (!r && (n = read(fd, chunk, sizeof(chunk))) > 0) {
+                r = digest_update(computed, chunk, (size_t)n);
+                if (!r)
+                        r = file_write_all(store_writer_fd(writer), chunk, (size_t)n);
+        }
+        if (!r)
+                r = digest_end(computed, digest);
         started_ns = clock_monotonic_ns();
         if (!r)
                 r = n < 0 ? -errno : store_writer_publish(writer, digest, NULL);
@@ -170,12 +175,25 @@ static const struct {
         { "fetch", 1, fetch }, { "claim", 2, claim },   { "increment", 2, increment },
 };
 
+/* getrusage(2) would count what the parent had when it forked. */
+static long peak_kib(void) {
+        FILE *status = fopen("/proc/self/status", "re");
+        char line[256];
+        long kib = -1;
+
+        while (status && fgets(line, sizeof(line), status))
+                if (!strncmp(line, "VmHWM:", 6))
+                        kib = strtol(line + 6, NULL, 10);
+        if (status)
+                fclose(status);
+        return kib;
+}
+
 int main(int argc, char **argv) {
         struct store_options options = { .uri = argc > 3 ? argv[1] : "", .cache_folder = argc > 3 ? argv[2] : "" };
         const char *deadline = getenv("DEADLINE_MS"), *limit = getenv("CACHE_BYTES");
         struct fault fault = FAULT_NULL;
         struct tool tool = { 0 };
-        struct rusage usage;
         int r = -EINVAL;
 
         log_open("store_tool", LOG_LEVEL_DEBUG);
@@ -192,7 +210,6 @@ int main(int argc, char **argv) {
                         r = commands[i].work(&tool);
         store_close(tool.store);
         print_result(r);
-        getrusage(RUSAGE_SELF, &usage);
-        printf("rss %ld\n", usage.ru_maxrss);
+        printf("rss %ld\n", peak_kib());
         return 0;
 }

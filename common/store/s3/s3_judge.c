@@ -26,7 +26,8 @@ static bool is_among(const char *code, const char *const *codes, size_t n_codes)
 
 /* There is no answer. */
 static enum s3_verdict judge_connection(int condition, const struct http_response *response, struct s3_tries *tries) {
-        snprintf(tries->sentence, sizeof(tries->sentence), "%s", response->sentence);
+        snprintf(tries->sentence, sizeof(tries->sentence), "%s%s%s", response->sentence, response->os_error ? ": " : "",
+                 response->os_error ? strerror(response->os_error) : "");
         switch (condition) {
         case HTTP_E_UNREACHABLE:
                 if (response->is_untrusted) {

@@ -1,0 +1,73 @@
+"""What reaching real parts costs, each figure beside its budget: script/bench sources [--runs N]
+
+A push of 100 MB into a server of S3 on this machine (versitygw), by the store as stages call it, against `curl -T` of
+the same file to the same server with an address that was signed before, in turn. curl's time is that of its process;
+the store's that of publishing a blob whose digest is known, as it is when one was written. What neither can do without
+is to have the bytes received, checked and kept by the server. Ends with 1 when a budget is missed.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from s3 import BUCKET, Missing, Versitygw  # noqa: E402
+
+PUSH_BYTES = 100_000_000
+PUSH_BUDGET = 0.9
+
+
+def store_push(tool, server, folder, path, n):
+    done = subprocess.run([tool, f"s3://{BUCKET}/store-{n}", folder / f"cache-{n}", "push", path],
+                          env=server.environment, capture_output=True, text=True, timeout=300)
+    lines = done.stdout.split("\n")
+    assert done.returncode == 0 and "0" in lines, done.stdout + done.stderr
+    return float(lines[1].split()[1])
+
+
+def curl_push(server, path, n):
+    url = server.boto3().generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": f"curl-{n}"})
+    started = time.perf_counter()
+    subprocess.run(["curl", "-sSf", "-T", path, url], check=True, timeout=300, capture_output=True)
+    return (time.perf_counter() - started) * 1000
+
+
+def bench_push(tool, n_runs):
+    """True when the budget is kept."""
+    with tempfile.TemporaryDirectory() as name, Versitygw(pathlib.Path(name) / "server") as server:
+        folder = pathlib.Path(name)
+        path = folder / "content"
+        store, curl = [], []
+        for n in range(n_runs + 1):
+            path.write_bytes(os.urandom(PUSH_BYTES))
+            for side, push in ((store, lambda: store_push(tool, server, folder, path, n)),
+                               (curl, lambda: curl_push(server, path, n)))[::1 if n % 2 else -1]:
+                side.append(push())
+        store_ms, curl_ms = statistics.median(store[1:]), statistics.median(curl[1:])
+    ratio = curl_ms / store_ms
+    rate = PUSH_BYTES / 1e6
+    print(f"push of 100 MB to S3: {rate / store_ms * 1000:.0f} MB/s, curl -T {rate / curl_ms * 1000:.0f} MB/s: "
+          f"{ratio:.2f} times as fast, budget {PUSH_BUDGET} ({'kept' if ratio >= PUSH_BUDGET else 'MISSED'})", flush=True)
+    return ratio >= PUSH_BUDGET
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    try:
+        is_kept = bench_push(options.build / "tests" / "stage" / "store_tool", options.runs)
+    except Missing as missing:
+        sys.exit(f"bench: {missing}")
+    sys.exit(not is_kept)
+
+
+if __name__ == "__main__":
+    main()
