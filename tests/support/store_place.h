@@ -21,7 +21,7 @@ static inline bool store_is_far(void) {
 
 /* The options that open the store of a folder; they last until the next call. NULL: those of the call before. */
 static inline const struct store_options *store_place(const char *folder) {
-        static char uri[2048], cache[1100];
+        static char uri[2048], cache[4096];
         static struct store_options options;
         size_t n;
 
