@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from line import FINAL, GATEWAY, STAGES, WORKERS, Line  # noqa: E402
 from policies import RAW  # noqa: E402
+from report import Report  # noqa: E402
 
 BIG_ROWS = 381_109
 SMALL_ROWS = 1_000
@@ -75,21 +76,6 @@ def ready_ms(line):
         except ConnectionError:
             pass
         time.sleep(0.0002)
-
-
-class Report:
-    def __init__(self):
-        self.is_missed = False
-
-    def heading(self, text):
-        print(f"\n{text}", flush=True)
-
-    def figure(self, what, value, unit, budget=None):
-        verdict = ""
-        if budget is not None:
-            self.is_missed |= value > budget
-            verdict = f"   budget {budget:g} {unit}   {'ok' if value <= budget else 'MISSED'}"
-        print(f"  {what:<58} {value:9.2f} {unit}{verdict}", flush=True)
 
 
 def show_stages(report, views):

@@ -1,4 +1,6 @@
-"""What reaching real parts costs, each figure beside its budget: script/bench sources [--runs N]
+"""What reaching real parts costs, each figure beside its budget: script/bench sources [--runs N] [--rows N]
+
+Reading a collection of MongoDB stands in sources_mongo.py.
 
 A push of 100 MB into a server of S3 on this machine (versitygw), by the store as stages call it, against `curl -T` of
 the same file to the same server with an address that was signed before, in turn. curl's time is that of its process;
@@ -17,10 +19,13 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+import sources_mongo  # noqa: E402
+from report import Report  # noqa: E402
 from s3 import BUCKET, Missing, Versitygw  # noqa: E402
 
 PUSH_BYTES = 100_000_000
 PUSH_BUDGET = 0.9
+ROWS = 381_109
 
 
 def store_push(tool, server, folder, path, n):
@@ -61,12 +66,16 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"documents of the collection ({ROWS})")
     options = parser.parse_args()
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
+        sources_mongo.bench(report, pathlib.Path(folder), options.build.resolve(), options.runs, options.rows)
     try:
         is_kept = bench_push(options.build / "tests" / "stage" / "store_tool", options.runs)
     except Missing as missing:
         sys.exit(f"bench: {missing}")
-    sys.exit(not is_kept)
+    sys.exit(report.is_missed or not is_kept)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 /*
- * canned_mongo FILE [--first N] [--bytes N] [--fail COMMAND:N:CODE[:LABEL]]… : a server of MongoDB's wire protocol with
- * one collection, whatever its name, whose replies are prepared before the first request, so that it is not what limits
- * a client. FILE holds BSON documents one behind the other, in the order of their _id.
+ * canned_mongo FILE [--first N] [--bytes N] [--heed N] [--fail COMMAND:N:CODE[:LABEL]]… : a server of MongoDB's wire
+ * protocol with one collection, whatever its name, whose replies are prepared before the first request, so that it is
+ * not what limits a client. FILE holds BSON documents one behind the other, in the order of their _id.
  *
  * The first batch has N documents (101), each further one as many as fit into N bytes (16 MiB), as MongoDB deals them
- * where no batchSize is given; batchSize, projection and sort are not heeded. A filter is: the documents after the _id
+ * where no batchSize is given; projection and sort are not heeded, and batchSize only with --heed N: who names one that
+ * is no smaller gets N documents at a time. A filter is: the documents after the _id
  * of its $gt, wherever that stands. limit and count are answered as well.
  *
  * --fail: the N-th (from 1) find, getMore or insert is answered with that error, N = 0: each; of other inserts it says
@@ -58,6 +59,9 @@ static size_t n_documents;
 static size_t *starts; /* of each batch, n_batches + 1 */
 static struct canned *batches;
 static size_t n_batches;
+static size_t n_heeded; /* documents of a batch for who asks for so many; 0: nobody is heeded */
+static struct canned *heeded;
+static size_t n_heeded_batches;
 static struct fault faults[FAULTS_MAX];
 static size_t n_faults;
 static atomic_long n_find, n_get_more, n_insert, n_kill, n_other, n_connections;
@@ -160,6 +164,21 @@ static void prepare(size_t n_first, size_t n_bytes) {
         starts[n_batches] = n_documents;
         for (size_t k = 0; k < n_batches; k++)
                 batches[k] = make_batch(starts[k], starts[k + 1], !k, id_after(k));
+}
+
+/* The same documents after the first batch, n_heeded at a time. Their cursors count on from those above. */
+static void prepare_heeded(void) {
+        size_t n_first = starts[1], end;
+
+        n_heeded_batches = n_heeded ? (n_documents - n_first + n_heeded - 1) / n_heeded : 0;
+        heeded = calloc(n_heeded_batches + 1, sizeof(*heeded));
+        if (!heeded)
+                give_up("memory");
+        for (size_t k = 0; k < n_heeded_batches; k++) {
+                end = n_first + (k + 1) * n_heeded;
+                heeded[k] = make_batch(n_first + k * n_heeded, end < n_documents ? end : n_documents, false,
+                                       k + 1 < n_heeded_batches ? (int64_t)(n_batches + k + 1) : 0);
+        }
 }
 
 static bool send_all(int fd, struct iovec *parts, int n_parts) {
@@ -316,6 +335,14 @@ static bool answer_get_more(int fd, int32_t request, const bson_t *command) {
         bson_iter_t iter;
         int64_t id = bson_iter_init_find(&iter, command, "getMore") ? bson_iter_as_int64(&iter) : 0;
 
+        if (id == 1 && n_heeded_batches && bson_iter_init_find(&iter, command, "batchSize") &&
+            bson_iter_as_int64(&iter) >= (int64_t)n_heeded)
+                id = (int64_t)n_batches;
+        if (id >= (int64_t)n_batches && id < (int64_t)(n_batches + n_heeded_batches)) {
+                const struct canned *canned = &heeded[(size_t)id - n_batches];
+
+                return send_body(fd, request, OP_MSG, canned->bytes, canned->n_bytes);
+        }
         if (id <= 0 || (size_t)id >= n_batches)
                 return send_fault(fd, request, &forgotten);
         return send_body(fd, request, OP_MSG, batches[id].bytes, batches[id].n_bytes);
@@ -416,6 +443,8 @@ static void read_options(int argc, char **argv, size_t *ret_first, size_t *ret_b
                         *ret_first = strtoul(argv[i + 1], NULL, 10);
                 else if (!strcmp(argv[i], "--bytes"))
                         *ret_bytes = strtoul(argv[i + 1], NULL, 10);
+                else if (!strcmp(argv[i], "--heed"))
+                        n_heeded = strtoul(argv[i + 1], NULL, 10);
                 /* NOLINTNEXTLINE(cert-err34-c): a test's own numbers */
                 else if (n_faults < FAULTS_MAX && sscanf(argv[i + 1], "%15[^:]:%ld:%d:%63s", fault->command, &fault->at,
                                                          &fault->code, fault->label) >= 3)
@@ -431,13 +460,15 @@ int main(int argc, char **argv) {
         pthread_t thread;
 
         if (argc < 2) {
-                fprintf(stderr, "usage: canned_mongo FILE [--first N] [--bytes N] [--fail COMMAND:N:CODE[:LABEL]]\n");
+                fprintf(stderr, "usage: canned_mongo FILE [--first N] [--bytes N] [--heed N] [--fail "
+                                "COMMAND:N:CODE[:LABEL]]\n");
                 return 2;
         }
         signal(SIGPIPE, SIG_IGN);
         read_options(argc, argv, &n_first, &n_bytes);
         load(argv[1]);
         prepare(n_first, n_bytes);
+        prepare_heeded();
         if (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 64) ||
             getsockname(listener, (struct sockaddr *)&address, &n_address))
                 give_up("listen");
