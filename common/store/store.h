@@ -69,8 +69,8 @@ struct store *store_close(struct store *store);
 void store_close_pointer(struct store **store);
 
 /* From then on (clock_monotonic_ms()) a call that would have to wait for a store far away ends with -ETIMEDOUT; 0:
- * none, which is how a store begins. For a thread that has others waiting: one store, one thread then. Another thread may
- * bring it forward meanwhile, so as to end a call that hangs. */
+ * none, which is how a store begins. For a thread that has others waiting: one store, one thread then. Another thread
+ * may bring it forward meanwhile, so as to end a call that hangs. */
 void store_set_deadline(struct store *store, int64_t monotonic_ms);
 
 bool store_name_is_valid(const char *name);

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from line import Line  # noqa: E402
+from line import WORKERS, Line  # noqa: E402
 
 # a few hundred milliseconds of work
 SOURCE = "generate:rows=4000,seed=1"
@@ -21,6 +21,25 @@ TRAIN = {"num_boost_round": 10, "max_depth": 3}
 EVALUATE = {"min_test_positives": 30, "min_score": 0.2, "bootstrap": 200}
 # so that a second model, about as good, is accepted too
 ALWAYS = EVALUATE | {"mode": "refresh", "margin": 1}
+
+
+def read_manifests(line, run):
+    """The manifests of the stages that have ended by now, byte by byte."""
+    return {stage: (line.store_folder / "runs" / run / f"{stage}.json").read_bytes()
+            for stage in WORKERS if line.has_manifest(run, stage)}
+
+
+def check_whole(line, run, undisturbed):
+    """The run ended well and made one version, and its files are those of a run that nothing disturbed."""
+    view = line.ended(run)
+    assert view["accepted"] and view["promoted"] and view["version"] == 1 and view["attempt"] == 1
+    # a cached stage whose daemon died between cache entry and spool finds its own entry
+    assert set(line.stages(view).values()) <= {"SUCCEEDED", "SKIPPED"}
+    assert line.versions() == [1] and len(line.history()) == 1
+    assert len(list((line.registry_folder / "vehicle-insurance" / "versions").iterdir())) == 1
+    assert line.models()["aliases"] == {"champion": 1}
+    line.check_files()
+    assert line.digests(run) == undisturbed
 
 
 def pytest_configure(config):

@@ -11,7 +11,7 @@ from conftest import SOURCE
 
 
 def manifests_of(line, run):
-    return {stage: (line.home / "store" / "runs" / run / f"{stage}.json").read_bytes()
+    return {stage: (line.store_folder / "runs" / run / f"{stage}.json").read_bytes()
             for stage in WORKERS if line.has_manifest(run, stage)}
 
 
@@ -75,7 +75,7 @@ def test_cancel_while_the_ingestor_reads(tmp_path, parameters):
         assert line.post(f"/runs/{run}:cancel").status_code == 202
         view = line.ended(run, "CANCELED")
         assert line.stages(view)["ingestor"] == "CANCELED"
-        assert not [path for path in (line.home / "store").rglob("*") if path.stat().st_size > 1 << 20]
+        assert not [path for path in (line.store_folder).rglob("*") if path.stat().st_size > 1 << 20]
         # the next run is not in its way
         line.stop("ingestor")
         line.environment["CONVOY_SOURCE"] = SOURCE
@@ -113,7 +113,7 @@ def test_cancel_before_and_after_a_version_is_there(tmp_path, parameters, point,
     with Line(tmp_path / "home", source=SOURCE, CONVOY_CRASH=f"pusher:{point}:1") as line:
         run = line.train(**parameters)
         line.crashed("pusher")
-        assert (line.home / "registry" / "vehicle-insurance" / "versions" / "1" / "model.ubj").exists()
+        assert (line.registry_folder / "vehicle-insurance" / "versions" / "1" / "model.ubj").exists()
         assert line.versions() == versions
         line.change("pusher", "UPDATE inbox SET due_ms = 1 << 60, pause_ms = 1 << 61")  # so that the cancel comes first
         assert line.post(f"/runs/{run}:cancel").status_code == 202

@@ -7,30 +7,11 @@ import pytest
 import requests
 from line import GATEWAY, STAGES, WORKERS, Line, until
 
-from conftest import ALWAYS, SOURCE, TRAIN
+from conftest import ALWAYS, SOURCE, TRAIN, check_whole, read_manifests
 
 POINTS = ["accepted", "working", "stored", "committed"]
 N_RUNS = 25
 KILLS_MIN = 15
-
-
-def read_manifests(line, run):
-    """The manifests of the stages that have ended by now, byte by byte."""
-    return {stage: (line.home / "store" / "runs" / run / f"{stage}.json").read_bytes()
-            for stage in WORKERS if line.has_manifest(run, stage)}
-
-
-def check_whole(line, run, undisturbed):
-    """The run ended well and made one version, and its files are those of a run that nothing disturbed."""
-    view = line.ended(run)
-    assert view["accepted"] and view["promoted"] and view["version"] == 1 and view["attempt"] == 1
-    # a cached stage whose daemon died between cache entry and spool finds its own entry
-    assert set(line.stages(view).values()) <= {"SUCCEEDED", "SKIPPED"}
-    assert line.versions() == [1] and len(line.history()) == 1
-    assert len(list((line.home / "registry" / "vehicle-insurance" / "versions").iterdir())) == 1
-    assert line.models()["aliases"] == {"champion": 1}
-    line.check_files()
-    assert line.digests(run) == undisturbed
 
 
 @pytest.mark.crash_points

@@ -37,11 +37,11 @@ def make_old(line):
 
 
 def blobs(line):
-    return {path.name for path in (line.home / "store" / "blobs").rglob("*") if path.is_file()}
+    return {path.name for path in (line.store_folder / "blobs").rglob("*") if path.is_file()}
 
 
 def run_folders(line):
-    return {path.parent.name for path in (line.home / "store" / "runs").glob("*/run.json")}
+    return {path.parent.name for path in (line.store_folder / "runs").glob("*/run.json")}
 
 
 def train(line, seed, **evaluate):
@@ -88,7 +88,7 @@ def test_what_nobody_needs_goes(line):
 
 def blob_names(line, run, stage):
     """Every digest in a stage's manifest, the keys of what it is cached by aside."""
-    text = (line.home / "store" / "runs" / run / f"{stage}.json").read_text()
+    text = (line.store_folder / "runs" / run / f"{stage}.json").read_text()
 
     def walk(value):
         if isinstance(value, dict):
@@ -118,7 +118,7 @@ def test_beside_a_run_and_killed_at_any_time(line):
         line.ended(run)
         kept = blobs(line)
         for folder in run_folders(line):
-            for manifest in (line.home / "store" / "runs" / folder).glob("[!r]*.json"):
+            for manifest in (line.store_folder / "runs" / folder).glob("[!r]*.json"):
                 missing = set(blob_names(line, folder, manifest.stem)) - kept - version_files(line)
                 assert not missing, f"{manifest} names {missing}"
     line.check_files()

@@ -88,6 +88,8 @@ def copy_pipeline(folder, **changes):
 class Line:
     def __init__(self, home, source=None, pipeline=PIPELINE, **environment):
         self.home = pathlib.Path(home)
+        self.store_folder = self.home / "store"
+        self.registry_folder = self.home / "registry"
         self.log_folder = self.home.parent / (self.home.name + "-log")
         self.log_folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -274,30 +276,30 @@ class Line:
             spool.execute(sql)
 
     def blob(self, digest):
-        return self.home / "store" / "blobs" / "sha256" / digest[:2] / digest
+        return self.store_folder / "blobs" / "sha256" / digest[:2] / digest
 
     def manifest(self, run, stage):
         name = "run" if stage == GATEWAY else stage
-        return json.loads((self.home / "store" / "runs" / run / f"{name}.json").read_text())
+        return json.loads((self.store_folder / "runs" / run / f"{name}.json").read_text())
 
     def has_manifest(self, run, stage):
-        return (self.home / "store" / "runs" / run / f"{stage}.json").exists()
+        return (self.store_folder / "runs" / run / f"{stage}.json").exists()
 
     def version_folder(self, version, model="vehicle-insurance"):
-        return self.home / "registry" / model / "versions" / str(version)
+        return self.registry_folder / model / "versions" / str(version)
 
     def versions(self, model="vehicle-insurance"):
         """The numbers of complete versions, which have a manifest."""
-        folder = self.home / "registry" / model / "versions"
+        folder = self.registry_folder / model / "versions"
         return sorted(int(path.parent.name) for path in folder.glob("*/manifest.json"))
 
     def history(self, model="vehicle-insurance"):
-        folder = self.home / "registry" / model / "history"
+        folder = self.registry_folder / model / "history"
         return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"), key=lambda path: int(path.stem))]
 
     def check_files(self):
         """Every blob has the content that its name promises, and every version the files of its manifest."""
-        for path in (self.home / "store" / "blobs" / "sha256").glob("??/*"):
+        for path in (self.store_folder / "blobs" / "sha256").glob("??/*"):
             if re.fullmatch("[0-9a-f]{64}", path.name):
                 assert sha256(path) == path.name, f"{path} is torn"
         for version in self.versions():
