@@ -14,8 +14,15 @@
 
 #include "common/base/cleanup.h"
 
+/* what error_reason() remembers of a sentence, its end included */
+#define ERROR_REASON_BYTES 1024
+
 /* Logs the sentence with strerror(-code) at level error, and returns code. code is negative. */
 #define error_origin(code, ...) error_as_failure(error_origin_at((code), __FILE__, __LINE__, __VA_ARGS__))
+
+/* The same for a sentence that says it all, as those of a server do: strerror() is not added. */
+#define error_origin_in_full(code, ...) \
+        error_as_failure(error_origin_in_full_at((code), __FILE__, __LINE__, __VA_ARGS__))
 
 /* Returns code unchanged; a negative one leaves a line at level debug that names this place. */
 #define error_trace(code) error_trace_at((code), __FILE__, __LINE__)
@@ -27,7 +34,18 @@ typedef void error_listener(const char *sentence);
  * told. NULL: to the log again. */
 void error_listen(error_listener *listener);
 
+/* What a failure of this code said where it arose, if it was one of this thread's last; else strerror(-code). Borrowed
+ * until the thread's next failure. */
+const char *error_reason(int code);
+
+/* Before work whose reasons shall not be those of earlier work. */
+void error_forget(void);
+
+/* Makes a failure that was another thread's this thread's own, as far as error_reason() is concerned. */
+void error_adopt(int code, const char *reason);
+
 int error_origin_at(int code, const char *file, int line, const char *format, ...) _printf_(4, 5);
+int error_origin_in_full_at(int code, const char *file, int line, const char *format, ...) _printf_(4, 5);
 void error_trace_write(int code, const char *file, int line);
 
 /* Tells compilers and analyzers that code is negative; else they assume paths on which a failure leaves outputs unset

@@ -5,6 +5,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
+
+#include "common/base/error.h"
 
 enum { N_THREADS_MAX = 64 };
 
@@ -17,6 +20,7 @@ struct loop {
         pthread_mutex_t lock;
         size_t failed_unit;
         int result;
+        char reason[ERROR_REASON_BYTES]; /* of a result that is a failure */
 };
 
 struct worker {
@@ -49,6 +53,8 @@ static void *worker_main(void *argument) {
                 if (!loop->result || unit < loop->failed_unit) {
                         loop->failed_unit = unit;
                         loop->result = r;
+                        if (r < 0)
+                                snprintf(loop->reason, sizeof(loop->reason), "%s", error_reason(r));
                 }
                 pthread_mutex_unlock(&loop->lock);
         }
@@ -74,6 +80,8 @@ int parallel_for_on(int n_threads, size_t n_units, int (*work)(void *context, si
         for (int i = 0; i < n_started; i++)
                 pthread_join(threads[i], NULL);
         pthread_mutex_destroy(&loop.lock);
+        if (loop.result < 0)
+                error_adopt(loop.result, loop.reason);
         return loop.result;
 }
 

@@ -55,3 +55,26 @@ bool utf8_is_valid(const void *bytes, size_t n_bytes) {
         }
         return true;
 }
+
+void utf8_make_fit(char *text) {
+        size_t n_left = strlen(text);
+
+        for (char *at = text; n_left;) {
+                size_t n = utf8_character_bytes(at, n_left);
+
+                if (!n && (*at & 0xc0) == 0xc0 &&
+                    n_left < ((*at & 0xf0) == 0xf0   ? 4U
+                              : (*at & 0xe0) == 0xe0 ? 3U
+                                                     : 2U)) {
+                        /* the beginning of one */
+                        *at = 0;
+                        return;
+                }
+                if (!n || (unsigned char)*at < ' ' || *at == 0x7f) {
+                        *at = '?';
+                        n = 1;
+                }
+                at += n;
+                n_left -= n;
+        }
+}

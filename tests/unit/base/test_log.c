@@ -130,6 +130,33 @@ static void a_trail_is_left_for_failures_at_debug(void **state) {
         assert_int_equal(n_lines(&text), 1);
 }
 
+static int failing_unit(void *context, size_t unit, int worker) {
+        (void)worker;
+        return unit == *(size_t *)context ? error_origin_in_full(-EACCES, "unit %zu is refused", unit) : 0;
+}
+
+static void the_reason_of_a_failure_is_kept(void **state) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct capture capture = capture_begin(*state);
+        size_t unit = 7;
+
+        error_forget();
+        assert_string_equal(error_reason(-EIO), "Input/output error");
+        (void)error_origin(-EIO, "reading %s", "a.db");
+        (void)error_origin_in_full(-EACCES, "403 AccessDenied");
+        assert_string_equal(error_reason(-EIO), "reading a.db: Input/output error");
+        assert_string_equal(error_reason(-EACCES), "403 AccessDenied");
+        (void)error_origin(-EIO, "clearing up");
+        assert_string_equal(error_reason(-EIO), "clearing up: Input/output error");
+        error_forget();
+        assert_string_equal(error_reason(-EACCES), "Permission denied");
+        /* whichever thread it was in */
+        assert_int_equal(parallel_for_on(4, 100, failing_unit, &unit), -EACCES);
+        assert_string_equal(error_reason(-EACCES), "unit 7 is refused");
+        capture_end(&capture, &text);
+        assert_non_null(strstr(buffer_text(&text), "403 AccessDenied\n"));
+}
+
 static void errno_survives(void **state) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         struct capture capture = capture_begin(*state);
@@ -171,6 +198,7 @@ int main(void) {
                 LOG_TEST(levels_hide_what_is_less_urgent),
                 LOG_TEST(a_failure_is_printed_once),
                 LOG_TEST(a_trail_is_left_for_failures_at_debug),
+                LOG_TEST(the_reason_of_a_failure_is_kept),
                 LOG_TEST(errno_survives),
                 LOG_TEST(lines_of_threads_do_not_mix),
         };

@@ -76,10 +76,36 @@ static void test_every_code_point(void **state) {
         }
 }
 
+static void test_words_are_made_fit(void **state) {
+        static const struct {
+                const char *text, *want;
+        } texts[] = {
+                { "", "" },
+                { "all is w\xc3\xa9ll", "all is w\xc3\xa9ll" },
+                { "two\nlines\t\x7f", "two?lines??" },
+                { "\xff\xfe in the middle \xc3 here", "?? in the middle ? here" },
+                { "cut off \xe2\x82", "cut off " },
+                { "cut off \xc3", "cut off " },
+                { "no end \x82", "no end ?" },
+                { "\xc0\x80", "??" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+                char text[64];
+
+                strcpy(text, texts[i].text);
+                utf8_make_fit(text);
+                assert_string_equal(text, texts[i].want);
+                assert_true(utf8_is_valid(text, strlen(text)));
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_borders),
                 cmocka_unit_test(test_every_code_point),
+                cmocka_unit_test(test_words_are_made_fit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
