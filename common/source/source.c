@@ -3,6 +3,7 @@
 #include "common/source/source.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/cleanup.h"
@@ -71,6 +72,14 @@ const char *source_shown(const char *uri) {
                                strncmp(uri, MONGO_SCHEME_SRV, strlen(MONGO_SCHEME_SRV))
                        ? uri
                        : "mongodb";
+}
+
+char *source_place(const struct source_options *options, char ret_text[SOURCE_PLACE_BYTES]) {
+        if (source_shown(options->uri) == options->uri)
+                snprintf(ret_text, SOURCE_PLACE_BYTES, "%s", options->uri);
+        else
+                source_mongo_place(options, ret_text);
+        return ret_text;
 }
 
 int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {

@@ -25,6 +25,11 @@
 /* unknown columns that are counted and remembered by name, at most: no table has more */
 #define SOURCE_UNKNOWN_MAX TABLE_COLUMNS_MAX
 
+/* room for source_place(), its end included */
+#define SOURCE_PLACE_BYTES 1024
+/* how long a server may take, when somebody only wants to look */
+#define SOURCE_LOOK_MS 4000
+
 struct source;
 
 /* Why a row was set aside: what was wrong, where, and the row's own text (cut at 4 KiB). */
@@ -36,6 +41,8 @@ struct source_options {
         const struct schema *schema; /* borrowed for the life of the source */
         const char *database;        /* of MongoDB, borrowed for the call; NULL or "": the one in the URI's path */
         const char *collection;      /* of MongoDB, borrowed for the call */
+        int64_t n_look; /* not 0: no more than so many rows are wanted, and soon. What lies on a network is then waited
+                         * for SOURCE_LOOK_MS at most and asked once; a file may give more */
         source_on_reject *on_reject; /* called for a row that cannot be parsed; NULL: such a row is a fault */
         void *on_reject_context;
         bool (*is_canceled)(void *context); /* asked while the source waits for a network, or NULL */
@@ -63,6 +70,10 @@ int source_check(const char *uri, struct fault *fault);
 /* How people should be told of a source: as it is written, but for an address that may hold a password, of which only
  * the scheme is shown. Borrowed from uri, or forever. */
 const char *source_shown(const char *uri);
+
+/* Where the rows of these options come from, for people: the file, "Proj1.Proj1-Data of MongoDB at db.example:27017";
+ * never a user's name or a password. Returns ret_text. */
+char *source_place(const struct source_options *options, char ret_text[SOURCE_PLACE_BYTES]);
 
 /* 0, FAULT_E_INPUT (unknown scheme, no such file, bad header, …), or a negative errno. */
 int source_open(const struct source_options *options, struct source **ret_source, struct fault *fault);

@@ -3,6 +3,7 @@
 #include "common/source/source_mongo.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,7 @@ static int start(struct source_mongo *source, const struct source_options *optio
         _cleanup_(free_pointer) const char **names = calloc(schema->n_columns + 1, sizeof(*names));
         struct mongo_cursor_options some = { .names = names,
                                              .n_names = schema->n_columns,
+                                             .n_max = options->n_look,
                                              .is_canceled = options->is_canceled,
                                              .context = options->is_canceled_context };
 
@@ -136,7 +138,8 @@ static int start(struct source_mongo *source, const struct source_options *optio
 int source_mongo_open(const struct source_options *options, struct source **ret_source, struct fault *fault) {
         static const struct source_kind kind = { source_mongo_read, source_mongo_destroy };
         _cleanup_(source_mongo_destroy_pointer) struct source_mongo *source = calloc(1, sizeof(*source));
-        const struct mongo_options place = { options->uri, options->database, options->collection };
+        const struct mongo_options place = { options->uri, options->database, options->collection,
+                                             options->n_look ? SOURCE_LOOK_MS : 0 };
         int r;
 
         if (!source)
@@ -162,4 +165,14 @@ int source_mongo_open(const struct source_options *options, struct source **ret_
 
 int source_mongo_check(const char *uri, struct fault *fault) {
         return error_trace(mongo_client_check(uri, fault));
+}
+
+void source_mongo_place(const struct source_options *options, char ret_text[SOURCE_PLACE_BYTES]) {
+        char database[MONGO_DATABASE_BYTES], servers[MONGO_SERVERS_BYTES];
+        const char *collection = options->collection;
+
+        mongo_place(options->uri, database, servers);
+        snprintf(ret_text, SOURCE_PLACE_BYTES, "%s.%s of MongoDB at %s",
+                 options->database && *options->database ? options->database : database,
+                 collection && *collection ? collection : "?", *servers ? servers : "an address that cannot be read");
 }

@@ -18,3 +18,6 @@ int source_mongo_check(const char *uri, struct fault *fault);
 
 /* As source_open(); what else may be at fault stands in mongo_client.h. */
 int source_mongo_open(const struct source_options *options, struct source **ret_source, struct fault *fault);
+
+/* As source_place(). */
+void source_mongo_place(const struct source_options *options, char ret_text[SOURCE_PLACE_BYTES]);

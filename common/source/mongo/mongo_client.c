@@ -109,7 +109,7 @@ int mongo_client_check(const char *uri, struct fault *fault) {
         return error_trace(parse(uri, &parsed, fault));
 }
 
-static int set_defaults(mongoc_uri_t *uri) {
+static int set_times(mongoc_uri_t *uri, int patience_ms) {
         static const struct {
                 const char *option;
                 int32_t ms;
@@ -119,10 +119,15 @@ static int set_defaults(mongoc_uri_t *uri) {
                 { MONGOC_URI_SOCKETTIMEOUTMS, MONGO_SOCKET_MS },
         };
 
-        for (size_t i = 0; i < N_ELEMENTS(times); i++)
-                if (!mongoc_uri_has_option(uri, times[i].option) &&
-                    !mongoc_uri_set_option_as_int32(uri, times[i].option, times[i].ms))
+        for (size_t i = 0; i < N_ELEMENTS(times); i++) {
+                int32_t ms = mongoc_uri_get_option_as_int32(uri, times[i].option, times[i].ms);
+
+                /* 0 is for ever */
+                if (patience_ms && (ms > patience_ms || ms <= 0))
+                        ms = patience_ms;
+                if (!mongoc_uri_set_option_as_int32(uri, times[i].option, ms))
                         return error_origin(-ENOMEM, "setting an option of MongoDB");
+        }
         if (!mongoc_uri_get_appname(uri) && !mongoc_uri_set_appname(uri, APPLICATION))
                 return error_origin(-ENOMEM, "setting an option of MongoDB");
         return 0;
@@ -141,6 +146,32 @@ static int check_files(const mongoc_uri_t *uri, struct fault *fault) {
                                          strerror(errno));
         }
         return 0;
+}
+
+static void describe_servers(const mongoc_uri_t *uri, char ret_servers[MONGO_SERVERS_BYTES]) {
+        const char *looked_up = mongoc_uri_get_srv_hostname(uri);
+        size_t n = 0;
+
+        snprintf(ret_servers, MONGO_SERVERS_BYTES, "%s", looked_up ? looked_up : "");
+        if (looked_up)
+                return;
+        for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri); host && n < MONGO_SERVERS_BYTES;
+             host = host->next)
+                n += (size_t)snprintf(ret_servers + n, MONGO_SERVERS_BYTES - n, "%s%s", n ? ", " : "",
+                                      host->host_and_port);
+}
+
+void mongo_place(const char *uri, char ret_database[MONGO_DATABASE_BYTES], char ret_servers[MONGO_SERVERS_BYTES]) {
+        _cleanup_(uri_finish) mongoc_uri_t *parsed = NULL;
+        struct fault ignored = FAULT_NULL;
+        const char *database;
+
+        *ret_database = *ret_servers = '\0';
+        if (parse(uri, &parsed, &ignored))
+                return;
+        database = mongoc_uri_get_database(parsed);
+        snprintf(ret_database, MONGO_DATABASE_BYTES, "%s", database ? database : "");
+        describe_servers(parsed, ret_servers);
 }
 
 static int choose_names(struct mongo_client *client, const struct mongo_options *options, struct fault *fault) {
@@ -193,10 +224,13 @@ int mongo_client_create(const struct mongo_options *options, struct mongo_client
         if (!client->uri_text)
                 return error_origin(-ENOMEM, "opening MongoDB");
         r = parse(options->uri, &client->uri, fault);
-        if (!r)
+        if (!r) {
+                client->patience_ms = options->patience_ms;
+                describe_servers(client->uri, client->servers);
                 r = choose_names(client, options, fault);
+        }
         if (!r)
-                r = set_defaults(client->uri);
+                r = set_times(client->uri, options->patience_ms);
         if (!r)
                 r = check_files(client->uri, fault);
         if (!r)
@@ -231,6 +265,10 @@ void mongo_client_destroy_pointer(struct mongo_client **client) {
 
 const char *mongo_client_name(const struct mongo_client *client) {
         return client->name;
+}
+
+const char *mongo_client_servers(const struct mongo_client *client) {
+        return client->servers;
 }
 
 int64_t mongo_client_estimate(struct mongo_client *client) {

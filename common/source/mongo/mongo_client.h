@@ -42,7 +42,14 @@ struct mongo_options {
         const char *uri;
         const char *database;   /* NULL or "": the one in the URI's path */
         const char *collection; /* NULL or "": a fault */
+        int patience_ms; /* for who only wants to look: no server is waited for any longer, whatever the URI says,
+                          * and nothing is tried again; 0: without end, as said above */
 };
+
+/* room for mongo_client_servers(), its end included */
+#define MONGO_SERVERS_BYTES 256
+/* and for the name of a database */
+#define MONGO_DATABASE_BYTES 128
 
 /* Reads the URI and asks nobody. 0, FAULT_E_INPUT (SOURCE_URI_INVALID), or -ENOMEM. */
 int mongo_client_check(const char *uri, struct fault *fault);
@@ -68,6 +75,13 @@ void mongo_client_destroy_pointer(struct mongo_client **client);
 
 /* "database.collection", as people should see it. Borrowed from the client. */
 const char *mongo_client_name(const struct mongo_client *client);
+
+/* "host:port, host:port" of the URI, or the name that mongodb+srv looks up; cut. Borrowed from the client. */
+const char *mongo_client_servers(const struct mongo_client *client);
+
+/* The same of a URI without a client, and the database in its path; "" where there is none, and both for what is no URI
+ * of MongoDB. */
+void mongo_place(const char *uri, char ret_database[MONGO_DATABASE_BYTES], char ret_servers[MONGO_SERVERS_BYTES]);
 
 /* The number of documents by the collection's metadata, for progress; -1 where the server does not say. One try. */
 int64_t mongo_client_estimate(struct mongo_client *client);

@@ -15,6 +15,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/stall.h"
 #include "common/source/mongo/mongo_fetch.h"
 #include "common/source/mongo/mongo_field.h"
 #include "common/source/mongo/mongo_internal.h"
@@ -73,6 +74,22 @@ static bool pause_for(struct mongo_cursor *cursor, int64_t ms) {
         return !is_ending;
 }
 
+/* How the servers fail, as the end of a sentence. */
+static const char *how_away(int code) {
+        switch (code) {
+        case -ECONNREFUSED:
+                return "cannot be reached: connections are refused";
+        case -EHOSTUNREACH:
+                return "cannot be reached: the name has no address just now";
+        case -ETIMEDOUT:
+                return "cannot be reached: no answer in time";
+        case -ECONNRESET:
+                return "cannot be reached: the connection breaks off";
+        default:
+                return "is not ready";
+        }
+}
+
 /* The next batch that has documents; false at the end of all, whatever the reason. */
 static bool fetch_batch(struct mongo_cursor *cursor, struct mongo_batch *batch) {
         struct mongo_fetch *fetch = &cursor->fetch;
@@ -81,19 +98,24 @@ static bool fetch_batch(struct mongo_cursor *cursor, struct mongo_batch *batch) 
                 int64_t pause_ms;
 
                 if (mongo_fetch_next(fetch, batch, &cursor->verdict)) {
+                        stall_end(cursor);
                         cursor->verdict.code = 0;
                         if (batch->n_documents)
                                 return true;
                         continue;
                 }
-                if (cursor->verdict.code >= 0 || ++n_failed >= MONGO_TRIES)
-                        return false;
+                if (cursor->verdict.code >= 0 || ++n_failed >= MONGO_TRIES || fetch->client->patience_ms)
+                        break;
                 pause_ms = cursor->verdict.is_cursor_lost && n_failed == 1 ? 0 : mongo_pause_ms(n_failed);
                 log_warn("source=mongodb n_documents=%" PRId64 " %s: %s, retrying in %" PRId64 " ms",
                          fetch->n_documents, fetch->client->name, cursor->verdict.words, pause_ms);
+                if (n_failed > 1)
+                        stall_note(cursor, pause_ms, "%s of MongoDB at %s %s (%s)", fetch->client->name,
+                                   fetch->client->servers, how_away(cursor->verdict.code), cursor->verdict.words);
                 if (!pause_for(cursor, pause_ms))
-                        return false;
+                        break;
         }
+        stall_end(cursor);
         return false;
 }
 
@@ -219,8 +241,8 @@ static int conclude(struct mongo_cursor *cursor, struct fault *fault) {
         if (verdict->code == FAULT_E_INPUT)
                 *fault = verdict->fault;
         if (verdict->code < 0)
-                return error_origin(verdict->code, "reading %s from MongoDB: %s", cursor->fetch.client->name,
-                                    verdict->words);
+                return error_origin_in_full(verdict->code, "%s of MongoDB at %s %s (%s)", cursor->fetch.client->name,
+                                            cursor->fetch.client->servers, how_away(verdict->code), verdict->words);
         return verdict->code;
 }
 

@@ -20,7 +20,9 @@ struct mongo_client {
         char *database;
         char *collection;
         char *name;
-        bool is_known; /* some server has replied */
+        char servers[MONGO_SERVERS_BYTES];
+        int patience_ms; /* as in struct mongo_options */
+        bool is_known;   /* some server has replied */
 };
 
 /* What an error means. */
