@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
+#include "common/base/stall.h"
 #include "common/store/s3/s3_checksum.h"
 #include "common/store/s3/s3_client_inside.h"
 #include "common/store/s3/s3_judge.h"
@@ -96,7 +97,8 @@ static int send_signed(struct s3_client *client, const struct s3_request *reques
 
         r = time_left(client, &sent.timeout_ms);
         if (r)
-                return error_origin(r, "S3: %s %s: not before the caller's deadline", request->method, request->key);
+                return error_origin_in_full(r, "S3: %s s3://%s/%s: no time is left to ask", request->method,
+                                            client->address.bucket, request->key);
         if (sent.timeout_ms && sent.timeout_ms < HTTP_CONNECT_MS)
                 sent.connect_ms = sent.timeout_ms;
         r = buffer_printf(&url, "%s://%s%s", client->address.is_plain ? "http" : "https", host,
@@ -179,10 +181,13 @@ static int wait_for_next(struct s3_client *client, const struct s3_request *requ
         int left_ms;
 
         if (time_left(client, &left_ms) || (left_ms && left_ms <= pause))
-                return error_origin(-ETIMEDOUT, "S3: %s %s: %s; no more tries before the caller's deadline",
-                                    request->method, request->key, tries->sentence);
+                return error_origin_in_full(-ETIMEDOUT, "S3: %s s3://%s/%s: %s; no time is left to try again",
+                                            request->method, client->address.bucket, request->key, tries->sentence);
         log_write(tries->n_failed < 3 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "S3: %s %s: %s, retrying in %d ms",
                   request->method, request->key, tries->sentence, (int)pause);
+        if (tries->n_failed > 1)
+                stall_note(tries, pause, "S3: %s s3://%s/%s: %s", request->method, client->address.bucket, request->key,
+                           tries->sentence);
         while (nanosleep(&left, &left) && errno == EINTR)
                 ;
         return 0;
@@ -219,8 +224,8 @@ static int call(struct s3_client *client, const struct s3_request *request, stru
                         continue;
                 tries->is_fresh = true;
                 if (verdict == S3_VERDICT_REFUSED || !may_try_again(request, tries))
-                        return error_origin(tries->error, "S3: %s s3://%s/%s: %s", request->method,
-                                            client->address.bucket, request->key, tries->sentence);
+                        return error_origin_in_full(tries->error, "S3: %s s3://%s/%s: %s", request->method,
+                                                    client->address.bucket, request->key, tries->sentence);
                 r = wait_for_next(client, request, tries, answer);
                 if (r)
                         return error_trace(r);
@@ -233,6 +238,7 @@ int s3_call(struct s3_client *client, const struct s3_request *request, struct s
 
         answer->is_uncertain = false;
         r = call(client, request, &tries, answer);
+        stall_end(&tries);
         aws_keys_finish(&tries.keys);
         return error_trace(r);
 }

@@ -1,6 +1,7 @@
 /* S3 client: what its calls share. */
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,10 @@ struct s3_client *s3_client_destroy(struct s3_client *client) {
 
 const struct s3_address *s3_client_address(const struct s3_client *client) {
         return &client->address;
+}
+
+int64_t s3_client_clock_offset_ms(struct s3_client *client) {
+        return atomic_load(&aws_credentials_clock(client->credentials)->offset_ms);
 }
 
 void s3_client_set_deadline(struct s3_client *client, int64_t monotonic_ms) {

@@ -72,6 +72,9 @@ struct s3_client *s3_client_destroy(struct s3_client *client);
 
 const struct s3_address *s3_client_address(const struct s3_client *client);
 
+/* How far S3's clock is ahead of ours, when that is so far that signatures are made by it; else 0. */
+int64_t s3_client_clock_offset_ms(struct s3_client *client);
+
 /* As store_set_deadline(). */
 void s3_client_set_deadline(struct s3_client *client, int64_t monotonic_ms);
 

@@ -62,8 +62,6 @@ const char *s3_error_advice(int status, const char *code) {
                 { "NoSuchBucket",
                   "; make the bucket, or name the right one in store.uri or registry.bucket of pipeline.yaml "
                   "(MODEL_BUCKET_NAME)" },
-                { "AccessDenied", "; the keys lack a right: s3:GetObject, s3:PutObject, s3:DeleteObject, "
-                                  "s3:AbortMultipartUpload on the objects and s3:ListBucket on the bucket are needed" },
                 { "InvalidAccessKeyId",
                   "; nobody there has this access key: are the keys those of this endpoint (AWS_ACCESS_KEY_ID, "
                   "AWS_PROFILE, AWS_ENDPOINT_URL)?" },

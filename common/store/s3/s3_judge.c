@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/store/s3/s3_action.h"
 #include "common/store/s3/s3_client_inside.h"
 
 enum {
@@ -151,6 +152,19 @@ static void describe(int status, const struct s3_error *error, char sentence[S3_
                 snprintf(sentence, S3_SENTENCE_BYTES, "%d without a word of S3's about it", status);
 }
 
+/* What to do about a refusal, as the sentence's end. AWS names the action in its own words, which know more: it may be
+ * one of KMS. */
+static void advise(const struct s3_client *client, const struct s3_request *request, int status,
+                   const struct s3_error *error, char sentence[S3_SENTENCE_BYTES]) {
+        size_t n = strlen(sentence);
+        char action[S3_ACTION_BYTES] = "";
+        bool is_denied = status == 403 && !strcmp(error->code, "AccessDenied");
+
+        if (is_denied && !strstr(error->message, "authorized to perform"))
+                s3_action_explain(request, client->address.bucket, action);
+        snprintf(sentence + n, S3_SENTENCE_BYTES - n, "%s", is_denied ? action : s3_error_advice(status, error->code));
+}
+
 /* An answer that is not what was asked for. */
 static int judge_error(struct s3_client *client, const struct s3_request *request, int status, struct s3_tries *tries,
                        const struct s3_error *error, enum s3_verdict *ret_verdict) {
@@ -182,10 +196,8 @@ static int judge_error(struct s3_client *client, const struct s3_request *reques
         } else if (is_passing(status, error->code)) {
                 tries->error = -EREMOTEIO;
         } else {
-                size_t n = strlen(tries->sentence);
-
                 *ret_verdict = S3_VERDICT_REFUSED;
-                snprintf(tries->sentence + n, sizeof(tries->sentence) - n, "%s", s3_error_advice(status, error->code));
+                advise(client, request, status, error, tries->sentence);
         }
         return 0;
 }
