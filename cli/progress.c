@@ -221,12 +221,24 @@ static int tell_state(const struct json_value *stage, struct progress_told *told
         return *state && strcmp(state, "PENDING") != 0 ? error_trace(put_change(stage, state, text)) : 0;
 }
 
+/* Whether two sentences say the same but for their numbers, such as how long it took. */
+static bool says_the_same(const char *a, const char *b) {
+        static const char digits[] = "0123456789";
+
+        for (;; a++, b++) {
+                a += strspn(a, digits);
+                b += strspn(b, digits);
+                if (*a != *b || !*a)
+                        return *a == *b;
+        }
+}
+
 /* Once for each reason: a try in between that comes to the same is no news. */
 static int tell_wait(const struct json_value *stage, struct progress_told *told, struct buffer *text) {
         const char *reason = text_of(json_get(stage, "waiting"), "reason");
         int r;
 
-        if (!*reason || !strncmp(reason, told->waits_for, sizeof(told->waits_for) - 1))
+        if (!*reason || says_the_same(reason, told->waits_for))
                 return 0;
         snprintf(told->waits_for, sizeof(told->waits_for), "%s", reason);
         r = buffer_printf(text, "%-*s", NAME_COLUMNS, text_of(stage, "name"));

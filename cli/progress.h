@@ -12,6 +12,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/json.h"
+#include "proto/heartbeat.h"
 
 #define PROGRESS_BAR_COLUMNS 28
 
@@ -22,7 +23,7 @@ int progress_put_bars(const struct json_value *run, size_t n_columns, struct buf
 /* What was told last of a stage; both "" at first. */
 struct progress_told {
         char state[16];
-        char waits_for[256];
+        char waits_for[HEARTBEAT_REASON_BYTES];
 };
 
 /* Appends a line, "transformer succeeded in 0.12 s, 50,000 rows\n", for each stage whose state is not the one that was

@@ -10,7 +10,7 @@
 #include "proto/envelope.h"
 #include <stdint.h>
 
-#define HEARTBEAT_REASON_BYTES 256
+#define HEARTBEAT_REASON_BYTES 512
 
 enum heartbeat_state {
         HEARTBEAT_IDLE,

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/cleanup.h"
@@ -24,6 +25,7 @@ struct dataset_writer {
         bool is_ended;    /* nothing follows what was handed over, but the rows in the filling builder */
         bool is_given_up; /* what is there is not to be written */
         int result;       /* the first failure */
+        char reason[ERROR_REASON_BYTES];
 
         struct digest_content content; /* the thread's until it has ended, as dataset */
         struct dataset dataset;
@@ -76,6 +78,19 @@ static int publish(struct dataset_writer *writer) {
         return 0;
 }
 
+static void keep_result(struct dataset_writer *writer, int r) {
+        writer->result = r;
+        if (r < 0)
+                snprintf(writer->reason, sizeof(writer->reason), "%s", error_reason(r));
+}
+
+/* The thread's failure becomes the caller's. */
+static int give_result(const struct dataset_writer *writer) {
+        if (writer->result < 0)
+                error_adopt(writer->result, writer->reason);
+        return error_trace(writer->result);
+}
+
 static void *writer_main(void *argument) {
         struct dataset_writer *writer = argument;
         bool is_given_up;
@@ -94,7 +109,7 @@ static void *writer_main(void *argument) {
                         r = write_batch(writer, writer->builders[other]);
                 table_builder_clear(writer->builders[other]);
                 pthread_mutex_lock(&writer->lock);
-                writer->result = r;
+                keep_result(writer, r);
                 writer->is_full = false;
                 pthread_cond_signal(&writer->changed);
         }
@@ -105,7 +120,7 @@ static void *writer_main(void *argument) {
         r = write_batch(writer, writer->builders[writer->filling]);
         if (!r)
                 r = publish(writer);
-        writer->result = r;
+        keep_result(writer, r);
         return NULL;
 }
 
@@ -182,7 +197,7 @@ static int hand_over(struct dataset_writer *writer) {
         pthread_mutex_lock(&writer->lock);
         while (writer->is_full)
                 pthread_cond_wait(&writer->changed, &writer->lock);
-        r = writer->result;
+        r = give_result(writer);
         if (!r) {
                 writer->filling = 1 - writer->filling;
                 writer->is_full = true;
@@ -239,7 +254,7 @@ int dataset_writer_finish(struct dataset_writer *writer, struct dataset *ret_dat
         assert(writer->is_ended);
         join(writer);
         if (writer->result)
-                return error_trace(writer->result);
+                return give_result(writer);
         *ret_dataset = writer->dataset;
         return 0;
 }

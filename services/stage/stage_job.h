@@ -11,6 +11,7 @@
 #include "common/base/digest.h"
 #include "common/bus/spool.h"
 #include "proto/envelope.h"
+#include "proto/heartbeat.h"
 #include "proto/stage_to_gateway.h"
 
 enum stage_task {
@@ -35,7 +36,8 @@ struct stage_job {
         /* What became of it, by the worker. */
         enum stage_job_result result;
         int error;
-        void *output; /* of the type that the stage emits */
+        char reason[HEARTBEAT_REASON_BYTES]; /* of `error`, in the words of where it arose; fit to be shown */
+        void *output;                        /* of the type that the stage emits */
         bool has_output;
         struct stage_to_gateway end;
 };

@@ -58,8 +58,8 @@ static int defer(struct stage_loop *loop, struct stage_job *job) {
                 return error_trace(r);
         log_warn("stage=%s run=%s attempt=%lld errno=%d %s; retrying in %lld ms",
                  stage_name(loop->options.service->stage), job->envelope.run, (long long)job->envelope.attempt,
-                 -job->error, strerror(-job->error), (long long)pause);
-        stage_loop_note_wait(loop, &job->message, &job->envelope, clock_realtime_ms() + pause, strerror(-job->error));
+                 -job->error, job->reason, (long long)pause);
+        stage_loop_note_wait(loop, &job->message, &job->envelope, clock_realtime_ms() + pause, job->reason);
         set_aside(loop);
         return 0;
 }

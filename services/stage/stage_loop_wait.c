@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/stall.h"
+#include "common/base/utf8.h"
 #include "services/stage/stage_loop_internal.h"
 
 void stage_loop_note_wait(struct stage_loop *loop, const struct spool_message *message, const struct envelope *about,
@@ -25,6 +27,7 @@ void stage_loop_forget_wait(struct stage_loop *loop, const struct spool_message 
 
 /* A spool that cannot be written stands in the way of everything. */
 void stage_loop_tell_wait(const struct stage_loop *loop, struct heartbeat *heartbeat) {
+        char reason[STALL_REASON_BYTES];
         int error = loop->pause_ms ? loop->spool_error : courier_storage_error(loop->courier);
 
         if (error) {
@@ -34,5 +37,9 @@ void stage_loop_tell_wait(const struct stage_loop *loop, struct heartbeat *heart
         } else if (loop->wait.number && !loop->working && !loop->ending) {
                 memcpy(heartbeat->waits_for, loop->wait.reason, sizeof(heartbeat->waits_for));
                 heartbeat->retry_at = loop->wait.retry_at;
+        } else if (loop->working && stall_get(reason, &heartbeat->retry_at)) {
+                /* the work itself tries again, for a while */
+                utf8_make_fit(reason);
+                snprintf(heartbeat->waits_for, sizeof(heartbeat->waits_for), "%s", reason);
         }
 }

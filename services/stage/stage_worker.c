@@ -13,6 +13,7 @@
 #include "common/base/crash_point.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/utf8.h"
 #include "services/stage/stage_build.h"
 #include "services/stage/stage_cache.h"
 #include "services/stage/stage_carry.h"
@@ -159,6 +160,13 @@ static void fail(struct stage_worker *worker, struct stage_job *job, int error) 
         stage_job_end(job, worker->options.service->stage, RUN_STATE_FAILED, "STAGE_FAILED", message);
 }
 
+static void put_off(struct stage_job *job, int error) {
+        job->result = STAGE_JOB_AWAY;
+        job->error = error;
+        snprintf(job->reason, sizeof(job->reason), "%s", error_reason(error));
+        utf8_make_fit(job->reason);
+}
+
 /* The end as the gateway will hear it, or the reason why there is none yet. */
 static void decide_end(struct stage_worker *worker, struct stage_job *job, int r) {
         struct stage_work *work = worker->work;
@@ -181,8 +189,7 @@ static void decide_end(struct stage_worker *worker, struct stage_job *job, int r
         } else if (r == STAGE_E_CANCELED && atomic_load(&work->shared->is_stopping)) {
                 job->result = STAGE_JOB_STOPPED;
         } else if (stage_retry_kind(r) != STAGE_RETRY_NEVER) {
-                job->result = STAGE_JOB_AWAY;
-                job->error = r;
+                put_off(job, r);
         } else {
                 /* another module's condition that work should have translated: its number means something else here */
                 if (r > 0)
@@ -258,8 +265,7 @@ static void leave_manifest_or_retry(struct stage_worker *worker, struct stage_jo
                 return;
         if (job->task == STAGE_TASK_WORK && job->end.state != RUN_STATE_CANCELED &&
             stage_retry_kind(r) != STAGE_RETRY_NEVER) {
-                job->result = STAGE_JOB_AWAY;
-                job->error = r;
+                put_off(job, r);
                 return;
         }
         /* an output that its own table refuses would not be read by the next stage either */
@@ -278,6 +284,7 @@ static void forget_details(struct stage_worker *worker) {
 }
 
 static void do_job(struct stage_worker *worker, struct stage_job *job) {
+        error_forget();
         forget_details(worker);
         worker->manifest->cache_key[0] = 0;
         if (job->task == STAGE_TASK_WORK)

@@ -139,6 +139,12 @@ static void test_a_wait_is_told_once(void **state) {
         expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"full\",\"retry_at\":\"2026-01-02T03:05:05.678Z\"}",
                     &told, "");
         expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"away\"}", &told, "trainer     waits: away\n");
+        /* nor is how long it took this time */
+        expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"late, 7 ms\"}", &told,
+                    "trainer     waits: late, 7 ms\n");
+        expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"late, 1234 ms\"}", &told, "");
+        expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"late, 1234 s\"}", &told,
+                    "trainer     waits: late, 1234 s\n");
         expect_told("\"state\":\"FAILED\"", &told, "trainer     failed\n");
         expect_told("\"state\":\"RUNNING\",\"waiting\":{\"reason\":\"away\"}", &told,
                     "trainer     running\ntrainer     waits: away\n");
