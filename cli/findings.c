@@ -35,6 +35,11 @@ void findings_note_result(struct findings *findings, const char *name, int resul
                 findings_note(findings, name, WRONG, "%s", *command_reason() ? command_reason() : strerror(-result));
 }
 
+void findings_append(struct findings *findings, const struct findings *others) {
+        for (size_t i = 0; i < others->n_items && i < FINDINGS_MAX && findings->n_items < FINDINGS_MAX; i++)
+                findings->items[findings->n_items++] = others->items[i];
+}
+
 int findings_print(const struct findings *findings, bool is_json) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         struct json_builder json = json_begin(&text, JSON_PRETTY);

@@ -39,5 +39,8 @@ void findings_note(struct findings *findings, const char *name, enum outcome out
 /* Notes as WRONG what a function returned: FAULT_E_INPUT with its fault, or a negative errno. */
 void findings_note_result(struct findings *findings, const char *name, int result, const struct fault *fault);
 
+/* Appends those of others. */
+void findings_append(struct findings *findings, const struct findings *others);
+
 /* Prints them all. The exit code: COMMAND_FAILED when one is WRONG. */
 int findings_print(const struct findings *findings, bool is_json);

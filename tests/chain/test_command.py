@@ -502,7 +502,7 @@ def test_doctor_finds_the_line_well(up, run):
     findings = up.json("doctor")
     assert findings["well"]
     assert [check["name"] for check in findings["checks"]] == [
-        "pipeline", "programs", "home", "spool", "store", "registry", "gateway", "stages"]
+        "pipeline", "programs", "home", "spool", "source", "store", "registry", "gateway", "stages"]
     assert not list((up.home / "store").glob("doctor*"))
 
 
