@@ -372,7 +372,8 @@ static void test_history_of_a_registry_that_was_set_back(void **state) {
         assert_int_equal(registry_read_aliases(registry, &aliases), 0);
         assert_int_equal(aliases.sequence, 2);
         assert_int_equal(registry_complete_history(registry, &aliases), 0);
-        assert_true(file_exists(scratch_path(fixture->scratch, "store/toy/history/2.json")));
+        buffer_finish(&first);
+        assert_int_equal(store_get(fixture->store, "toy/history/2.json", &first, NULL), 0);
 }
 
 enum { REQUESTS_OF_A_MOVE_MAX = 3 };
