@@ -97,7 +97,7 @@ static int send_signed(struct s3_client *client, const struct s3_request *reques
 
         r = time_left(client, &sent.timeout_ms);
         if (r)
-                return error_origin_in_full(r, "S3: %s s3://%s/%s: no time is left to ask", request->method,
+                return error_origin_in_full(r, "S3: %s s3://%s/%s: not before the deadline", request->method,
                                             client->address.bucket, request->key);
         if (sent.timeout_ms && sent.timeout_ms < HTTP_CONNECT_MS)
                 sent.connect_ms = sent.timeout_ms;
@@ -181,7 +181,7 @@ static int wait_for_next(struct s3_client *client, const struct s3_request *requ
         int left_ms;
 
         if (time_left(client, &left_ms) || (left_ms && left_ms <= pause))
-                return error_origin_in_full(-ETIMEDOUT, "S3: %s s3://%s/%s: %s; no time is left to try again",
+                return error_origin_in_full(-ETIMEDOUT, "S3: %s s3://%s/%s: %s; no more tries before the deadline",
                                             request->method, client->address.bucket, request->key, tries->sentence);
         log_write(tries->n_failed < 3 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "S3: %s %s: %s, retrying in %d ms",
                   request->method, request->key, tries->sentence, (int)pause);
