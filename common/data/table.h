@@ -132,6 +132,27 @@ int table_builder_reserve(struct table_builder *builder, size_t column, size_t n
 int table_builder_reserve_texts(struct table_builder *builder, size_t column, size_t n_rows, size_t n_bytes,
                                 int32_t *ret_start, int32_t **ret_ends, char **ret_text);
 
+/*
+ * Whole rows written in place: room for n_rows values in every column, and for n_text bytes of each column of text, all
+ * behind what is there. ret_rooms has as many as there are columns. What is written counts when the rows are closed;
+ * until then no other function may be called. A column that reaches 2 GiB of text gets no room for more.
+ */
+struct table_room {
+        int64_t *int64; /* one of these three; the address of float32 is never asked for */
+        double *float64;
+        int32_t *ends;     /* of each row, the offset of the end of its text */
+        char *text;        /* where the first row's begins */
+        int32_t start;     /* the offset of that */
+        size_t n_text;     /* written so far, by the caller */
+        size_t n_text_max; /* bytes of room */
+};
+
+int table_builder_open_rows(struct table_builder *builder, size_t n_rows, size_t n_text, struct table_room *ret_rooms);
+
+/* Takes the first n_rows of them; is_filled tells of each column whether it was written, else it is missing in all of
+ * them. 0, or -ENOMEM and none is taken. */
+int table_builder_close_rows(struct table_builder *builder, size_t n_rows, const bool *is_filled);
+
 /* Appends the given rows of a table whose columns have the builder's names, types and order (asserted). */
 int table_builder_add_rows(struct table_builder *builder, const struct table *table, const uint32_t *rows,
                            size_t n_rows);

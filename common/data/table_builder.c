@@ -263,6 +263,67 @@ int table_builder_reserve_texts(struct table_builder *builder, size_t column, si
         return 0;
 }
 
+int table_builder_open_rows(struct table_builder *builder, size_t n_rows, size_t n_text, struct table_room *ret_rooms) {
+        for (size_t k = 0; k < builder->n_columns; k++) {
+                struct column_builder *column = &builder->builders[k];
+                bool is_text = column->type == COLUMN_UTF8;
+                size_t n_before = column->text.n_bytes, n_room = is_text && n_text <= INT32_MAX - n_before ? n_text : 0;
+                void *values;
+                int r;
+
+                assert(column->type != COLUMN_FLOAT32);
+                r = buffer_reserve(&column->values, n_rows * value_width(column->type));
+                if (!r && is_text)
+                        r = buffer_reserve(&column->text, n_room);
+                if (r)
+                        return error_trace(r);
+                values = column->values.data + column->values.n_bytes;
+                ret_rooms[k] = (struct table_room){
+                        .int64 = column->type == COLUMN_INT64 ? values : NULL,
+                        .float64 = column->type == COLUMN_FLOAT64 ? values : NULL,
+                        .ends = is_text ? values : NULL,
+                        .text = is_text ? (char *)column->text.data + n_before : NULL,
+                        .start = (int32_t)n_before,
+                        .n_text_max = n_room,
+                };
+        }
+        return 0;
+}
+
+static int close_column(struct table_builder *builder, size_t k, size_t n_rows, bool is_filled) {
+        struct column_builder *column = &builder->builders[k];
+        int r;
+
+        for (size_t i = 0; !is_filled && i < n_rows; i++) {
+                r = table_builder_add_missing(builder, k);
+                if (r)
+                        return error_trace(r);
+        }
+        if (!is_filled)
+                return 0;
+        r = grow_validity(column, n_rows, true);
+        if (r)
+                return error_trace(r);
+        column->values.n_bytes += n_rows * value_width(column->type);
+        if (column->type == COLUMN_UTF8)
+                column->text.n_bytes = (size_t)((const int32_t *)(void *)column->values.data)[column->n_rows];
+        return 0;
+}
+
+int table_builder_close_rows(struct table_builder *builder, size_t n_rows, const bool *is_filled) {
+        size_t n_before = table_builder_n_rows(builder);
+
+        for (size_t k = 0; k < builder->n_columns && n_rows; k++) {
+                int r = close_column(builder, k, n_rows, is_filled[k]);
+
+                if (r) {
+                        table_builder_truncate(builder, n_before);
+                        return error_trace(r);
+                }
+        }
+        return 0;
+}
+
 /* Texts of which none is missing: room for all of them is made at once. */
 static int add_present_texts(struct column_builder *target, const struct column *source, const uint32_t *rows,
                              size_t n_rows) {

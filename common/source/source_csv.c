@@ -76,7 +76,7 @@ static int append_record(struct source_csv *source, const struct csv_record *rec
                 if (r)
                         return error_trace(r);
         }
-        source_rows_end(&source->rows);
+        source_rows_end(&source->rows, 1);
         return 0;
 }
 

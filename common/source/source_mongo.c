@@ -38,40 +38,52 @@ static void source_mongo_destroy_pointer(struct source_mongo **source) {
                 source_mongo_destroy(&(*source)->super);
 }
 
-static int append_document(struct source_mongo *source, const uint8_t *document, size_t n_bytes, struct fault *fault) {
+/* Rows of all the documents; those that cannot be read are set aside. */
+static int append_run(struct source_mongo *source, const struct mongo_span *documents, size_t n_documents,
+                      struct fault *fault) {
+        struct source_rows *rows = &source->rows;
         char text[SOURCE_REJECT_BYTES];
-        size_t n_text;
+        size_t n_done = 0, n_text;
         int r;
 
-        r = mongo_document_append(source->reader, document, n_bytes, source->rows.n_read, source->rows.builder, fault);
-        if (!r) {
-                source_rows_end(&source->rows);
-                return 0;
+        for (size_t i = 0; i < n_documents; i += n_done) {
+                r = mongo_document_append_run(source->reader, documents + i, n_documents - i, rows->n_read,
+                                              rows->builder, &n_done, fault);
+                if (r && r != FAULT_E_INPUT)
+                        return error_trace(r);
+                source_rows_end(rows, n_done);
+                if (!r)
+                        continue;
+                fault_at(fault, rows->path, 0, 0);
+                n_text = mongo_document_show(documents[i + n_done].bytes, documents[i + n_done].n_bytes, text,
+                                             sizeof(text));
+                r = source_rows_reject(rows, fault, text, n_text);
+                if (r)
+                        return error_trace(r);
+                n_done++;
         }
-        if (r != FAULT_E_INPUT)
-                return error_trace(r);
-        fault_at(fault, source->rows.path, 0, 0);
-        n_text = mongo_document_show(document, n_bytes, text, sizeof(text));
-        return error_trace(source_rows_reject(&source->rows, fault, text, n_text));
+        return 0;
 }
 
 static int source_mongo_read(struct source *super, struct table *ret_batch, struct fault *fault) {
         struct source_mongo *source = (struct source_mongo *)super;
-        const uint8_t *document = NULL;
-        size_t n_bytes = 0;
-        int64_t n_done = 0;
+        const struct mongo_span *documents = NULL;
+        int64_t n_bytes = 0;
+        size_t n = 0;
         int r;
 
         source_rows_clear(&source->rows);
-        while (!source_rows_is_full(&source->rows, n_done)) {
-                r = mongo_cursor_next(source->cursor, &document, &n_bytes, fault);
-                if (!r && document)
-                        r = append_document(source, document, n_bytes, fault);
+        while (!source_rows_is_full(&source->rows, n_bytes)) {
+                r = mongo_cursor_next_run(source->cursor, TABLE_BATCH_ROWS - source->rows.n_batch, &documents, &n,
+                                          fault);
+                if (!r)
+                        r = append_run(source, documents, n, fault);
                 if (r)
                         return error_trace(r);
-                if (!document)
+                if (!n)
                         break;
-                n_done += (int64_t)n_bytes;
+                for (size_t i = 0; i < n; i++)
+                        n_bytes += (int64_t)documents[i].n_bytes;
         }
         return error_trace(source_rows_hand_out(&source->rows, ret_batch, fault));
 }

@@ -189,7 +189,7 @@ static int append_object(struct source_ndjson *source, const struct json_value *
         }
         if (r)
                 return error_trace(r);
-        source_rows_end(&source->rows);
+        source_rows_end(&source->rows, 1);
         return 0;
 }
 

@@ -145,9 +145,9 @@ int source_rows_match(struct source_rows *rows, const char *(*name)(const void *
         return refuse_names(rows, name, context, n_names, fault);
 }
 
-void source_rows_end(struct source_rows *rows) {
-        rows->n_batch++;
-        rows->n_read++;
+void source_rows_end(struct source_rows *rows, size_t n_rows) {
+        rows->n_batch += n_rows;
+        rows->n_read += (int64_t)n_rows;
 }
 
 int source_rows_reject(struct source_rows *rows, struct fault *fault, const char *text, size_t n_bytes) {

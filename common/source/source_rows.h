@@ -60,8 +60,8 @@ static inline void source_rows_add_known(struct source_rows *rows, size_t column
 /* Remembers and logs the name of a column that the schema does not know, once. */
 void source_rows_add_unknown(struct source_rows *rows, const char *name, size_t n_name);
 
-/* Ends the row in hand, which has a value in every column. */
-void source_rows_end(struct source_rows *rows);
+/* Ends the rows in hand, which have a value in every column. */
+void source_rows_end(struct source_rows *rows, size_t n_rows);
 
 /* Undoes the row in hand and hands it to on_reject; without one: FAULT_E_INPUT. Else what on_reject returned; on 0
  * the fault is empty again. */

@@ -23,6 +23,8 @@
 enum {
         N_BATCHES = 2,
         LOOK_MS = 200, /* how often the caller's thread asks whether it is canceled */
+        RUN_DOCUMENTS = 256,
+        RUN_BYTES = 256 * 1024,
 };
 
 struct mongo_cursor {
@@ -46,6 +48,7 @@ struct mongo_cursor {
         size_t reading;
         bool has_batch;
         struct mongo_fields documents; /* of the batch in hand that were not handed out */
+        struct mongo_span run[RUN_DOCUMENTS];
 };
 
 static struct timespec from_now(int64_t ms) {
@@ -246,12 +249,22 @@ static int conclude(struct mongo_cursor *cursor, struct fault *fault) {
         return verdict->code;
 }
 
-int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document, size_t *ret_n_bytes,
-                      struct fault *fault) {
-        struct mongo_field document;
+/* One more document of the batch in hand. */
+static bool take(struct mongo_cursor *cursor, struct mongo_span *ret_document) {
+        struct mongo_field field;
+
+        if (mongo_fields_next(&cursor->documents, &field) != MONGO_NEXT_FIELD)
+                return false;
+        *ret_document = (struct mongo_span){ field.value, field.n_value };
+        return true;
+}
+
+int mongo_cursor_next_run(struct mongo_cursor *cursor, size_t n_max, const struct mongo_span **ret_documents,
+                          size_t *ret_n, struct fault *fault) {
+        size_t n = 1, n_bytes;
         int r;
 
-        while (!cursor->has_batch || mongo_fields_next(&cursor->documents, &document) != MONGO_NEXT_FIELD) {
+        while (!cursor->has_batch || !take(cursor, cursor->run)) {
                 const struct mongo_batch *batch;
 
                 release(cursor);
@@ -259,14 +272,33 @@ int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document,
                 if (r)
                         return error_trace(r);
                 if (!cursor->has_batch) {
-                        *ret_document = NULL;
+                        *ret_n = 0;
                         return conclude(cursor, fault);
                 }
                 batch = &cursor->batches[cursor->reading];
                 if (!mongo_fields_begin(batch->array, batch->n_array, &cursor->documents))
                         assert(!"the thread has looked through it");
         }
-        *ret_document = document.value;
-        *ret_n_bytes = document.n_value;
+        for (n_bytes = cursor->run[0].n_bytes; n < RUN_DOCUMENTS && n < n_max && n_bytes < RUN_BYTES; n++) {
+                if (!take(cursor, &cursor->run[n]))
+                        break;
+                n_bytes += cursor->run[n].n_bytes;
+        }
+        *ret_documents = cursor->run;
+        *ret_n = n;
+        return 0;
+}
+
+int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document, size_t *ret_n_bytes,
+                      struct fault *fault) {
+        const struct mongo_span *document;
+        size_t n;
+        int r;
+
+        r = mongo_cursor_next_run(cursor, 1, &document, &n, fault);
+        if (r)
+                return error_trace(r);
+        *ret_document = n ? document->bytes : NULL;
+        *ret_n_bytes = n ? document->n_bytes : 0;
         return 0;
 }

@@ -26,6 +26,7 @@
 
 #include "common/base/fault.h"
 #include "common/source/mongo/mongo_client.h"
+#include "common/source/mongo/mongo_field.h"
 
 /* aimed at; the largest document has 16 MiB, and a batch at least one */
 #define MONGO_BATCH_BYTES (4 * 1024 * 1024)
@@ -54,3 +55,8 @@ void mongo_cursor_destroy_pointer(struct mongo_cursor **cursor);
  * mongo_client_create() says of whatever talks to a server. */
 int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document, size_t *ret_n_bytes,
                       struct fault *fault);
+
+/* The same of several documents at once: at most n_max (1 or more), so many as there are at hand and make some pages.
+ * *ret_n is 0 behind the last. The spans are borrowed as well. */
+int mongo_cursor_next_run(struct mongo_cursor *cursor, size_t n_max, const struct mongo_span **ret_documents,
+                          size_t *ret_n, struct fault *fault);

@@ -15,6 +15,7 @@
 #include "common/data/value.h"
 #include "common/data/value_number.h"
 #include "common/source/mongo/mongo_field.h"
+#include "common/source/mongo/mongo_plan.h"
 
 enum {
         OBJECT_ID_TEXT_BYTES = 24,
@@ -38,11 +39,14 @@ struct mongo_document_reader {
         struct guess *guesses; /* TABLE_COLUMNS_MAX */
         uint64_t *seen;        /* of each schema column: the number of the last document that had it */
         uint64_t n_documents;
+        struct mongo_plan *plan;
+        bool is_planned; /* the last document was as planned */
 };
 
 int mongo_document_reader_create(const struct schema *schema, bool *has, struct mongo_document_reader **ret_reader) {
         _cleanup_(mongo_document_reader_destroy_pointer) struct mongo_document_reader *reader = calloc(1,
                                                                                                        sizeof(*reader));
+        int r;
 
         if (reader) {
                 reader->schema = schema;
@@ -52,6 +56,9 @@ int mongo_document_reader_create(const struct schema *schema, bool *has, struct 
         }
         if (!reader || !reader->guesses || !reader->seen)
                 return error_origin(-ENOMEM, "reading documents");
+        r = mongo_plan_create(schema, &reader->plan);
+        if (r)
+                return error_trace(r);
         *ret_reader = steal(reader);
         return 0;
 }
@@ -61,6 +68,7 @@ struct mongo_document_reader *mongo_document_reader_destroy(struct mongo_documen
                 return NULL;
         free(reader->guesses);
         free(reader->seen);
+        mongo_plan_destroy(reader->plan);
         free(reader);
         return NULL;
 }
@@ -355,6 +363,44 @@ int mongo_document_append(struct mongo_document_reader *reader, const uint8_t *d
         reader->n_documents++;
         r = append_fields(reader, document, n_bytes, row, builder, fault);
         return r == FAULT_E_INPUT ? name_document(document, n_bytes, fault) : error_trace(r);
+}
+
+/* One document that is not as planned may be an exception; the second is the new rule. */
+static void replan(struct mongo_document_reader *reader, const uint8_t *document, size_t n_bytes) {
+        size_t columns[TABLE_COLUMNS_MAX], n = 0;
+        struct mongo_fields fields;
+        struct mongo_field field;
+
+        if (!mongo_fields_begin(document, n_bytes, &fields))
+                return;
+        for (; n < TABLE_COLUMNS_MAX && mongo_fields_next(&fields, &field) == MONGO_NEXT_FIELD; n++)
+                columns[n] = find_column(reader, n, &field);
+        mongo_plan_learn(reader->plan, document, n_bytes, columns, n);
+}
+
+int mongo_document_append_run(struct mongo_document_reader *reader, const struct mongo_span *documents,
+                              size_t n_documents, int64_t row, struct table_builder *builder, size_t *ret_n_done,
+                              struct fault *fault) {
+        size_t n_done = 0;
+        int r;
+
+        r = mongo_plan_append(reader->plan, documents, n_documents, builder, &n_done);
+        if (r)
+                return error_trace(r);
+        *ret_n_done = n_done;
+        if (n_done)
+                reader->is_planned = true;
+        if (n_done == n_documents)
+                return 0;
+        r = mongo_document_append(reader, documents[n_done].bytes, documents[n_done].n_bytes, row + (int64_t)n_done,
+                                  builder, fault);
+        if (r)
+                return error_trace(r);
+        if (!reader->is_planned)
+                replan(reader, documents[n_done].bytes, documents[n_done].n_bytes);
+        reader->is_planned = false;
+        *ret_n_done = n_done + 1;
+        return 0;
 }
 
 static bool write_cell(bson_t *document, const struct schema_column *declared, const struct column *column,

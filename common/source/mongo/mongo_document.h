@@ -32,6 +32,7 @@
 #include "common/base/fault.h"
 #include "common/data/schema/schema.h"
 #include "common/data/table.h"
+#include "common/source/mongo/mongo_field.h"
 
 /* room for mongo_document_name(), its end included */
 #define MONGO_DOCUMENT_NAME_BYTES 96
@@ -54,6 +55,15 @@ void mongo_document_reader_destroy_pointer(struct mongo_document_reader **reader
  */
 int mongo_document_append(struct mongo_document_reader *reader, const uint8_t *document, size_t n_bytes, int64_t row,
                           struct table_builder *builder, struct fault *fault);
+
+/*
+ * The same of some of the documents, from the first on: until one fails, which is then documents[*ret_n_done], or at
+ * most all of them; at least one. row is the place of the first. *ret_n_done is set in either case, but not on a
+ * negative errno.
+ */
+int mongo_document_append_run(struct mongo_document_reader *reader, const struct mongo_span *documents,
+                              size_t n_documents, int64_t row, struct table_builder *builder, size_t *ret_n_done,
+                              struct fault *fault);
 
 /* How people should be told of a document: its _id as in mongo's shell (17, "abc", ObjectId("…")), cut; "without _id"
  * where it has none. Returns ret_text. */

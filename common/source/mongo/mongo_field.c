@@ -119,21 +119,35 @@ static bool measure(int size, const uint8_t *value, size_t n_left, size_t *ret_n
         }
 }
 
+bool mongo_field_measure(uint8_t type, const uint8_t *value, size_t n_left, size_t *ret_n_bytes) {
+        int size = types[type].size;
+
+        if (!types[type].name)
+                return false;
+        if (size < 0)
+                return measure(size, value, n_left, ret_n_bytes);
+        if ((size_t)size > n_left)
+                return false;
+        *ret_n_bytes = (size_t)size;
+        return true;
+}
+
+bool mongo_field_is_fixed(uint8_t type) {
+        return types[type].name && types[type].size >= 0;
+}
+
 enum mongo_next mongo_fields_next(struct mongo_fields *fields, struct mongo_field *ret_field) {
         const uint8_t *at = fields->at, *name = at + 1, *name_end, *value;
-        size_t n_left, n;
-        int size;
+        size_t n_left, n = 0;
 
         if (at == fields->end)
                 return MONGO_NEXT_END;
         name_end = memchr(name, 0, (size_t)(fields->end - name));
-        if (!name_end || !types[*at].name)
+        if (!name_end)
                 return MONGO_NEXT_BROKEN;
         value = name_end + 1;
         n_left = (size_t)(fields->end - value);
-        size = types[*at].size;
-        n = size < 0 ? 0 : (size_t)size;
-        if (size < 0 ? !measure(size, value, n_left, &n) : n > n_left)
+        if (!mongo_field_measure(*at, value, n_left, &n))
                 return MONGO_NEXT_BROKEN;
         *ret_field = (struct mongo_field){
                 .name = (const char *)name,

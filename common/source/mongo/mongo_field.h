@@ -53,6 +53,18 @@ struct mongo_fields {
 /* false: it is no document. */
 bool mongo_fields_begin(const uint8_t *document, size_t n_bytes, struct mongo_fields *ret_fields);
 
+/* The bytes of a document. */
+struct mongo_span {
+        const uint8_t *bytes;
+        size_t n_bytes;
+};
+
+/* How many bytes a value of that type takes, of the n_left that there are; false: it is broken. */
+bool mongo_field_measure(uint8_t type, const uint8_t *value, size_t n_left, size_t *ret_n_bytes);
+
+/* True of a type whose values all take the same number of bytes. */
+bool mongo_field_is_fixed(uint8_t type);
+
 enum mongo_next {
         MONGO_NEXT_FIELD,
         MONGO_NEXT_END,
