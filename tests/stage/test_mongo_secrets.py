@@ -5,7 +5,7 @@ import subprocess
 import pymongo
 import pytest
 
-from mongo_rows import (COLLECTION, DATABASE, Ferret, Proxy, as_documents, digests, fill, ingest, make_rows,
+from mongo_rows import (COLLECTION, DATABASE, SERVERS, Ferret, Proxy, as_documents, digests, fill, ingest, make_rows,
                         write_ndjson)
 
 USER, PASSWORD = "annabell", "pa55:w0rd@/?"
@@ -59,6 +59,21 @@ def test_tls_with_an_authority_of_ones_own(authority, start, ingest, tmp_path):
     into.close()
     made = ingest(f"mongodb://localhost:{server.port}/?tls=true&tlsCAFile={authority}/ca.pem")
     assert digests(made) == digests(ingest(write_ndjson(tmp_path / "rows.ndjson", rows)))
+
+
+@pytest.mark.parametrize("kind", SERVERS, ids=lambda kind: kind.name)
+def test_a_server_without_tls_is_told_at_once(authority, ingest, tmp_path, kind):
+    server = kind(tmp_path / "server").start()
+    with Proxy(("127.0.0.1", server.port)) as proxy:
+        proxy.keeps_requests = True
+        said = ingest.refuse(f"mongodb://{ENCODED}localhost:{proxy.port}/?tls=true&connectTimeoutMS=1000"
+                             f"&tlsCAFile={authority}/ca.pem")
+    server.stop()
+    assert "SOURCE_TLS_FAILED" in said and "the server has no TLS, which the URI asks for" in said
+    assert "retrying" not in said
+    assert not [piece for piece in PIECES if piece in said]
+    # nor is it told without TLS to anyone
+    assert proxy.requests and not [piece for piece in PIECES if piece.encode() in proxy.requests]
 
 
 @pytest.mark.parametrize("host, options, want", [

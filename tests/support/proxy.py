@@ -14,7 +14,7 @@ Faults hit the replies, from the server to the client, and may be changed while 
     refuse(), accept()         new connections are refused (and open ones reset), until accept()
     delay = seconds            before each piece that passes
 
-With keeps_replies, replies holds the bytes that passed.
+With keeps_replies, replies holds the bytes that passed; with keeps_requests, requests those to the server.
 n_connections, n_replied (bytes of replies passed) and n_faults count; wait_until(predicate) waits for a count.
 """
 
@@ -57,6 +57,8 @@ class Proxy:
         self.n_faults = 0
         self.keeps_replies = False
         self.replies = bytearray()
+        self.keeps_requests = False
+        self.requests = bytearray()
         self._lock = threading.Condition()
         self._connections = set()
         self._fault = None
@@ -130,6 +132,9 @@ class Proxy:
                         if self.keeps_replies:
                             self.replies += piece
                         self._lock.notify_all()
+                if not is_reply and piece and self.keeps_requests:
+                    with self._lock:
+                        self.requests += piece
                 if kind == "silence":
                     self._hold(connection)
                     sink.sendall(rest)

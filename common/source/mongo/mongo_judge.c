@@ -24,6 +24,7 @@ enum {
         SECRET_BYTES_MIN = 4, /* what is shorter may stand in any sentence by chance */
         CODE_UNAUTHORIZED = 13,
         CODE_ATLAS = 8000,
+        PLAIN_MS = 2000, /* to find out that a server has no TLS */
 };
 
 /* a server, or its part of a set, that is not ready for now */
@@ -211,6 +212,40 @@ static bool are_hosts_unknown(const struct mongo_client *client) {
         return true;
 }
 
+/* A host of the URI answers without TLS. It learns no more than that somebody asks. */
+static bool is_plain(const mongoc_host_list_t *host) {
+        mongoc_read_prefs_t *any = mongoc_read_prefs_new(MONGOC_READ_NEAREST);
+        mongoc_server_description_t *server = NULL;
+        mongoc_client_t *client;
+        bson_error_t error;
+        char uri[512];
+
+        snprintf(uri, sizeof(uri),
+                 MONGO_SCHEME "%s/?tls=false&directConnection=true&connectTimeoutMS=%d&socketTimeoutMS=%d"
+                              "&serverSelectionTimeoutMS=%d",
+                 host->host_and_port, PLAIN_MS, PLAIN_MS, PLAIN_MS);
+        client = mongoc_client_new(uri);
+        if (client)
+                server = mongoc_client_select_server(client, false, any, &error);
+        if (server)
+                mongoc_server_description_destroy(server);
+        if (client)
+                mongoc_client_destroy(client);
+        mongoc_read_prefs_destroy(any);
+        return server;
+}
+
+/* TLS is asked for and a server took the connection, but not what was said. */
+static bool is_tls_missing(const struct mongo_client *client, const char *words) {
+        if (client->is_known || !mongoc_uri_get_tls(client->uri) ||
+            (!has(words, "calling") && !has(words, "handshake")))
+                return false;
+        for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(client->uri); host; host = host->next)
+                if (is_plain(host))
+                        return true;
+        return false;
+}
+
 static bool is_network(const char *words) {
         static const char *const signs[] = {
                 "socket",  "Failed to send", "Failed to read",   "Failed to buffer", "timed out",
@@ -268,6 +303,8 @@ static void judge_selection(const struct mongo_client *client, struct mongo_verd
                 refuse(verdict, "SOURCE_TLS_FAILED", "the URI's certificates cannot be read");
         else if (has(words, "Failed to resolve") && !client->is_known && are_hosts_unknown(client))
                 refuse(verdict, "SOURCE_HOST_UNKNOWN", "the URI's host has no address");
+        else if (is_tls_missing(client, words))
+                refuse(verdict, "SOURCE_TLS_FAILED", "the server has no TLS, which the URI asks for");
         else
                 verdict->code = network_errno(words);
 }
