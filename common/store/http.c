@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/version.h"
 
@@ -23,8 +24,11 @@ enum {
         UPLOAD_BYTES = 1 << 20,
 };
 
+#define PAST_DEADLINE "the caller's deadline has passed"
+
 struct http {
         CURL *curl;
+        const _Atomic int64_t *deadline_ms;
         char agent[AGENT_BYTES];
         char error[CURL_ERROR_SIZE];
 };
@@ -69,6 +73,16 @@ struct http *http_destroy(struct http *http) {
         curl_easy_cleanup(http->curl);
         free(http);
         return NULL;
+}
+
+void http_set_deadline(struct http *http, const _Atomic int64_t *deadline_ms) {
+        http->deadline_ms = deadline_ms;
+}
+
+int64_t http_time_left_ms(const struct http *http) {
+        int64_t deadline_ms = http->deadline_ms ? *http->deadline_ms : 0;
+
+        return deadline_ms ? deadline_ms - clock_monotonic_ms() : INT64_MAX;
 }
 
 void http_destroy_pointer(struct http **http) {
@@ -232,6 +246,16 @@ static int on_seek(void *context, curl_off_t offset, int origin) {
         return CURL_SEEKFUNC_OK;
 }
 
+static int on_progress(void *context, curl_off_t n_total _unused_, curl_off_t n_received _unused_,
+                       curl_off_t n_wanted _unused_, curl_off_t n_sent _unused_) {
+        struct call *call = context;
+
+        if (http_time_left_ms(call->http) > 0)
+                return 0;
+        call->condition = HTTP_E_LATE;
+        return 1;
+}
+
 static CURLcode set_file(struct call *call) {
         CURL *curl = call->http->curl;
         CURLcode code;
@@ -265,6 +289,15 @@ static CURLcode set_body(struct call *call) {
         return code;
 }
 
+/* The request's own, or what is left until the deadline. */
+static long timeout_of(const struct call *call) {
+        int64_t left_ms = http_time_left_ms(call->http);
+
+        if (left_ms >= INT32_MAX || (call->request->timeout_ms && call->request->timeout_ms < left_ms))
+                return call->request->timeout_ms;
+        return left_ms > 0 ? (long)left_ms : 1;
+}
+
 static CURLcode set_options(struct call *call, struct curl_slist *headers) {
         const struct http_request *request = call->request;
         CURL *curl = call->http->curl;
@@ -278,7 +311,8 @@ static CURLcode set_options(struct call *call, struct curl_slist *headers) {
                 { CURLOPT_CONNECTTIMEOUT_MS, request->connect_ms ? request->connect_ms : HTTP_CONNECT_MS },
                 { CURLOPT_FRESH_CONNECT, request->is_fresh },
                 { CURLOPT_DNS_CACHE_TIMEOUT, request->is_fresh ? 0 : DNS_SECONDS },
-                { CURLOPT_TIMEOUT_MS, request->timeout_ms },
+                { CURLOPT_TIMEOUT_MS, timeout_of(call) },
+                { CURLOPT_NOPROGRESS, 0 },
                 { CURLOPT_LOW_SPEED_LIMIT, request->silence_ms ? 1 : 0 },
                 { CURLOPT_LOW_SPEED_TIME, (request->silence_ms + 999) / 1000 },
                 { CURLOPT_PATH_AS_IS, 1 },
@@ -304,6 +338,8 @@ static CURLcode set_options(struct call *call, struct curl_slist *headers) {
         if (!code && is_local(request->url))
                 code = curl_easy_setopt(curl, CURLOPT_PROXY, "");
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, call->http->error);
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, call);
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, call);
         curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -319,6 +355,8 @@ static int translate(const struct call *call, CURLcode code) {
 
         if (call->failure)
                 return error_trace(call->failure);
+        if (call->condition == HTTP_E_LATE)
+                sentence = PAST_DEADLINE;
         snprintf(response->sentence, sizeof(response->sentence), "%s", sentence);
         if (call->condition)
                 return call->condition;
@@ -358,6 +396,10 @@ int http_call(struct http *http, const struct http_request *request, struct http
         response->status = response->os_error = 0;
         response->is_untrusted = false;
         response->sentence[0] = http->error[0] = 0;
+        if (http_time_left_ms(http) <= 0) {
+                snprintf(response->sentence, sizeof(response->sentence), "%s", PAST_DEADLINE);
+                return HTTP_E_LATE;
+        }
         curl_easy_reset(http->curl);
         r = make_headers(request, &headers);
         if (r)

@@ -77,6 +77,14 @@ struct http_response {
 
 int http_create(struct http **ret_http);
 struct http *http_destroy(struct http *http);
+
+/* Calls end with HTTP_E_LATE once clock_monotonic_ms() has come to *deadline_ms (0: never), which other threads may
+ * change meanwhile; a call looks at it at least once a second. Borrowed as long as the handle lives; NULL: none. */
+void http_set_deadline(struct http *http, const _Atomic int64_t *deadline_ms);
+
+/* What is left until then: 0 or less when it has passed, INT64_MAX when there is none. */
+int64_t http_time_left_ms(const struct http *http);
+
 void http_destroy_pointer(struct http **http);
 
 /* 0 when an answer came, whatever its status; a condition with its sentence; or a negative errno. The response is

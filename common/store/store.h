@@ -70,7 +70,9 @@ void store_close_pointer(struct store **store);
 
 /* From then on (clock_monotonic_ms()) a call that would have to wait for a store far away ends with -ETIMEDOUT; 0:
  * none, which is how a store begins. For a thread that has others waiting: one store, one thread then. Another thread
- * may bring it forward meanwhile, so as to end a call that hangs. */
+ * may bring it forward meanwhile, so as to end a call that hangs: it ends within about a second. STORE_DEADLINE_ENDED
+ * is for good, so that whoever is about to set one of its own does not begin to wait again. */
+#define STORE_DEADLINE_ENDED 1
 void store_set_deadline(struct store *store, int64_t monotonic_ms);
 
 bool store_name_is_valid(const char *name);

@@ -221,7 +221,7 @@ void model_swap_stop(struct model_swap *swap) {
         if (swap->is_started)
                 end_thread(swap);
         if (swap->errands) {
-                store_set_deadline(swap->options.registry->store, 1);
+                store_set_deadline(swap->options.registry->store, STORE_DEADLINE_ENDED);
                 errands_stop(swap->errands);
         }
         mailbox_close(&swap->mailbox);

@@ -14,6 +14,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import s3  # noqa: E402
+from proxy import Proxy  # noqa: E402
 from s3 import BUCKET, KEYS, Gate, Missing, Moto, Versitygw, error_document  # noqa: E402
 
 TIMEOUT_S = 250
@@ -81,9 +82,9 @@ class Tool:
         self.cache = folder / f"cache-{Tool.n}"
         self.environment = environment | more
 
-    def start(self, *arguments, **more):
+    def start(self, *arguments, stdin=subprocess.DEVNULL, environment=None, **more):
         return subprocess.Popen([os.environ["STORE_TOOL"], self.uri, self.cache, *map(str, arguments)],
-                                env=self.environment | more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                env=self.environment | more | (environment or {}), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def __call__(self, *arguments, **more):
         process = self.start(*arguments, **more)
@@ -244,7 +245,7 @@ def test_parts(server, tmp_path):
         assert gate.count("POST", r"\?uploads") == 1
         numbers = sorted(int(path.split("partNumber=")[1].split("&")[0]) for method, path, _ in gate.log
                          if method == "PUT" and "partNumber=" in path)
-        assert numbers == list(range(1, 25))
+        assert numbers == list(range(1, 7))
         assert len(set(gate.clients)) >= 4
         complete = [headers for method, path, headers in gate.requests if method == "POST" and "uploadId" in path]
         assert len(complete) == 1 and complete[0]["if-none-match"] == "*"
@@ -272,21 +273,25 @@ def uploads(server):
 
 
 def test_a_part_that_fails_is_sent_again(gate, tool, tmp_path):
-    gate.fail(2, 503, "SlowDown", "PUT", "partNumber=3")
-    gate.drop(1, "PUT", "partNumber=5")
-    gate.fail(1, 400, "BadDigest", "PUT", "partNumber=7")
+    gate.fail(2, 503, "SlowDown", "PUT", "partNumber=1")
+    gate.drop(1, "PUT", "partNumber=2")
+    gate.fail(1, 400, "BadDigest", "PUT", "partNumber=3")
     done, digest = push_parts(tool, tmp_path)
     assert done == "0"
-    assert gate.count("PUT", "partNumber=3&") == 3 and gate.count("PUT", "partNumber=5&") == 2
+    assert [gate.count("PUT", f"partNumber={n}&") for n in (1, 2, 3)] == [3, 2, 2]
+    # a checksum vouches for each part, and the signature for the checksum
+    parts = [headers for method, path, headers in gate.requests if "partNumber=" in path]
+    assert all(headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD" for headers in parts)
+    assert all("x-amz-checksum-crc32c" in headers["authorization"] for headers in parts)
     tool.cache = tmp_path / "another"
     assert tool("fetch", digest) == "0"
 
 
 def test_parts_that_are_refused_leave_nothing(gate, tool, tmp_path):
-    gate.fail(100, 403, "AccessDenied", "PUT", "partNumber=4")
+    gate.fail(100, 403, "AccessDenied", "PUT", "partNumber=2")
     done, digest = push_parts(tool, tmp_path)
     assert done == "EACCES" and "AccessDenied" in done.log
-    assert gate.count("PUT", "partNumber=4&") == 1
+    assert gate.count("PUT", "partNumber=2&") == 1
     assert gate.count("DELETE", "uploadId") == 1 and not uploads(gate.server)
     assert tool("get", blob_name(digest)) == "MISSING"
 
@@ -732,6 +737,70 @@ def test_a_deadline_ends_all_waiting(gate, tool):
     assert tool("get", "a", DEADLINE_MS="1000") == "ETIMEDOUT"
     silence.set()
     assert time.monotonic() - started < 15
+
+
+SLEEPS = "[default]\ncredential_process = touch {began}; sleep 50\n"
+
+
+@pytest.mark.parametrize("waits_for", ["answer", "body", "upload", "next try", "keys", "keys of a role", "region"])
+def test_another_thread_ends_a_call_that_hangs(gate, tool, tmp_path, waits_for):
+    """None of these would end by itself within 25 s."""
+    began, ended = tmp_path / "began", threading.Event()
+    arguments, environment = ["get", "a"], {"END_ON_INPUT": "1"}
+
+    def hang(request):
+        began.touch()
+        ended.wait(60)
+        return 200, {}, b""
+
+    def pause(request):
+        began.touch()
+        return 503, {"Retry-After": "1000"}, error_document("SlowDown")
+
+    with Proxy(("127.0.0.1", gate.port)) as proxy:
+        if waits_for == "answer":
+            gate.answer(1, hang)
+        elif waits_for == "next try":
+            gate.answer(100, pause)
+        elif waits_for in ("body", "upload"):
+            environment["AWS_ENDPOINT_URL"] = f"http://{proxy.address}"
+            if waits_for == "body":
+                arguments = ["fetch", put_blob(gate, tool, os.urandom(3 * MIB))]
+                proxy.silence_after(MIB)
+            else:
+                arguments = ["put-many", 1, 20 * MIB]
+                proxy.silence()
+        else:
+            for name in KEYS:
+                tool.environment.pop(name)
+            (tmp_path / "config").write_text(SLEEPS.format(began=began) if waits_for == "keys" else "")
+            (tmp_path / "token").write_text("a-token")
+            environment["AWS_CONFIG_FILE"] = str(tmp_path / "config")
+            if waits_for == "keys of a role":
+                environment |= {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+                                "AWS_ROLE_ARN": "arn:aws:iam::1:role/r"}
+                gate.answer(1, hang, "POST")
+            elif waits_for == "region":
+                for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"):
+                    tool.environment.pop(name)
+                environment |= KEYS | {"AWS_EC2_METADATA_DISABLED": "false",
+                                       "AWS_EC2_METADATA_SERVICE_ENDPOINT": gate.endpoint,
+                                       "AWS_METADATA_SERVICE_TIMEOUT": "40"}
+                gate.answer(1, hang, "PUT", "token")
+        process = tool.start(*arguments, stdin=subprocess.PIPE, environment=environment)
+        if waits_for in ("body", "upload"):
+            proxy.wait_until(lambda: proxy.n_faults or (waits_for == "upload" and proxy.n_connections))
+        else:
+            end = time.monotonic() + 60
+            while not began.exists() and process.poll() is None and time.monotonic() < end:
+                time.sleep(0.01)
+        started = time.monotonic()
+        out, err = process.communicate("e", timeout=TIMEOUT_S)
+        elapsed = time.monotonic() - started
+        ended.set()
+    done = Result(subprocess.CompletedProcess([], process.returncode, out, err))
+    assert done == "ETIMEDOUT", done
+    assert elapsed < 15, done
 
 
 def test_authorities_of_ones_own(tmp_path):

@@ -9,11 +9,13 @@
  *   claim FOLDER N       creates FOLDER/0 … FOLDER/N-1 as fast as possible: how many it made, how many it found
  *   increment NAME N     adds 1 to the number in the object so often, by comparing and swapping
  *
- * DEADLINE_MS sets a deadline so far ahead. The last line is "rss KIB", the most memory that the process ever had.
+ * DEADLINE_MS sets a deadline so far ahead; with END_ON_INPUT a byte on the standard input brings it forward for good.
+ * The last line is "rss KIB", the most memory that the process ever had.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,11 +191,22 @@ static long peak_kib(void) {
         return kib;
 }
 
+static void *end_on_input(void *argument) {
+        struct store *store = argument;
+        char byte;
+
+        if (read(STDIN_FILENO, &byte, 1) == 1)
+                store_set_deadline(store, STORE_DEADLINE_ENDED);
+        return NULL;
+}
+
 int main(int argc, char **argv) {
         struct store_options options = { .uri = argc > 3 ? argv[1] : "", .cache_folder = argc > 3 ? argv[2] : "" };
         const char *deadline = getenv("DEADLINE_MS"), *limit = getenv("CACHE_BYTES");
         struct fault fault = FAULT_NULL;
         struct tool tool = { 0 };
+        bool has_thread = getenv("END_ON_INPUT");
+        pthread_t thread;
         int r = -EINVAL;
 
         log_open("store_tool", LOG_LEVEL_DEBUG);
@@ -204,10 +217,15 @@ int main(int argc, char **argv) {
         }
         if (deadline)
                 store_set_deadline(tool.store, clock_monotonic_ms() + strtol(deadline, NULL, 10));
+        if (has_thread && pthread_create(&thread, NULL, end_on_input, tool.store))
+                return 2;
         tool.arguments = argv + 4;
         for (size_t i = 0; i < N_ELEMENTS(commands); i++)
                 if (!strcmp(argv[3], commands[i].name) && argc == 4 + commands[i].n_arguments)
                         r = commands[i].work(&tool);
+        /* its input must end, then */
+        if (has_thread)
+                pthread_join(thread, NULL);
         store_close(tool.store);
         print_result(r);
         printf("rss %ld\n", peak_kib());

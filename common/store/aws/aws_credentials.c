@@ -22,6 +22,7 @@ enum {
         MARGIN_MS = 15 * 60000, /* keys are renewed this long before they expire, at most, */
         MARGIN_PART = 3,        /* and no earlier than in the last third of their life */
         RETRY_MS = 60000,       /* between tries to renew keys that are still good, at most, */
+        SLICE_MS = 100,         /* of waiting for another thread */
         RETRY_PART = 4,         /* and no longer than this part of what is left of their life */
 };
 
@@ -76,6 +77,7 @@ int aws_credentials_create(const struct aws_credentials_options *options, struct
                 r = http_create(&credentials->http);
         if (r)
                 return error_trace(r);
+        http_set_deadline(credentials->http, options->deadline_ms);
         *ret_credentials = steal(credentials);
         return 0;
 }
@@ -251,6 +253,18 @@ static bool is_usable(const struct aws_credentials *credentials, int64_t now_ms)
                (!credentials->keys.expires_at_ms || now_ms < credentials->keys.expires_at_ms);
 }
 
+static bool is_late(const struct aws_credentials *credentials) {
+        return http_time_left_ms(credentials->http) <= 0;
+}
+
+/* Under the lock. For some time only: the deadline may be changed meanwhile. */
+static void wait_for_fetch(struct aws_credentials *credentials) {
+        int64_t until_ms = clock_realtime_ms() + SLICE_MS;
+        struct timespec until = { until_ms / 1000, until_ms % 1000 * 1000000 };
+
+        pthread_cond_timedwait(&credentials->is_done, &credentials->lock, &until);
+}
+
 /* Under the lock. 0 with keys that are good, else why there are none. */
 static int make_good(struct aws_credentials *credentials) {
         int64_t now_ms = aws_clock_now_ms(&credentials->clock);
@@ -260,10 +274,13 @@ static int make_good(struct aws_credentials *credentials) {
                 return 0;
         if (!credentials->is_fetching)
                 renew(credentials);
-        while (credentials->n_fetches == n_fetches)
-                pthread_cond_wait(&credentials->is_done, &credentials->lock);
+        while (credentials->n_fetches == n_fetches && !is_late(credentials))
+                wait_for_fetch(credentials);
         if (is_usable(credentials, aws_clock_now_ms(&credentials->clock)))
                 return 0;
+        /* whatever a provider said then, it was not given its time */
+        if (is_late(credentials))
+                return -ETIMEDOUT;
         return credentials->result ? credentials->result : -EHOSTUNREACH;
 }
 
@@ -304,8 +321,10 @@ void aws_credentials_report(struct aws_credentials *credentials, struct aws_repo
 
 /* Waits until nobody asks providers, so that the settings may ask the instance. Under the lock. */
 static int load_settings(struct aws_credentials *credentials) {
-        while (credentials->is_fetching)
-                pthread_cond_wait(&credentials->is_done, &credentials->lock);
+        while (credentials->is_fetching && !is_late(credentials))
+                wait_for_fetch(credentials);
+        if (credentials->is_fetching)
+                return error_origin(-ETIMEDOUT, "looking for AWS settings");
         return error_trace(aws_settings_load(&credentials->settings, &credentials->environment));
 }
 

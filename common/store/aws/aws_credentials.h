@@ -48,6 +48,9 @@ struct aws_credentials_options {
         aws_lookup *lookup; /* NULL: getenv(3) */
         void *context;
         int64_t (*now_ms)(void); /* NULL: clock_realtime_ms() */
+        /* nobody is waited for any longer than that, as in http_set_deadline(); NULL: none. Borrowed as long as the
+         * credentials live */
+        const _Atomic int64_t *deadline_ms;
 };
 
 /* What came of the last search, for `convoy doctor`. */
@@ -66,8 +69,8 @@ struct aws_credentials *aws_credentials_destroy(struct aws_credentials *credenti
 void aws_credentials_destroy_pointer(struct aws_credentials **credentials);
 
 /* A copy of keys that are valid now, fetched when that is needed: this may take some seconds. -EACCES when nobody has
- * any or a provider refuses; -EHOSTUNREACH when the one that is configured gives no answer; both with the sentences in
- * the log. */
+ * any or a provider refuses; -EHOSTUNREACH when the one that is configured gives no answer; -ETIMEDOUT when the
+ * deadline has come first; all with the sentences in the log. */
 int aws_credentials_get(struct aws_credentials *credentials, struct aws_keys *ret_keys);
 
 /* The service refused these keys (ExpiredToken, InvalidToken, InvalidAccessKeyId): the next get fetches anew. Has no

@@ -20,6 +20,7 @@ extern char **environ;
 enum {
         TIMEOUT_MS = 60000,
         PIECE_BYTES = 4096,
+        SLICE_MS = 100, /* of waiting: the deadline may be changed meanwhile */
 };
 
 /* In a group of its own, so that all of it can be ended; without our signal mask. */
@@ -54,7 +55,7 @@ static int spawn(const char *command, int output, pid_t *ret_pid) {
 }
 
 /* To its end, within the time and the size that are allowed. */
-static int read_all(int fd, struct buffer *text) {
+static int read_all(const struct aws_search *search, int fd, struct buffer *text) {
         int64_t end_ms = clock_monotonic_ms() + TIMEOUT_MS, left_ms;
         char piece[PIECE_BYTES];
         ssize_t n = 1;
@@ -66,7 +67,9 @@ static int read_all(int fd, struct buffer *text) {
                 left_ms = end_ms - clock_monotonic_ms();
                 if (left_ms <= 0)
                         r = -ETIMEDOUT;
-                else if (poll(&ready, 1, (int)left_ms) > 0) {
+                else if (http_time_left_ms(search->http) <= 0)
+                        r = -ECANCELED;
+                else if (poll(&ready, 1, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS) > 0) {
                         n = read(fd, piece, sizeof(piece));
                         if (n < 0 && errno != EINTR && errno != EAGAIN)
                                 r = -errno;
@@ -93,7 +96,7 @@ static int run(struct aws_search *search, const char *command, struct buffer *te
         if (r)
                 return aws_search_end(search, -EACCES, "credential_process cannot be started: %s", strerror(-r));
         close(steal_descriptor(&to));
-        r = read_all(from, text);
+        r = read_all(search, from, text);
         if (r)
                 kill(-pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

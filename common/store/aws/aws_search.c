@@ -69,12 +69,13 @@ const char *aws_search_endpoint(const struct aws_environment *environment, const
         return endpoint ? endpoint : aws_profiles_get(profiles, profile, "endpoint_url");
 }
 
-static void pause_before_try(int n) {
+static void pause_before_try(const struct aws_search *search, int n) {
         struct random random = random_stream((uint64_t)clock_realtime_ns(), RANDOM_SALT_CREDENTIALS, (uint64_t)n);
         int64_t ns = (int64_t)((0.5 + random_uniform(&random)) * PAUSE_MS * NS_PER_MS) << (n - 1);
         struct timespec pause = { ns / (1000 * (int64_t)NS_PER_MS), ns % (1000 * (int64_t)NS_PER_MS) };
 
-        nanosleep(&pause, NULL);
+        if (http_time_left_ms(search->http) > ns / NS_PER_MS)
+                nanosleep(&pause, NULL);
 }
 
 int aws_search_call(struct aws_search *search, const struct http_request *request, int n_tries,
@@ -86,7 +87,7 @@ int aws_search_call(struct aws_search *search, const struct http_request *reques
         limited.n_bytes_max = AWS_ANSWER_BYTES_MAX;
         for (int i = 0; i < n_tries; i++) {
                 if (i)
-                        pause_before_try(i);
+                        pause_before_try(search, i);
                 limited.is_fresh = i > 0;
                 r = http_call(search->http, &limited, response);
                 if (r < 0 || r == HTTP_E_TOO_LARGE)

@@ -61,6 +61,9 @@ static int ask_instance(struct aws_settings *settings, const struct aws_environm
         r = aws_instance_region(&search, settings->region);
         if (r == -ENOMEM)
                 return error_trace(r);
+        /* it was not given its time, so what it did not say is not remembered */
+        if (!*settings->region && http_time_left_ms(http) <= 0)
+                return error_origin(-ETIMEDOUT, "asking the instance for its region");
         settings->is_region_asked = true;
         return 0;
 }

@@ -152,6 +152,19 @@ bool s3_address_is_virtual(const struct s3_address *address) {
         return !strchr(address->bucket, '.') && !(*address->host && host_is_bare(address->host));
 }
 
+bool s3_address_is_private(const struct s3_address *address) {
+        static const char *const own[] = { "localhost", "[::1]" };
+        const char *host = address->host;
+        size_t n = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+
+        if (!address->is_plain || (!strncmp(host, "127.", 4) && strspn(host, "0123456789.") == n))
+                return true;
+        for (size_t i = 0; i < N_ELEMENTS(own); i++)
+                if (strlen(own[i]) == n && !memcmp(host, own[i], n))
+                        return true;
+        return false;
+}
+
 void s3_address_host(const struct s3_address *address, const char *region, char ret_host[S3_HOST_BYTES]) {
         const char *bucket = s3_address_is_virtual(address) ? address->bucket : "";
         const char *dot = *bucket ? "." : "";

@@ -53,3 +53,6 @@ void s3_address_host(const struct s3_address *address, const char *region, char 
 void s3_address_path(const struct s3_address *address, bool is_virtual, const char *key, char ret_path[S3_PATH_BYTES]);
 
 bool s3_address_is_virtual(const struct s3_address *address);
+
+/* Whether nobody between can change what is sent: by TLS, or because it never leaves this machine. */
+bool s3_address_is_private(const struct s3_address *address);

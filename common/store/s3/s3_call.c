@@ -60,18 +60,15 @@ static int sign(struct s3_client *client, const struct s3_request *request, cons
         return error_trace(aws_sign_headers(&signing, &scope, &tries->keys, ret_signed));
 }
 
-/* What is left until the deadline; 0: there is none. -ETIMEDOUT (silently) when it has passed. */
-static int time_left(struct s3_client *client, int *ret_ms) {
-        int64_t deadline_ms = client->deadline_ms, left;
+/* Whether this moment comes before the deadline. */
+static bool comes_first(struct s3_client *client, int64_t monotonic_ms) {
+        int64_t deadline_ms = client->deadline_ms;
 
-        *ret_ms = 0;
-        if (!deadline_ms)
-                return 0;
-        left = deadline_ms - clock_monotonic_ms();
-        if (left <= 0)
-                return -ETIMEDOUT;
-        *ret_ms = left < 1000000 ? (int)left : 1000000;
-        return 0;
+        return !deadline_ms || monotonic_ms < deadline_ms;
+}
+
+static bool is_late(struct s3_client *client) {
+        return !comes_first(client, clock_monotonic_ms());
 }
 
 static int send_signed(struct s3_client *client, const struct s3_request *request, const struct s3_tries *tries,
@@ -95,12 +92,9 @@ static int send_signed(struct s3_client *client, const struct s3_request *reques
         };
         int r;
 
-        r = time_left(client, &sent.timeout_ms);
-        if (r)
-                return error_origin_in_full(r, "S3: %s s3://%s/%s: not before the deadline", request->method,
+        if (is_late(client))
+                return error_origin_in_full(-ETIMEDOUT, "S3: %s s3://%s/%s: not before the deadline", request->method,
                                             client->address.bucket, request->key);
-        if (sent.timeout_ms && sent.timeout_ms < HTTP_CONNECT_MS)
-                sent.connect_ms = sent.timeout_ms;
         r = buffer_printf(&url, "%s://%s%s", client->address.is_plain ? "http" : "https", host,
                           buffer_text(&result->target));
         for (size_t i = 0; i < n_pairs && !r; i++) {
@@ -140,7 +134,10 @@ static int try_once(struct s3_client *client, const struct s3_request *request, 
                 assert(n < HEADERS_MAX - 2);
                 pairs[n] = request->headers[n];
         }
-        if (request->digest && !strcmp(request->method, "PUT")) {
+        if (request->checksum) {
+                pairs[n++] = (struct aws_pair){ "x-amz-sdk-checksum-algorithm", "CRC32C" };
+                pairs[n++] = (struct aws_pair){ "x-amz-checksum-crc32c", request->checksum };
+        } else if (request->digest && !strcmp(request->method, "PUT")) {
                 s3_checksum_format(request->digest, checksum);
                 pairs[n++] = (struct aws_pair){ "x-amz-sdk-checksum-algorithm", "SHA256" };
                 pairs[n++] = (struct aws_pair){ "x-amz-checksum-sha256", checksum };
@@ -173,24 +170,32 @@ static int64_t pause_ms(const struct s3_tries *tries, const struct s3_answer *an
         return wanted > pause ? wanted : pause;
 }
 
+static int end_waiting(const struct s3_client *client, const struct s3_request *request, const struct s3_tries *tries) {
+        return error_origin_in_full(-ETIMEDOUT, "S3: %s s3://%s/%s: %s; no more tries before the deadline",
+                                    request->method, client->address.bucket, request->key, tries->sentence);
+}
+
 /* Waits before the next try. -ETIMEDOUT when the deadline comes first. */
 static int wait_for_next(struct s3_client *client, const struct s3_request *request, const struct s3_tries *tries,
                          const struct s3_answer *answer) {
         int64_t pause = pause_ms(tries, answer);
-        struct timespec left = { pause / 1000, pause % 1000 * 1000000 };
-        int left_ms;
+        int64_t until_ms = clock_monotonic_ms() + pause;
+        struct timespec until = { until_ms / 1000, until_ms % 1000 * 1000000 };
+        bool is_in_time = comes_first(client, until_ms);
 
-        if (time_left(client, &left_ms) || (left_ms && left_ms <= pause))
-                return error_origin_in_full(-ETIMEDOUT, "S3: %s s3://%s/%s: %s; no more tries before the deadline",
-                                            request->method, client->address.bucket, request->key, tries->sentence);
+        if (!is_in_time)
+                return end_waiting(client, request, tries);
         log_write(tries->n_failed < 3 ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "S3: %s %s: %s, retrying in %d ms",
                   request->method, request->key, tries->sentence, (int)pause);
         if (tries->n_failed > 1)
                 stall_note(tries, pause, "S3: %s s3://%s/%s: %s", request->method, client->address.bucket, request->key,
                            tries->sentence);
-        while (nanosleep(&left, &left) && errno == EINTR)
-                ;
-        return 0;
+        /* another thread may bring the deadline forward */
+        pthread_mutex_lock(&client->mutex);
+        while (clock_monotonic_ms() < until_ms && (is_in_time = comes_first(client, until_ms)))
+                pthread_cond_timedwait(&client->is_hurried, &client->mutex, &until);
+        pthread_mutex_unlock(&client->mutex);
+        return is_in_time ? 0 : end_waiting(client, request, tries);
 }
 
 /* Whether it is worth another try; what has come meanwhile gives new ones. */

@@ -8,15 +8,23 @@
 
 #include "common/base/error.h"
 #include "common/store/s3/s3_client_inside.h"
+#include "common/store/store.h"
 
 int s3_client_create(const char *uri, struct s3_client **ret_client, struct fault *fault) {
         struct s3_client *client = calloc(1, sizeof(*client));
+        struct aws_credentials_options options = { 0 };
+        pthread_condattr_t monotonic;
         int r;
 
         if (!client)
                 return error_origin(-ENOMEM, "opening an S3 client");
+        options.deadline_ms = &client->deadline_ms;
         pthread_mutex_init(&client->mutex, NULL);
-        r = aws_credentials_create(NULL, &client->credentials);
+        pthread_condattr_init(&monotonic);
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        pthread_cond_init(&client->is_hurried, &monotonic);
+        pthread_condattr_destroy(&monotonic);
+        r = aws_credentials_create(&options, &client->credentials);
         if (!r)
                 r = s3_address_parse(uri, getenv("AWS_S3_ADDRESSING_STYLE"),
                                      aws_credentials_endpoint(client->credentials, "S3"), &client->address, fault);
@@ -35,6 +43,7 @@ struct s3_client *s3_client_destroy(struct s3_client *client) {
         while (client->n_idle)
                 http_destroy(client->idle[--client->n_idle]);
         aws_credentials_destroy(client->credentials);
+        pthread_cond_destroy(&client->is_hurried);
         pthread_mutex_destroy(&client->mutex);
         free(client);
         return NULL;
@@ -49,18 +58,27 @@ int64_t s3_client_clock_offset_ms(struct s3_client *client) {
 }
 
 void s3_client_set_deadline(struct s3_client *client, int64_t monotonic_ms) {
-        client->deadline_ms = monotonic_ms;
+        pthread_mutex_lock(&client->mutex);
+        if (client->deadline_ms != STORE_DEADLINE_ENDED)
+                client->deadline_ms = monotonic_ms;
+        pthread_cond_broadcast(&client->is_hurried);
+        pthread_mutex_unlock(&client->mutex);
 }
 
 int s3_client_take(struct s3_client *client, struct http **ret_http) {
         struct http *http = NULL;
+        int r;
 
         pthread_mutex_lock(&client->mutex);
         if (client->n_idle)
                 http = client->idle[--client->n_idle];
         pthread_mutex_unlock(&client->mutex);
-        if (!http)
-                return error_trace(http_create(ret_http));
+        if (!http) {
+                r = http_create(&http);
+                if (r)
+                        return error_trace(r);
+                http_set_deadline(http, &client->deadline_ms);
+        }
         *ret_http = http;
         return 0;
 }

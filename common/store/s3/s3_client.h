@@ -45,10 +45,11 @@ struct s3_request {
         const void *body; /* or a range of a file: as in struct http_request */
         const struct http_range *from;
         size_t n_bytes;
-        const char *digest; /* SHA-256 of the body; NULL: there is none */
-        unsigned accept;    /* of enum s3_accept */
-        int n_tries_max;    /* 0: S3_TRIES_MAX */
-        size_t n_bytes_max; /* of the answer's body */
+        const char *digest;   /* SHA-256 of the body, or AWS_PAYLOAD_UNSIGNED; NULL: there is none */
+        const char *checksum; /* x-amz-checksum-crc32c; NULL: that of a PUT is its digest */
+        unsigned accept;      /* of enum s3_accept */
+        int n_tries_max;      /* 0: S3_TRIES_MAX */
+        size_t n_bytes_max;   /* of the answer's body */
         /* A body that is taken as it comes. Called before each try with the answer so far, to say from where on it is
          * wanted now by changing the headers; not 0 ends the call with S3_E_STOPPED. */
         http_on_data *on_data;

@@ -16,6 +16,7 @@ struct s3_client {
         struct aws_credentials *credentials;
         const char *ca_file; /* of the credentials' */
         _Atomic int64_t deadline_ms;
+        pthread_cond_t is_hurried;    /* the deadline was changed */
         pthread_mutex_t mutex;        /* of all below */
         char region[S3_REGION_BYTES]; /* "": not asked for yet */
         struct http *idle[S3_IDLE_MAX];

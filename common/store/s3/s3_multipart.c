@@ -12,19 +12,19 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/parallel.h"
-#include "common/store/s3/s3_checksum.h"
+#include "common/store/s3/s3_crc32c.h"
 #include "common/store/xml.h"
 
 enum {
         N_THREADS = 4,
         ID_BYTES = 1024,
-        HASH_BYTES = 256 * 1024,
+        PIECE_BYTES = 256 * 1024,
 };
 
 /* What completing the upload wants to know of a part. */
 struct part {
         char etag[STORE_ETAG_BYTES];
-        char checksum[S3_CHECKSUM_BYTES];
+        char checksum[S3_CRC32C_BYTES];
 };
 
 struct upload {
@@ -48,7 +48,7 @@ static int on_created(void *context, const char *path, const char *text) {
 static int create(struct upload *upload) {
         _cleanup_(s3_answer_finish) struct s3_answer answer = S3_ANSWER_NULL;
         static const struct aws_pair query = { "uploads", NULL };
-        static const struct aws_pair header = { "x-amz-checksum-algorithm", "SHA256" };
+        static const struct aws_pair header = { "x-amz-checksum-algorithm", "CRC32C" };
         const struct s3_request request = { .method = "POST",
                                             .key = upload->key,
                                             .query = &query,
@@ -67,27 +67,51 @@ static int create(struct upload *upload) {
         return *upload->id ? 0 : error_origin(-EREMOTEIO, "S3: POST %s: the answer names no upload", upload->key);
 }
 
-static int hash_range(const struct http_range *range, uint64_t n_bytes, char ret_digest[DIGEST_SHA256_BYTES]) {
-        _cleanup_(digest_destroy_pointer) struct digest *digest = NULL;
-        _cleanup_(free_pointer) uint8_t *chunk = malloc(HASH_BYTES);
-        uint64_t at = 0;
-        int r;
+/* Bytes of a file or in memory, one piece after the other. */
+static int sum_up(const struct s3_body *body, uint64_t offset, uint64_t n_bytes, struct digest *digest,
+                  char ret_checksum[S3_CRC32C_BYTES]) {
+        _cleanup_(free_pointer) uint8_t *room = body->from ? malloc(PIECE_BYTES) : NULL;
+        uint64_t end = offset + n_bytes;
+        uint32_t checksum = 0;
+        int r = 0;
 
-        if (!chunk)
+        if (body->from && !room)
                 return error_origin(-ENOMEM, "sending a part");
-        r = digest_create(&digest);
-        while (!r && at < n_bytes) {
-                size_t n_wanted = n_bytes - at < HASH_BYTES ? (size_t)(n_bytes - at) : HASH_BYTES;
-                ssize_t n = pread(range->fd, chunk, n_wanted, (off_t)(range->offset + at));
+        while (!r && offset < end) {
+                size_t n_wanted = end - offset < PIECE_BYTES ? (size_t)(end - offset) : PIECE_BYTES;
+                const uint8_t *piece = body->from ? room : (const uint8_t *)body->bytes + offset;
+                ssize_t n = (ssize_t)n_wanted;
 
+                if (body->from)
+                        n = pread(body->from->fd, room, n_wanted, (off_t)(body->from->offset + offset));
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0)
                         return error_origin(n ? -errno : -EIO, "reading a file that is to be sent");
-                r = digest_update(digest, chunk, (size_t)n);
-                at += (uint64_t)n;
+                checksum = s3_crc32c(checksum, piece, (size_t)n);
+                if (digest)
+                        r = digest_update(digest, piece, (size_t)n);
+                offset += (uint64_t)n;
         }
-        return r ? error_trace(r) : error_trace(digest_end(digest, ret_digest));
+        s3_crc32c_format(checksum, ret_checksum);
+        return error_trace(r);
+}
+
+/* What vouches for a part: its checksum, which the signature covers. That stands up to chance, but not to malice, so
+ * where somebody could change what is sent the signature covers a digest of it too. */
+static int vouch(const struct upload *upload, uint64_t offset, uint64_t n_bytes, char ret_digest[DIGEST_SHA256_BYTES],
+                 char ret_checksum[S3_CRC32C_BYTES]) {
+        _cleanup_(digest_destroy_pointer) struct digest *digest = NULL;
+        int r = 0;
+
+        snprintf(ret_digest, DIGEST_SHA256_BYTES, "%s", AWS_PAYLOAD_UNSIGNED);
+        if (!s3_address_is_private(s3_client_address(upload->client)))
+                r = digest_create(&digest);
+        if (!r)
+                r = sum_up(upload->body, offset, n_bytes, digest, ret_checksum);
+        if (!r && digest)
+                r = digest_end(digest, ret_digest);
+        return error_trace(r);
 }
 
 static int send_part(void *context, size_t unit, int worker _unused_) {
@@ -105,23 +129,22 @@ static int send_part(void *context, size_t unit, int worker _unused_) {
                                       .query = query,
                                       .n_query = N_ELEMENTS(query),
                                       .n_bytes = n_bytes,
-                                      .digest = digest };
+                                      .digest = digest,
+                                      .checksum = part->checksum };
         int r;
 
         snprintf(number, sizeof(number), "%zu", unit + 1);
         if (body->from) {
                 range = (struct http_range){ body->from->fd, body->from->offset + offset };
                 request.from = &range;
-                r = hash_range(&range, n_bytes, digest);
         } else {
                 request.body = (const uint8_t *)body->bytes + offset;
-                r = digest_sha256(request.body, n_bytes, digest);
         }
+        r = vouch(upload, offset, n_bytes, digest, part->checksum);
         if (!r)
                 r = s3_call(upload->client, &request, &answer);
         if (r)
                 return error_trace(r);
-        s3_checksum_format(digest, part->checksum);
         http_response_header(&answer.http, "etag", part->etag, sizeof(part->etag));
         return *part->etag ? 0 : error_origin(-EREMOTEIO, "S3: PUT %s: a part's answer has no ETag", upload->key);
 }
@@ -136,7 +159,7 @@ static int format_parts(const struct upload *upload, struct buffer *text) {
                         r = xml_escape(upload->parts[i].etag, text);
                 if (!r)
                         r = buffer_printf(
-                                text, "</ETag><ChecksumSHA256>%s</ChecksumSHA256><PartNumber>%zu</PartNumber></Part>",
+                                text, "</ETag><ChecksumCRC32C>%s</ChecksumCRC32C><PartNumber>%zu</PartNumber></Part>",
                                 upload->parts[i].checksum, i + 1);
         }
         return r ? error_trace(r) : error_trace(buffer_append_text(text, "</CompleteMultipartUpload>"));

@@ -11,7 +11,8 @@
 
 #include "common/store/s3/s3_object.h"
 
-#define S3_PART_BYTES_MIN ((uint64_t)8 << 20)
+/* few, as some servers take long to put many together */
+#define S3_PART_BYTES_MIN ((uint64_t)32 << 20)
 #define S3_PARTS_MAX 10000
 
 /* an answer was lost, and what is there now is the caller's to compare */
