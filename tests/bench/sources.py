@@ -21,10 +21,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import sources_mongo  # noqa: E402
 from report import Report  # noqa: E402
-from s3 import BUCKET, Missing, Versitygw  # noqa: E402
+from s3 import BUCKET, Gate, Missing, Registry, Versitygw  # noqa: E402
 
 PUSH_BYTES = 100_000_000
 PUSH_BUDGET = 0.9
+MOVE_BUDGET = 3
 ROWS = 381_109
 
 
@@ -43,9 +44,10 @@ def curl_push(server, path, n):
     return (time.perf_counter() - started) * 1000
 
 
-def bench_push(tool, n_runs):
-    """True when the budget is kept."""
-    with tempfile.TemporaryDirectory() as name, Versitygw(pathlib.Path(name) / "server") as server:
+def bench_push(report, tool, n_runs):
+    # in memory where that can be: a disk that others write to is not what is compared
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as name, \
+            Versitygw(pathlib.Path(name) / "server") as server:
         folder = pathlib.Path(name)
         path = folder / "content"
         store, curl = [], []
@@ -55,11 +57,27 @@ def bench_push(tool, n_runs):
                                (curl, lambda: curl_push(server, path, n)))[::1 if n % 2 else -1]:
                 side.append(push())
         store_ms, curl_ms = statistics.median(store[1:]), statistics.median(curl[1:])
-    ratio = curl_ms / store_ms
-    rate = PUSH_BYTES / 1e6
-    print(f"push of 100 MB to S3: {rate / store_ms * 1000:.0f} MB/s, curl -T {rate / curl_ms * 1000:.0f} MB/s: "
-          f"{ratio:.2f} times as fast, budget {PUSH_BUDGET} ({'kept' if ratio >= PUSH_BUDGET else 'MISSED'})", flush=True)
-    return ratio >= PUSH_BUDGET
+    report.heading(f"A push of 100 MB to a server of S3 on this machine; medians of {n_runs}")
+    for what, ms in (("the store", store_ms), ("curl -T", curl_ms)):
+        report.figure(what, PUSH_BYTES / 1e6 / ms * 1000, "MB/s")
+    report.figure("the store / curl -T", curl_ms / store_ms, "x", at_least=PUSH_BUDGET)
+
+
+def bench_move(report, tool):
+    """Counted before the server, from a process that looks now and then, as the gateway does."""
+    with tempfile.TemporaryDirectory() as name, Versitygw(pathlib.Path(name) / "server") as server, \
+            Gate(server) as gate, Registry(tool, gate, name) as registry:
+        for expected in range(3):
+            assert registry("push", expected) == 0
+        counts = []
+        for move in [("roll-back", 3), ("promote", 3)]:
+            assert registry("look") == 0
+            gate.clear()
+            assert registry(*move) == 0
+            counts.append(gate.count())
+    report.heading("A move in a registry in S3")
+    report.figure("a rollback", counts[0], "requests", budget=MOVE_BUDGET)
+    report.figure("a promotion", counts[1], "requests", budget=MOVE_BUDGET)
 
 
 def main():
@@ -72,10 +90,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="convoy-bench-") as folder:
         sources_mongo.bench(report, pathlib.Path(folder), options.build.resolve(), options.runs, options.rows)
     try:
-        is_kept = bench_push(options.build / "tests" / "stage" / "store_tool", options.runs)
+        bench_push(report, options.build / "tests" / "stage" / "store_tool", options.runs)
+        bench_move(report, options.build / "tests" / "stage" / "registry_tool")
     except Missing as missing:
         sys.exit(f"bench: {missing}")
-    sys.exit(report.is_missed or not is_kept)
+    sys.exit(report.is_missed)
 
 
 if __name__ == "__main__":

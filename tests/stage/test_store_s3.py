@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import s3  # noqa: E402
 from proxy import Proxy  # noqa: E402
-from s3 import BUCKET, KEYS, Gate, Missing, Moto, Versitygw, error_document  # noqa: E402
+from s3 import BUCKET, KEYS, Gate, Missing, Moto, Registry, Versitygw, error_document  # noqa: E402
 
 TIMEOUT_S = 250
 SECRET = KEYS["AWS_SECRET_ACCESS_KEY"]
@@ -84,7 +84,8 @@ class Tool:
 
     def start(self, *arguments, stdin=subprocess.DEVNULL, environment=None, **more):
         return subprocess.Popen([os.environ["STORE_TOOL"], self.uri, self.cache, *map(str, arguments)],
-                                env=self.environment | more | (environment or {}), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                env=self.environment | more | (environment or {}), stdin=stdin,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def __call__(self, *arguments, **more):
         process = self.start(*arguments, **more)
@@ -550,6 +551,110 @@ def test_a_temporary_redirect(gate, tool, versitygw):
     assert tool("put", "a", "1") == "0"
     assert gate.count() == 1
     assert tool("get", "a").lines[1] == "1"
+
+
+# A registry of models.
+
+def test_a_move_takes_three_requests(server, tmp_path):
+    """Of HTTP, and from a process that looks now and then, as the gateway does."""
+    with Gate(server) as gate, Registry(os.environ["REGISTRY_TOOL"], gate, tmp_path) as registry:
+        for expected in range(4):
+            assert registry("push", expected) == 0
+        assert registry("look") == 0
+        for move in [("roll-back", 4), ("roll-back", 3), ("promote", 4), ("pin",), ("unpin",), ("roll-back", 4)]:
+            gate.clear()
+            assert registry(*move) == 0
+            assert gate.count() <= 3, (move, gate.log)
+            assert {entry[2] for entry in gate.log} <= {200, 412}, gate.log
+            gate.clear()
+            assert registry("look") == 0 and gate.count() <= 2
+            gate.clear()
+            assert registry("look") == 0 and gate.count() == 1
+        gate.fail(1, 503, "SlowDown", "PUT", "aliases")
+        assert registry("promote", 1) == 0
+
+
+# Faults below HTTP, in both directions.
+
+@pytest.fixture
+def cable(versitygw):
+    with Proxy(("127.0.0.1", versitygw.port)) as proxy:
+        yield proxy
+
+
+def cable_tool(cable, tmp_path):
+    return Tool(s3.environment_of(f"http://{cable.address}"), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["cut", "reset"])
+@pytest.mark.parametrize("n", [0, 1, 200, MIB, 2 * MIB + 4321])
+def test_downloads_over_a_bad_cable(versitygw, cable, tmp_path, kind, n):
+    """0: nothing of the answer comes; 1 and 200: its head is torn; then its body is."""
+    tool = cable_tool(cable, tmp_path)
+    content = os.urandom(3 * MIB)
+    digest = hashlib.sha256(content).hexdigest()
+    versitygw.boto3().put_object(Bucket=BUCKET, Key=f"{tool.prefix}/{blob_name(digest)}", Body=content)
+    getattr(cable, f"{kind}_after")(n, 2)
+    done = tool("fetch", digest)
+    assert done == "0" and pathlib.Path(done.lines[0]).read_bytes() == content, done
+    # a fault that is armed for the byte after the last one of a try that is whole does not come
+    assert cable.n_faults == 2 or (n > 1.5 * MIB and cable.n_faults == 1)
+
+
+@pytest.mark.parametrize("when", ["cut", "reset"])
+def test_uploads_over_a_bad_cable(versitygw, cable, tmp_path, when):
+    """The cable is broken while parts go over it, again and again."""
+    tool = cable_tool(cable, tmp_path)
+    content = tmp_path / "content"
+    digest = write_random(content, 70 * MIB)
+    cable.delay = 0.002
+    process = tool.start("push", content)
+    for n in (3, 6):
+        cable.wait_until(lambda: cable.n_connections >= n)
+        getattr(cable, when)()
+    cable.delay = 0
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    assert Result(subprocess.CompletedProcess([], process.returncode, out, err)) == "0"
+    assert cable.n_faults >= 2
+    body = versitygw.boto3().get_object(Bucket=BUCKET, Key=f"{tool.prefix}/{blob_name(digest)}")["Body"]
+    assert hashlib.file_digest(body._raw_stream, "sha256").hexdigest() == digest
+    assert not uploads(versitygw)
+
+
+@pytest.mark.parametrize("n", [0, 30])
+def test_small_writes_whose_answer_is_torn(versitygw, cable, tmp_path, n):
+    tool = cable_tool(cable, tmp_path)
+    cable.reset_after(n)
+    assert tool("create", "a", "mine") == "0"
+    cable.cut_after(n)
+    etag = tool("get", "a").lines[0]
+    cable.reset_after(n)
+    assert tool("swap", "a", etag, "next") == "0"
+    assert cable.n_faults == 3
+    assert versitygw.boto3().get_object(Bucket=BUCKET, Key=f"{tool.prefix}/a")["Body"].read() == b"next"
+
+
+def test_a_slow_cable_loses_nothing(cable, tmp_path):
+    tool = cable_tool(cable, tmp_path)
+    cable.delay = 0.01
+    content = tmp_path / "content"
+    digest = write_random(content, 2 * MIB)
+    assert tool("push", content) == "0"
+    tool.cache = tmp_path / "another"
+    assert tool("fetch", digest) == "0"
+    assert cable.n_replied > 2 * MIB
+
+
+def test_nobody_listens_for_a_while(cable, tmp_path):
+    tool = cable_tool(cable, tmp_path)
+    cable.refuse()
+    process = tool.start("put", "a", "1", stdin=subprocess.DEVNULL)
+    for line in process.stderr:
+        if "retrying in" in line:
+            break
+    cable.accept()
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    assert Result(subprocess.CompletedProcess([], process.returncode, out, err)) == "0"
 
 
 # Reading.

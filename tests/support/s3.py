@@ -317,3 +317,28 @@ class Gate:
     def __exit__(self, *_):
         self._server.shutdown()
         self._server.server_close()
+
+
+class Registry:
+    """A process of tests/support/registry_tool.c, which is given orders: registry("roll-back", 4) -> 0."""
+
+    n = 0
+
+    def __init__(self, tool, server, folder):
+        Registry.n += 1
+        uri = f"s3://{BUCKET}/registry-{os.getpid()}-{Registry.n}"
+        self.process = subprocess.Popen([tool, uri, pathlib.Path(folder) / f"registry-{Registry.n}"], text=True,
+                                        env=server.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __call__(self, *order):
+        self.process.stdin.write(" ".join(map(str, order)) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(timeout=PATIENCE_S)
+        self.process.stdout.close()

@@ -60,12 +60,16 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t state,
 }
 #endif
 
+uint32_t s3_crc32c_by_table(uint32_t before, const void *bytes, size_t n_bytes) {
+        return ~by_table(~before, bytes, n_bytes);
+}
+
 uint32_t s3_crc32c(uint32_t before, const void *bytes, size_t n_bytes) {
 #ifdef __x86_64__
         if (__builtin_cpu_supports("sse4.2"))
                 return ~by_instruction(~before, bytes, n_bytes);
 #endif
-        return ~by_table(~before, bytes, n_bytes);
+        return s3_crc32c_by_table(before, bytes, n_bytes);
 }
 
 void s3_crc32c_format(uint32_t checksum, char ret_text[S3_CRC32C_BYTES]) {

@@ -16,5 +16,8 @@
 /* The checksum of what had the given one (0: of nothing) with these bytes behind it. */
 uint32_t s3_crc32c(uint32_t before, const void *bytes, size_t n_bytes);
 
+/* The same for processors without the instruction. */
+uint32_t s3_crc32c_by_table(uint32_t before, const void *bytes, size_t n_bytes);
+
 /* As x-amz-checksum-crc32c has it: base64 of its four bytes, the highest first. */
 void s3_crc32c_format(uint32_t checksum, char ret_text[S3_CRC32C_BYTES]);
