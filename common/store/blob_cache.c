@@ -160,7 +160,7 @@ static void trim(struct blob_cache *cache) {
 
         name_folder(cache, BLOBS, folder);
         listing = opendir(folder);
-        if (listing && !measure(listing, &copies) && copies.n_bytes > cache->n_bytes_max) {
+        if (listing && !measure(listing, &copies) && copies.items && copies.n_bytes > cache->n_bytes_max) {
                 qsort(copies.items, copies.n_items, sizeof(*copies.items), compare_uses);
                 for (size_t i = 0; i < copies.n_items && copies.n_bytes > cache->n_bytes_max; i++) {
                         const struct copy *copy = &copies.items[i];

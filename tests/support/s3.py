@@ -340,5 +340,6 @@ class Registry:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(timeout=PATIENCE_S)
+        code = self.process.wait(timeout=PATIENCE_S)
         self.process.stdout.close()
+        assert code == 0, code
