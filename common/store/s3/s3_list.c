@@ -34,14 +34,15 @@ static int hex(char digit) {
 static void decode(const char *text, bool is_encoded, char ret_key[S3_KEY_BYTES]) {
         size_t n = 0;
 
-        for (; *text && n < S3_KEY_BYTES - 1; text++)
+        for (; *text && n < S3_KEY_BYTES - 1; text++) {
                 int high = is_encoded && *text == '%' ? hex(text[1]) : -1, low = high < 0 ? -1 : hex(text[2]);
 
-        if (low >= 0) {
-                ret_key[n++] = (char)(high * 16 + low);
-                text += 2;
-        } else {
-                ret_key[n++] = is_encoded && *text == '+' ? ' ' : *text;
+                if (low >= 0) {
+                        ret_key[n++] = (char)(high * 16 + low);
+                        text += 2;
+                } else {
+                        ret_key[n++] = is_encoded && *text == '+' ? ' ' : *text;
+                }
         }
         ret_key[*text ? 0 : n] = 0;
 }
