@@ -115,7 +115,7 @@ static void a_store_that_is_away_is_waited_for(void **state) {
         sample_post(fixture, RUN_A, 1, 10);
         FIXTURE_AWAIT(fixture, fixture_log_has(fixture, "retrying in"));
         FIXTURE_AWAIT(fixture, *fixture->heartbeat.waits_for);
-        assert_string_equal(fixture->heartbeat.waits_for, "No such file or directory");
+        assert_string_equal(fixture->heartbeat.waits_for, "creating folder away/store: No such file or directory");
         assert_true(fixture->heartbeat.retry_at >= fixture->heartbeat.started_at);
         assert_string_equal(fixture->beats_about, RUN_A);
         assert_int_equal(station_n_inbox(&fixture->gateway), 0);

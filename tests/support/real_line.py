@@ -16,7 +16,7 @@ import pytest
 
 import mongo_server
 import s3
-from line import Line, program
+from line import PIPELINE, Line, program
 
 DATABASE, COLLECTION = "Proj1", "Proj1-Data"
 
@@ -71,10 +71,10 @@ class Parts:
         kind, _, settings = source.partition(":")
         assert kind == "generate"
         values = dict(setting.split("=") for setting in settings.split(","))
-        convoy = program("convoy")
+        convoy, environment = program("convoy"), self.environment | {"CONVOY_PIPELINE": str(PIPELINE)}
         subprocess.run([convoy, "data", "generate", "--rows", values["rows"], "--seed", values["seed"], "--out", file],
-                       env=self.environment, check=True, capture_output=True)
-        subprocess.run([convoy, "data", "load", file, self.mongo.uri(), "--drop"], env=self.environment, check=True,
+                       env=environment, check=True, capture_output=True)
+        subprocess.run([convoy, "data", "load", file, self.mongo.uri(), "--drop"], env=environment, check=True,
                        capture_output=True)
         return file
 
