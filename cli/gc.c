@@ -101,23 +101,25 @@ static bool run_may_go(const struct gc *gc, const struct gc_run *run, int64_t n_
 
 /* Only those that go are left in the list. */
 static int judge_runs(struct gc *gc) {
-        struct gc_run *going = gc->runs.items + gc->runs.n_items;
+        struct gc_run *runs = gc->runs.items;
+        size_t n = gc->runs.n_items, first = n; /* from first on stand those that go */
         int64_t n_newer = 0;
         int r = 0;
 
-        for (size_t i = gc->runs.n_items; i > 0 && !r; i--) {
-                const struct gc_run *run = &gc->runs.items[i - 1];
+        for (size_t i = n; i > 0 && !r; i--) {
+                const struct gc_run run = runs[i - 1];
 
-                if (run_may_go(gc, run, n_newer))
-                        *--going = *run;
+                gc->counts.n_unreadable += run.standing == GC_UNREAD;
+                if (run_may_go(gc, &run, n_newer))
+                        runs[--first] = run;
                 else
-                        r = gc_run_walk(run, gc->options->store, mark_object, gc);
-                gc->counts.n_unreadable += run->standing == GC_UNREAD;
-                n_newer += run->standing == GC_ENDED;
+                        r = gc_run_walk(&run, gc->options->store, mark_object, gc);
+                n_newer += run.standing == GC_ENDED;
         }
-        gc->counts.of[GC_RUN].n_kept = going - gc->runs.items;
-        gc->runs.n_items -= (size_t)gc->counts.of[GC_RUN].n_kept;
-        memmove(gc->runs.items, going, gc->runs.n_items * sizeof(*going));
+        gc->counts.of[GC_RUN].n_kept = (int64_t)first;
+        gc->runs.n_items = n - first;
+        if (first < n)
+                memmove(runs, runs + first, gc->runs.n_items * sizeof(*runs));
         return error_trace(r);
 }
 
