@@ -12,6 +12,7 @@
 #include "cli/gc_runs.h"
 #include "cli/gc_versions.h"
 #include "cli/marks.h"
+#include "common/base/array.h"
 #include "common/base/error.h"
 
 const char *const gc_kind_names[] = { "run", "version", "cache entry", "blob" };
@@ -48,18 +49,14 @@ static void gc_finish(struct gc *gc) {
 }
 
 static int doom(struct doomed_list *list, const struct store_entry *entry) {
-        size_t n = list->n_items;
+        struct doomed *grown = array_grow(list->items, list->n_items, sizeof(*grown)), *item;
 
-        if (!n || (n >= 64 && !(n & (n - 1)))) {
-                struct doomed *grown = reallocarray(list->items, n ? 2 * n : 64, sizeof(*grown));
-
-                if (!grown)
-                        return error_origin(-ENOMEM, "listing what goes");
-                list->items = grown;
-        }
-        snprintf(list->items[n].name, sizeof(list->items[n].name), "%s", entry->name);
-        list->items[n].n_bytes = entry->n_bytes;
-        list->n_items++;
+        if (!grown)
+                return error_origin(-ENOMEM, "listing what goes");
+        list->items = grown;
+        item = &grown[list->n_items++];
+        snprintf(item->name, sizeof(item->name), "%s", entry->name);
+        item->n_bytes = entry->n_bytes;
         return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/array.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "proto/run_manifest.h"
@@ -31,15 +32,11 @@ static void folder_of(const struct gc_run *run, char ret_folder[STORE_NAME_BYTES
 }
 
 static int append(struct gc_runs *runs, const struct gc_run *run) {
-        size_t n = runs->n_items;
+        struct gc_run *grown = array_grow(runs->items, runs->n_items, sizeof(*grown));
 
-        if (!n || (n >= 64 && !(n & (n - 1)))) {
-                struct gc_run *grown = reallocarray(runs->items, n ? 2 * n : 64, sizeof(*grown));
-
-                if (!grown)
-                        return error_origin(-ENOMEM, "listing runs");
-                runs->items = grown;
-        }
+        if (!grown)
+                return error_origin(-ENOMEM, "listing runs");
+        runs->items = grown;
         runs->items[runs->n_items++] = *run;
         return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/array.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 
@@ -19,7 +20,7 @@ void gc_versions_finish(struct gc_versions *versions) {
 }
 
 int gc_versions_need(struct gc_versions *versions, int64_t number) {
-        int64_t *grown = reallocarray(versions->needed, versions->n_needed + 1, sizeof(*grown));
+        int64_t *grown = array_grow(versions->needed, versions->n_needed, sizeof(*grown));
 
         if (!grown)
                 return error_origin(-ENOMEM, "listing versions");
@@ -43,7 +44,7 @@ static bool is_needed(const struct gc_versions *versions, const struct aliases *
 }
 
 static int keep(struct gc_versions *versions, const struct manifest *manifest) {
-        char(*grown)[ALIASES_RUN_BYTES] = reallocarray(versions->runs, versions->n_runs + 1, sizeof(*grown));
+        char(*grown)[ALIASES_RUN_BYTES] = array_grow(versions->runs, versions->n_runs, sizeof(*grown));
 
         if (!grown)
                 return error_origin(-ENOMEM, "listing versions");
@@ -54,7 +55,7 @@ static int keep(struct gc_versions *versions, const struct manifest *manifest) {
 }
 
 static int let_go(struct gc_versions *versions, const struct manifest *manifest) {
-        struct gc_version *grown = reallocarray(versions->going, versions->n_going + 1, sizeof(*grown));
+        struct gc_version *grown = array_grow(versions->going, versions->n_going, sizeof(*grown));
         struct gc_version going = { .number = manifest->version, .n_bytes = (int64_t)manifest->text.n_bytes };
 
         if (!grown)

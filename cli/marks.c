@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/array.h"
 #include "common/base/error.h"
 
 enum { HEX_DIGITS = 64 };
@@ -38,19 +39,15 @@ static void sort(struct marks *marks) {
 }
 
 static int add(struct marks *marks, const char *hex) {
-        size_t n = marks->n_items;
+        struct mark *grown;
 
-        /* room for a power of two; manifests repeat each other, so it is made by dropping what is there twice first */
-        if (n >= 64 && !(n & (n - 1)))
+        /* manifests repeat each other: before it grows, what is there twice goes */
+        if (array_is_full(marks->n_items))
                 sort(marks);
-        n = marks->n_items;
-        if (!n || (n >= 64 && !(n & (n - 1)))) {
-                struct mark *grown = reallocarray(marks->items, n ? 2 * n : 64, sizeof(*grown));
-
-                if (!grown)
-                        return error_origin(-ENOMEM, "marking what is needed");
-                marks->items = grown;
-        }
+        grown = array_grow(marks->items, marks->n_items, sizeof(*grown));
+        if (!grown)
+                return error_origin(-ENOMEM, "marking what is needed");
+        marks->items = grown;
         memcpy(marks->items[marks->n_items++].hex, hex, HEX_DIGITS);
         return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/array.h"
 #include "common/base/error.h"
 #include "common/source/generator_table.h"
 
@@ -45,7 +46,7 @@ static int add_column(struct model *model, const struct config_node *node, struc
                 return error_trace(r);
         if (generator_model_find(model, name) != SIZE_MAX)
                 return config_fault(node, fault, "GENERATOR_INVALID", "column %s is drawn above already", name);
-        columns = reallocarray(model->columns, model->n_columns + 1, sizeof(*columns));
+        columns = array_grow(model->columns, model->n_columns, sizeof(*columns));
         if (!columns)
                 return error_origin(-ENOMEM, "no memory for column %s", name);
         model->columns = columns;

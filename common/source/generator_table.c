@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/array.h"
 #include "common/base/error.h"
 
 #define ROWS_MAX 1e15
@@ -37,7 +38,7 @@ int model_add_value(struct model_column *column, const char *text, int64_t numbe
                         *ret_code = (uint32_t)i;
                         return 0;
                 }
-        values = reallocarray(column->values, column->n_values + 1, sizeof(*values));
+        values = array_grow(column->values, column->n_values, sizeof(*values));
         if (!values)
                 return error_origin(-ENOMEM, "no memory for the values of column %s", column->name);
         column->values = values;

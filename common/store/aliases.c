@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/array.h"
 #include "common/base/error.h"
 
 /* what people set must leave room for the aliases that a release sets */
@@ -250,7 +251,7 @@ int alias_rollback_search_feed(struct alias_rollback_search *search, const struc
                 *ret_version = ALIASES_NONE;
                 return 0;
         }
-        met = reallocarray(search->met, search->n_met + 1, sizeof(*met));
+        met = array_grow(search->met, search->n_met, sizeof(*met));
         if (!met)
                 return error_origin(-ENOMEM, "looking for an earlier champion");
         met[search->n_met++] = version;

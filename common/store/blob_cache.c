@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/array.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -34,7 +35,7 @@ struct copy {
 
 struct copies {
         struct copy *items;
-        size_t n_items, capacity;
+        size_t n_items;
         int64_t n_bytes;
 };
 
@@ -113,17 +114,11 @@ int blob_cache_open(struct blob_cache *cache, struct temporary_file *ret_tempora
 }
 
 static int copies_add(struct copies *copies, const char *digest, const struct stat *status) {
-        struct copy *copy;
+        struct copy *copy = array_grow(copies->items, copies->n_items, sizeof(*copy));
 
-        if (copies->n_items == copies->capacity) {
-                size_t capacity = copies->capacity ? 2 * copies->capacity : 256;
-
-                copy = reallocarray(copies->items, capacity, sizeof(*copy));
-                if (!copy)
-                        return error_origin(-ENOMEM, "measuring a cache");
-                copies->items = copy;
-                copies->capacity = capacity;
-        }
+        if (!copy)
+                return error_origin(-ENOMEM, "measuring a cache");
+        copies->items = copy;
         copy = &copies->items[copies->n_items++];
         *copy = (struct copy){ .used_ms = modified_ms(status), .n_bytes = status->st_size };
         memcpy(copy->digest, digest, DIGEST_SHA256_BYTES);

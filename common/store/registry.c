@@ -1,5 +1,6 @@
 /* Registry: versions of a model, claimed, filled, and sealed by their manifest. */
 
+#include "common/base/array.h"
 #include "common/store/registry_internal.h"
 
 #include <assert.h>
@@ -124,17 +125,14 @@ static int64_t parse_version(const char *name) {
 static int add_number(void *context, const struct store_entry *entry) {
         struct registry_versions *versions = context;
         int64_t number = parse_version(entry->name);
-        size_t n = versions->n_numbers;
+        int64_t *grown;
 
         if (!number)
                 return 0;
-        if (!n || (n >= 64 && !(n & (n - 1)))) {
-                int64_t *grown = reallocarray(versions->numbers, n ? 2 * n : 64, sizeof(*grown));
-
-                if (!grown)
-                        return error_origin(-ENOMEM, "listing versions");
-                versions->numbers = grown;
-        }
+        grown = array_grow(versions->numbers, versions->n_numbers, sizeof(*grown));
+        if (!grown)
+                return error_origin(-ENOMEM, "listing versions");
+        versions->numbers = grown;
         versions->numbers[versions->n_numbers++] = number;
         return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/base/array.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -227,17 +228,12 @@ int store_list(struct store *store, const char *folder, const char *after, size_
 }
 
 int store_page_append(struct store_page *page, const struct store_entry *entry) {
-        size_t n = page->n_entries;
+        struct store_entry *grown = array_grow(page->entries, page->n_entries, sizeof(*grown));
         char *name;
 
-        /* grown whenever the number is a power of two, from 64 on */
-        if (!n || (n >= 64 && !(n & (n - 1)))) {
-                struct store_entry *grown = reallocarray(page->entries, n ? 2 * n : 64, sizeof(*grown));
-
-                if (!grown)
-                        return error_origin(-ENOMEM, "listing a folder");
-                page->entries = grown;
-        }
+        if (!grown)
+                return error_origin(-ENOMEM, "listing a folder");
+        page->entries = grown;
         name = strdup(entry->name);
         if (!name)
                 return error_origin(-ENOMEM, "listing a folder");

@@ -6,9 +6,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "common/base/backoff.h"
 #include "common/base/cleanup.h"
-#include "common/base/clock.h"
-#include "common/base/random.h"
 
 static bool is_among(int error, const int *errors, size_t n_errors) {
         for (size_t i = 0; i < n_errors; i++)
@@ -34,15 +33,10 @@ enum stage_retry stage_retry_kind(int error) {
         return is_among(error, lacking, N_ELEMENTS(lacking)) ? STAGE_RETRY_SHORT : STAGE_RETRY_NEVER;
 }
 
-int64_t stage_retry_pause_ms(int64_t n_failed) {
-        struct random chance = random_stream((uint64_t)clock_monotonic_ns(), RANDOM_SALT_RETRY, (uint64_t)n_failed);
-        int64_t pause = STAGE_RETRY_FIRST_MS;
+int64_t stage_retry_pause_ms(int64_t n_deferrals) {
+        static const struct backoff backoff = { STAGE_RETRY_FIRST_MS, STAGE_RETRY_MS_MAX, RANDOM_SALT_RETRY };
 
-        for (int64_t i = 0; i < n_failed && pause < STAGE_RETRY_MS_MAX; i++)
-                pause *= 2;
-        if (pause > STAGE_RETRY_MS_MAX)
-                pause = STAGE_RETRY_MS_MAX;
-        return pause + (int64_t)random_below(&chance, (uint64_t)pause / 4 + 1);
+        return backoff_pause_ms(&backoff, n_deferrals + 1);
 }
 
 bool stage_retry_is_over(int error, int64_t n_deferrals, int64_t waited_ms, struct fault *ret_reason) {

@@ -26,8 +26,8 @@ enum stage_retry {
 /* What is to be done about a failure. */
 enum stage_retry stage_retry_kind(int error);
 
-/* The pause before the next try, after so many that failed. */
-int64_t stage_retry_pause_ms(int64_t n_failed);
+/* The pause before the next try of what was put off n_deferrals times before and failed again. */
+int64_t stage_retry_pause_ms(int64_t n_deferrals);
 
 /* Whether a message that was put off n_deferrals times in succession for the same kind of failure, that has waited for
  * waited_ms in all, and that failed again with this error is to be given up: then ret_reason says so, with

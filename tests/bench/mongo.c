@@ -168,13 +168,14 @@ static int receive_message(int fd, uint8_t **bytes, size_t *room, size_t *ret_n_
 
 static int exchange(int fd, const bson_t *command, uint8_t **bytes, size_t *room, size_t *ret_n_bytes) {
         uint8_t message[512] = { 0 };
-        int32_t header[4] = { (int32_t)(21 + command->len), 1, 0, 2013 };
+        size_t n_message = (size_t)command->len + 21;
+        int32_t header[4] = { (int32_t)n_message, 1, 0, 2013 };
 
-        if (command->len > sizeof(message) - 21)
+        if (n_message > sizeof(message))
                 return -E2BIG;
         memcpy(message, header, sizeof(header));
         memcpy(message + 21, bson_get_data(command), command->len);
-        if (send(fd, message, 21 + command->len, 0) != (ssize_t)(21 + command->len))
+        if (send(fd, message, n_message, 0) != (ssize_t)n_message)
                 return -EIO;
         return receive_message(fd, bytes, room, ret_n_bytes);
 }

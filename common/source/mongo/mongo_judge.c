@@ -14,9 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/base/backoff.h"
 #include "common/base/cleanup.h"
-#include "common/base/clock.h"
-#include "common/base/random.h"
 #include "common/source/mongo/mongo_internal.h"
 
 enum {
@@ -188,14 +187,9 @@ char *mongo_words(const char *uri, const char *words, char ret_words[MONGO_WORDS
 }
 
 int64_t mongo_pause_ms(int64_t n_failed) {
-        struct random chance = random_stream((uint64_t)clock_monotonic_ns(), RANDOM_SALT_MONGO, (uint64_t)n_failed);
-        int64_t pause = MONGO_PAUSE_FIRST_MS;
+        static const struct backoff backoff = { MONGO_PAUSE_FIRST_MS, MONGO_PAUSE_MS_MAX, RANDOM_SALT_MONGO };
 
-        for (int64_t i = 1; i < n_failed && pause < MONGO_PAUSE_MS_MAX; i++)
-                pause *= 2;
-        if (pause > MONGO_PAUSE_MS_MAX)
-                pause = MONGO_PAUSE_MS_MAX;
-        return pause + (int64_t)random_below(&chance, (uint64_t)pause / 4 + 1);
+        return backoff_pause_ms(&backoff, n_failed);
 }
 
 /* None of the URI's hosts has an address, and the resolver is sure of it. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/array.h"
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -86,15 +87,12 @@ static int set(struct aws_profiles *profiles, const char *section, const char *n
                 setting->value = copy;
                 return 0;
         }
-        if (profiles->n_settings == profiles->n_allocated) {
-                more = realloc(profiles->settings, (2 * profiles->n_allocated + 16) * sizeof(*more));
-                if (!more) {
-                        aws_secret_free(&copy);
-                        return no_memory();
-                }
-                profiles->settings = more;
-                profiles->n_allocated = 2 * profiles->n_allocated + 16;
+        more = array_grow(profiles->settings, profiles->n_settings, sizeof(*more));
+        if (!more) {
+                aws_secret_free(&copy);
+                return no_memory();
         }
+        profiles->settings = more;
         setting = &profiles->settings[profiles->n_settings];
         *setting = (struct aws_setting){ strdup(section), strdup(name), copy };
         profiles->n_settings++;

@@ -27,7 +27,7 @@ struct aws_setting {
 
 struct aws_profiles {
         struct aws_setting *settings;
-        size_t n_settings, n_allocated;
+        size_t n_settings;
 };
 
 #define AWS_PROFILES_NULL \

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/base/random.h"
 #include "common/base/stall.h"
 #include "common/store/s3/s3_checksum.h"
 #include "common/store/s3/s3_client_inside.h"
@@ -154,16 +154,12 @@ static int try_once(struct s3_client *client, const struct s3_request *request, 
         return r ? error_trace(r) : send_signed(client, request, tries, host, pairs, n, &result, answer);
 }
 
-/* 100 ms, 200 ms, … 20 s, each shortened by up to a half so that those who failed together do not return together; or
- * what the other side asked for, within the same bounds. */
+/* 100 ms, 200 ms, … 20 s and a share of chance; or what the other side asked for, within the same bounds. */
 static int64_t pause_ms(const struct s3_tries *tries, const struct s3_answer *answer) {
-        struct random chance = random_stream((uint64_t)clock_monotonic_ns(), RANDOM_SALT_S3, (uint64_t)tries->n_failed);
-        int64_t pause = PAUSE_FIRST_MS << (tries->n_failed - 1), wanted;
+        static const struct backoff backoff = { PAUSE_FIRST_MS, PAUSE_MS_MAX, RANDOM_SALT_S3 };
+        int64_t pause = backoff_pause_ms(&backoff, tries->n_failed), wanted;
         char text[32];
 
-        if (pause > PAUSE_MS_MAX)
-                pause = PAUSE_MS_MAX;
-        pause -= (int64_t)random_below(&chance, (uint64_t)pause / 2 + 1);
         wanted = 1000 * strtol(http_response_header(&answer->http, "retry-after", text, sizeof(text)), NULL, 10);
         if (wanted > PAUSE_MS_MAX)
                 wanted = PAUSE_MS_MAX;
