@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "common/base/buffer.h"
 
@@ -55,3 +56,8 @@ int file_open_folder_of(const char *path, int *ret_fd);
 /* fsync of the folder that holds path. */
 int file_sync_folder(const char *path);
 bool file_exists(const char *path);
+
+/* When the file was written last, in Unix time. */
+static inline int64_t file_modified_ms(const struct stat *status) {
+        return (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
+}

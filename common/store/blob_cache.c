@@ -72,15 +72,11 @@ static void name_copy(const struct blob_cache *cache, const char *digest, char r
         name_folder(cache, name, ret_path);
 }
 
-static int64_t modified_ms(const struct stat *status) {
-        return (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
-}
-
 /* A copy on a folder that cannot be written is still a copy. */
 static void note_use(const char *path) {
         struct stat status;
 
-        if (!stat(path, &status) && llabs(clock_realtime_ms() - modified_ms(&status)) > NOTE_MS &&
+        if (!stat(path, &status) && llabs(clock_realtime_ms() - file_modified_ms(&status)) > NOTE_MS &&
             utimensat(AT_FDCWD, path, NULL, 0))
                 log_debug("file=%s its use cannot be noted: %s, ignoring", path, strerror(errno));
 }
@@ -120,7 +116,7 @@ static int copies_add(struct copies *copies, const char *digest, const struct st
                 return error_origin(-ENOMEM, "measuring a cache");
         copies->items = copy;
         copy = &copies->items[copies->n_items++];
-        *copy = (struct copy){ .used_ms = modified_ms(status), .n_bytes = status->st_size };
+        *copy = (struct copy){ .used_ms = file_modified_ms(status), .n_bytes = status->st_size };
         memcpy(copy->digest, digest, DIGEST_SHA256_BYTES);
         copies->n_bytes += status->st_size;
         return 0;
@@ -149,7 +145,7 @@ static int compare_uses(const void *a, const void *b) {
 /* A failure costs nothing but room. */
 static void trim(struct blob_cache *cache) {
         struct copies copies = { 0 };
-        int64_t before_ms = clock_realtime_ms() - BLOB_CACHE_GRACE_MS;
+        int64_t before_ms = clock_realtime_ms() - BLOB_CACHE_GRACE_MS - NOTE_MS;
         char folder[PATH_MAX];
         DIR *listing;
 

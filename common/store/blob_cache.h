@@ -10,8 +10,8 @@
  *
  * A copy is believed once this process has seen its digest, as files of a store are, so it need not survive a power
  * failure. What the folder takes is held below a limit by removing what was used least lately, but never what was used
- * within BLOB_CACHE_GRACE_MS: a path that was just handed out stays good for that long, and the limit is soft by as
- * much.
+ * within BLOB_CACHE_GRACE_MS: a path that was just handed out stays good for that long, and the limit is soft by what
+ * was used in half as long again. Who needs a copy for longer opens or maps it meanwhile, or links it.
  */
 
 #include <limits.h>

@@ -128,52 +128,10 @@ int store_remove(struct store *store, const char *name) {
         return r ? r : error_trace(store->kind->remove(store, name));
 }
 
-/* names in a page when one is looked for */
-enum { FIND_NAMES = 16 };
-
-/* The one entry of its folder that bears the name. */
-static int find_entry(struct store *store, const char *name, struct store_entry *ret_entry) {
-        _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
-        const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
-        char folder[STORE_NAME_BYTES] = "", before[STORE_NAME_BYTES];
-        size_t n = strlen(last);
-        int r;
-
-        if (slash)
-                snprintf(folder, sizeof(folder), "%.*s", (int)(slash - name), name);
-        /* the greatest name below it that is no shorter, so that the page begins with it or has it soon */
-        memcpy(before, last, n + 1);
-        before[n - 1]--;
-        for (bool is_last = false; !is_last;) {
-                r = store_list(store, folder, before, FIND_NAMES, &page);
-                if (r)
-                        return error_trace(r);
-                for (size_t i = 0; i < page.n_entries; i++)
-                        if (!strcmp(page.entries[i].name, last)) {
-                                *ret_entry = page.entries[i];
-                                ret_entry->name = NULL;
-                                return 0;
-                        }
-                is_last = page.is_last || !page.n_entries || strcmp(page.entries[page.n_entries - 1].name, last) > 0;
-                if (!is_last)
-                        snprintf(before, sizeof(before), "%s", page.entries[page.n_entries - 1].name);
-                store_page_finish(&page);
-        }
-        return STORE_E_MISSING;
-}
-
 int store_remove_older(struct store *store, const char *name, int64_t modified_ms) {
-        struct store_entry entry;
         int r = check_name(name);
 
-        if (r)
-                return r;
-        if (store->kind->remove_older)
-                return error_trace(store->kind->remove_older(store, name, modified_ms));
-        r = find_entry(store, name, &entry);
-        if (r)
-                return error_trace(r);
-        return entry.modified_ms >= modified_ms ? STORE_E_CONFLICT : error_trace(store->kind->remove(store, name));
+        return r ? r : error_trace(store->kind->remove_older(store, name, modified_ms));
 }
 
 int store_refuse(const char *name, const struct fault *fault) {
@@ -314,6 +272,40 @@ int store_map_blob(struct store *store, const char *digest, struct file_map *ret
                 return error_trace(r);
         r = file_map(path, ret_map);
         return r == -ENOENT ? STORE_E_MISSING : error_trace(r);
+}
+
+/* names in a page when one is looked for */
+enum { FIND_NAMES = 16 };
+
+/* The one entry of its folder that bears the name. */
+static int find_entry(struct store *store, const char *name, struct store_entry *ret_entry) {
+        _cleanup_(store_page_finish) struct store_page page = STORE_PAGE_NULL;
+        const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+        char folder[STORE_NAME_BYTES] = "", before[STORE_NAME_BYTES];
+        size_t n = strlen(last);
+        int r;
+
+        if (slash)
+                snprintf(folder, sizeof(folder), "%.*s", (int)(slash - name), name);
+        /* the greatest name below it that is no shorter, so that the page begins with it or has it soon */
+        memcpy(before, last, n + 1);
+        before[n - 1]--;
+        for (bool is_last = false; !is_last;) {
+                r = store_list(store, folder, before, FIND_NAMES, &page);
+                if (r)
+                        return error_trace(r);
+                for (size_t i = 0; i < page.n_entries; i++)
+                        if (!strcmp(page.entries[i].name, last)) {
+                                *ret_entry = page.entries[i];
+                                ret_entry->name = NULL;
+                                return 0;
+                        }
+                is_last = page.is_last || !page.n_entries || strcmp(page.entries[page.n_entries - 1].name, last) > 0;
+                if (!is_last)
+                        snprintf(before, sizeof(before), "%s", page.entries[page.n_entries - 1].name);
+                store_page_finish(&page);
+        }
+        return STORE_E_MISSING;
 }
 
 int store_renew_blob(struct store *store, const char *digest) {

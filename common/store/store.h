@@ -131,8 +131,10 @@ int store_refuse(const char *name, const struct fault *fault);
 
 /*
  * Hands out the object as a local file (of the store, or a copy for stores far away) once its SHA-256 has been seen to
- * be digest. A file that this process has verified and that has not changed since is not read again. The path is good
- * for as long as the object and the store live. 0, STORE_E_MISSING, STORE_E_CORRUPT, or a negative errno.
+ * be digest. A file that this process has verified and that has not changed since is not read again. The path is to be
+ * used at once: that of a store's own file is good for as long as the object is there, that of a copy for
+ * BLOB_CACHE_GRACE_MS (blob_cache.h), then it may be gone. What was opened, mapped or linked by then stays. 0,
+ * STORE_E_MISSING, STORE_E_CORRUPT, or a negative errno.
  */
 int store_fetch(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
 
@@ -219,7 +221,7 @@ struct store_kind {
                    const void *bytes, size_t n_bytes);
         int (*put_many)(struct store *store, const struct store_item *items, size_t n_items);
         int (*remove)(struct store *store, const char *name);
-        int (*remove_older)(struct store *store, const char *name, int64_t modified_ms); /* NULL: ask, then remove */
+        int (*remove_older)(struct store *store, const char *name, int64_t modified_ms);
         int (*renew)(struct store *store, const char *name); /* of a blob; NULL: ask, then publish again */
         int (*fetch)(struct store *store, const char *name, const char *digest, char ret_path[STORE_PATH_BYTES]);
         int (*list)(struct store *store, const char *folder, const char *after, size_t n_max,

@@ -222,11 +222,6 @@ static int store_file_put_many(struct store *super, const struct store_item *ite
         return 0;
 }
 
-/* When the file was written last, in Unix time. */
-static int64_t modified_at(const struct stat *status) {
-        return (int64_t)status->st_mtim.tv_sec * 1000 + status->st_mtim.tv_nsec / 1000000;
-}
-
 static int store_file_remove_older(struct store *super, const char *name, int64_t modified_ms) {
         struct store_file *store = (struct store_file *)super;
         _cleanup_(close_descriptor) int lock = -1;
@@ -242,7 +237,7 @@ static int store_file_remove_older(struct store *super, const char *name, int64_
                 return error_trace(r);
         if (stat(path, &status))
                 return errno == ENOENT ? STORE_E_MISSING : error_origin(-errno, "asking about %s", path);
-        if (modified_at(&status) >= modified_ms)
+        if (file_modified_ms(&status) >= modified_ms)
                 return STORE_E_CONFLICT;
         if (unlink(path))
                 return error_origin(-errno, "removing %s", path);
@@ -283,7 +278,7 @@ static int renew(const struct store_file *store, const char *path) {
 
         if (stat(path, &status))
                 return errno == ENOENT ? -ENOENT : error_origin(-errno, "asking about %s", path);
-        if (clock_realtime_ms() - modified_at(&status) <= STORE_RENEWAL_MS)
+        if (clock_realtime_ms() - file_modified_ms(&status) <= STORE_RENEWAL_MS)
                 return 0;
         r = take_lock(store, &lock);
         if (r)
@@ -349,9 +344,9 @@ static int store_file_writer_publish(struct store_writer *super, const char *dig
                 return error_trace(r);
         if (fchmod(super->fd, 0400) || fsync(super->fd))
                 return error_origin(-errno, "syncing %s", writer->temporary.path);
-        if (rename(writer->temporary.path, path))
-                return error_origin(-errno, "renaming %s to %s", writer->temporary.path, path);
-        r = sync_set_add_folder_of(&sync, path);
+        r = move_into_place(super->store, name, path, STORE_ALWAYS, NULL, &writer->temporary);
+        if (!r)
+                r = sync_set_add_folder_of(&sync, path);
         return r ? error_trace(r) : error_trace(sync_set_flush(&sync));
 }
 

@@ -28,7 +28,7 @@ static int describe_entry(int folder_fd, const struct dirent *entry, char name[S
                  S_ISDIR(status.st_mode) ? "/" : "");
         if (S_ISREG(status.st_mode)) {
                 ret_entry->n_bytes = status.st_size;
-                ret_entry->modified_ms = (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+                ret_entry->modified_ms = file_modified_ms(&status);
         }
         return 0;
 }

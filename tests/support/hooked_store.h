@@ -67,6 +67,10 @@ static inline int hooked_store_remove(struct store *super, const char *name) {
         return store_remove(hooked_store_of(super)->inner, name);
 }
 
+static inline int hooked_store_remove_older(struct store *super, const char *name, int64_t modified_ms) {
+        return store_remove_older(hooked_store_of(super)->inner, name, modified_ms);
+}
+
 static inline int hooked_store_fetch(struct store *super, const char *name, const char *digest,
                                      char ret_path[STORE_PATH_BYTES]) {
         struct hooked_store *store = hooked_store_of(super);
@@ -90,6 +94,7 @@ static const struct store_kind hooked_store_kind = {
         .put = hooked_store_put,
         .put_many = hooked_store_put_many,
         .remove = hooked_store_remove,
+        .remove_older = hooked_store_remove_older,
         .fetch = hooked_store_fetch,
         .list = hooked_store_list,
         .close = hooked_store_close,

@@ -135,15 +135,17 @@ static void test_the_longest_unused_go_first(void **state) {
 static void test_within_ten_minutes_nothing_goes(void **state) {
         struct world *world = *state;
 
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 5; i++)
                 keep(world, i);
         was_used(world, 0, BLOB_CACHE_GRACE_MS / 1000 - 60);
-        was_used(world, 1, BLOB_CACHE_GRACE_MS / 1000 + 60);
+        was_used(world, 1, BLOB_CACHE_GRACE_MS / 1000 * 3 / 2 + 60);
+        /* it may have been handed out within the ten minutes, which is not noted each time */
+        was_used(world, 2, BLOB_CACHE_GRACE_MS / 1000 + 60);
         open_cache(world, BLOB_BYTES);
-        keep(world, 4);
+        keep(world, 5);
         assert_int_equal(find(world, 0), 0);
         assert_int_equal(find(world, 1), BLOB_CACHE_E_MISSING);
-        for (int i = 2; i < 5; i++)
+        for (int i = 2; i < 6; i++)
                 assert_int_equal(find(world, i), 0);
 }
 
