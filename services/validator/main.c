@@ -52,8 +52,8 @@ enum { TRAIN, TEST, N_PARTS };
 struct part {
         const struct dataset *dataset;
         const char *what;
-        char path[STORE_PATH_BYTES];
-        int result; /* of fetching it */
+        int result; /* of fetching and opening it, and its fault */
+        struct fault fault;
         struct arrow_file *file;
         struct table *tables;
 };
@@ -83,24 +83,24 @@ static void run_destroy(struct run **run) {
         free(*run);
 }
 
-/* Verifying is reading all bytes, so both are read side by side. */
+/* Verifying is reading all bytes, so both are read side by side. Each is opened at once, as long as its path is good.
+ */
 static int fetch_part(void *context, size_t part, int worker _unused_) {
         struct run *run = context;
         struct part *it = &run->parts[part];
+        char path[STORE_PATH_BYTES];
 
-        it->result = store_fetch_blob(run->work->store, it->dataset->sha256, it->path);
+        it->result = store_fault(store_fetch_blob(run->work->store, it->dataset->sha256, path), it->what, &it->fault);
+        if (!it->result)
+                it->result = arrow_file_open(path, &it->file, &it->fault);
         return 0;
 }
 
-static int open_part(struct stage_work *work, struct part *part) {
-        int r;
-
-        r = store_fault(part->result, part->what, &work->fault);
-        if (!r)
-                r = arrow_file_open(part->path, &part->file, &work->fault);
-        if (!r)
-                r = arrow_file_batches(part->file, &part->tables, &work->fault);
-        return error_trace(r);
+static int read_part(struct stage_work *work, struct part *part) {
+        if (part->result == FAULT_E_INPUT)
+                work->fault = part->fault;
+        return part->result ? error_trace(part->result)
+                            : error_trace(arrow_file_batches(part->file, &part->tables, &work->fault));
 }
 
 static int open_all(struct run *run) {
@@ -116,7 +116,7 @@ static int open_all(struct run *run) {
         if (!r)
                 r = parallel_for(N_PARTS, fetch_part, run);
         for (size_t i = 0; i < N_PARTS && !r; i++)
-                r = open_part(work, &run->parts[i]);
+                r = read_part(work, &run->parts[i]);
         if (!r)
                 r = reference_read(work->registry_store, &message->order, &run->baseline, run->baseline_digest,
                                    &work->fault);
