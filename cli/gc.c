@@ -244,7 +244,7 @@ int gc(const struct gc_options *options, struct gc_counts *ret_counts, struct fa
         if (!r)
                 r = store_walk(store, "cache", judge_entry, &gc);
         if (!r)
-                r = gc_versions_remove(&gc.versions, options->registry, options->is_dry, tell_version, &gc);
+                r = gc_versions_remove(&gc.versions, options->registry, options->is_dry, tell_version, &gc, fault);
         if (!r)
                 r = remove_objects(&gc, GC_CACHED, &gc.cached);
         if (!r)

@@ -3,6 +3,7 @@
 #include "cli/gc_versions.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,11 +123,12 @@ bool gc_versions_need_run(const struct gc_versions *versions, const char *run) {
 }
 
 int gc_versions_remove(const struct gc_versions *versions, struct registry *registry, bool is_dry,
-                       void (*tell)(void *context, int64_t number, int64_t n_bytes), void *context) {
+                       void (*tell)(void *context, int64_t number, int64_t n_bytes), void *context,
+                       struct fault *fault) {
         const struct alias_request request = { .actor = "gc",
                                                .reason = "kept no longer by retention",
                                                .at_ms = clock_realtime_ms() };
-
+        char what[REGISTRY_MODEL_BYTES + 64];
         size_t i = 0;
 
         /* also when none goes: a call that was killed may have left one half removed */
@@ -142,8 +144,10 @@ int gc_versions_remove(const struct gc_versions *versions, struct registry *regi
                 }
                 if (!is_dry)
                         r = registry_retire(registry, &request, numbers, n, is_retired);
-                if (r)
-                        return error_trace(r < 0 ? r : -EIO);
+                if (r) {
+                        snprintf(what, sizeof(what), "the aliases or the history of %s", registry->model);
+                        return store_fault_as(r, "REGISTRY_UNREADABLE", what, fault);
+                }
                 for (size_t k = 0; k < n; k++)
                         if (is_retired[k])
                                 tell(context, numbers[k], versions->going[i + k].n_bytes);

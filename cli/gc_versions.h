@@ -40,6 +40,8 @@ int gc_versions_judge(struct gc_versions *versions, struct registry *registry, i
 /* Whether the run made a version that is kept. */
 bool gc_versions_need_run(const struct gc_versions *versions, const char *run);
 
-/* Retires those that go, each told once it is gone; is_dry: tells only. Those that got an alias meanwhile stay. */
+/* Retires those that go, each told once it is gone; is_dry: tells only. Those that got an alias meanwhile stay. 0,
+ * FAULT_E_INPUT (REGISTRY_UNREADABLE), or a negative errno. */
 int gc_versions_remove(const struct gc_versions *versions, struct registry *registry, bool is_dry,
-                       void (*tell)(void *context, int64_t number, int64_t n_bytes), void *context);
+                       void (*tell)(void *context, int64_t number, int64_t n_bytes), void *context,
+                       struct fault *fault);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cli/gc.h"
+#include "cli/gc_versions.h"
 #include "common/base/clock.h"
 #include "proto/run_manifest.h"
 #include "proto/stage_manifest.h"
@@ -377,6 +378,20 @@ static void a_dry_run_tells_the_same(void **state) {
         assert_string_equal(world->told, "");
 }
 
+/* After the versions were judged. */
+static void a_registry_that_is_spoilt_meanwhile_is_named(void **state) {
+        struct world *world = *state;
+        struct gc_versions versions = GC_VERSIONS_NULL;
+        struct fault fault = FAULT_NULL;
+
+        fill(world);
+        assert_int_equal(store_put(world->registry_store, "toy/aliases.json", "{}", 2), 0);
+        assert_int_equal(gc_versions_remove(&versions, &world->registry, false, NULL, NULL, &fault), FAULT_E_INPUT);
+        assert_string_equal(fault.code, "REGISTRY_UNREADABLE");
+        assert_string_equal(fault.message,
+                            "what the store holds as the aliases or the history of toy is not what was put there");
+}
+
 static const struct store_kind *real_of(struct store *store) {
         return store->kind == &failing_store.kind ? failing_store.real : failing_registry.real;
 }
@@ -498,6 +513,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_number_is_never_given_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_run_in_flight_keeps_what_it_is_measured_by, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_registry_that_cannot_be_read_stops_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_registry_that_is_spoilt_meanwhile_is_named, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_dry_run_tells_the_same, setup, teardown),
                 cmocka_unit_test_setup_teardown(whoever_kills_it_leaves_nothing_dangling, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_is_published_meanwhile_stays, setup, teardown),
