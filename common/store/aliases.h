@@ -83,7 +83,7 @@ struct alias_move {
         enum alias_action action;
         int64_t version;                   /* released, set, or rolled back to; ALIASES_NONE for pin and unpin */
         enum alias_hindrance hindrance;    /* of a release */
-        char id[ALIASES_ID_BYTES];         /* names this move and no other; "" in what older programs wrote */
+        char id[ALIASES_ID_BYTES];         /* names this move and no other */
         char run[ALIASES_RUN_BYTES];       /* "" when no run asked */
         char actor[ALIASES_ACTOR_BYTES];   /* who: the pusher, a person's name, … */
         char reason[ALIASES_REASON_BYTES]; /* why, "" when not said */
@@ -107,7 +107,7 @@ struct aliases {
         /* the default targets of rollbacks, the next one first; what alias_rollback_search would find in the history */
         int64_t targets[ALIASES_TARGETS_MAX];
         size_t n_targets;
-        bool has_targets;     /* false: not known, search the history; always known when sequence is 0 */
+        bool has_targets;     /* false: they are used up, search the history; meaningless when sequence is 0 */
         bool are_targets_cut; /* there are older ones in the history */
 
         /* of the last move that retired any: their files are being removed, or are gone; none gets an alias again */
@@ -176,7 +176,7 @@ bool aliases_is_retired(const struct aliases *aliases, int64_t version);
  * The default target of a rollback is the newest earlier champion that was not itself rolled back from, judged by how
  * each version's latest time as champion ended. Feed the moves from the newest to the oldest until it answers a
  * version; go on for the next one. Each move keeps the first of them in the aliases (targets); this search is for those
- * that are older, or that were written before there was such a list.
+ * that are older.
  */
 struct alias_rollback_search {
         int64_t champion; /* the version to find an earlier champion for */

@@ -257,7 +257,7 @@ static int parse_numbers(const struct json_value *object, const char *name, size
         return 0;
 }
 
-/* What older programs wrote has no list. */
+/* There is no list once those that were remembered are used up. */
 static int parse_targets(const struct json_value *object, struct fault *fault, struct aliases *aliases) {
         int r;
 

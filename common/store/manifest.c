@@ -42,13 +42,13 @@ int manifest_check_seal(const char *text, size_t n_bytes, struct fault *fault) {
         int r, n;
 
         if (n_bytes <= SEAL_BYTES)
-                return fault_set(fault, "MANIFEST_SEAL", "the manifest has no seal");
+                return fault_set(fault, "MANIFEST_SEAL", "the document has no seal");
         r = digest_sha256(text, n_bytes - SEAL_BYTES, digest);
         if (r)
                 return error_trace(r);
         n = snprintf(seal, sizeof(seal), SEAL_HEAD "%s" SEAL_TAIL, digest);
         if (n < 0 || (size_t)n != SEAL_BYTES || memcmp(text + n_bytes - SEAL_BYTES, seal, SEAL_BYTES))
-                return fault_set(fault, "MANIFEST_SEAL", "the manifest is not the one that was sealed");
+                return fault_set(fault, "MANIFEST_SEAL", "the document is not the one that was sealed");
         return 0;
 }
 

@@ -120,8 +120,8 @@ void registry_versions_finish(struct registry_versions *versions);
  * for a move that this struct has seen there; then a version that is to bear an alias is looked for instead. One that
  * bears an alias, or that this process has just published, need not be. More requests are made only for a race that was
  * lost (as many again), for each further move that others made between a run's claim and its release, for a version
- * without an alias while nobody has looked since the last move, and once for all moves after an upgrade (see aliases.h,
- * targets).
+ * without an alias while nobody has looked since the last move, and for the move after the remembered targets of
+ * rollbacks were used up (see aliases.h, targets).
  */
 
 /* No aliases yet: 0, with sequence 0. */

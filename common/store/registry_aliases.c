@@ -383,7 +383,7 @@ static int decide_retire(struct registry *registry _unused_, const struct mover 
         int r;
 
         r = aliases_retire(present, retirement->request, retirement->versions, retirement->n_versions, ret_next);
-        for (size_t i = 0; i < ret_next->n_retired && !r; i++) {
+        for (size_t i = 0; !r && i < ret_next->n_retired; i++) {
                 size_t n = strlen(reason);
 
                 snprintf(reason + n, ALIASES_REASON_BYTES - n, "%s%" PRId64,

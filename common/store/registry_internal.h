@@ -21,5 +21,6 @@ int registry_find_move(struct registry *registry, const struct aliases *present,
  * What is gone already is passed over. */
 int registry_remove_version(struct registry *registry, int64_t version);
 
-/* Finds the targets of rollbacks in the history where the aliases do not have them: once after older programs. */
+/* Finds the targets of rollbacks in the history where the aliases do not have them: once those that they remembered are
+ * used up, and there are older ones. */
 int registry_find_targets(struct registry *registry, struct aliases *aliases);

@@ -516,7 +516,7 @@ static void test_a_move_whose_answer_was_lost_is_recognised(void **state) {
                          REGISTRY_E_CONFLICT);
 }
 
-/* aliases.json as programs wrote it that kept no targets there. */
+/* aliases.json as it is once the remembered targets are used up. */
 static void test_targets_are_found_in_the_history(void **state) {
         struct registry *registry = registry_of(state);
         struct fixture *fixture = *state;
