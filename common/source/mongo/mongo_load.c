@@ -124,6 +124,9 @@ static void *run(void *argument) {
                 load->is_busy = false;
                 pthread_cond_broadcast(&load->changed);
         }
+        /* a job that was handed over and not begun is not waited for */
+        load->is_busy = false;
+        pthread_cond_broadcast(&load->changed);
         pthread_mutex_unlock(&load->lock);
         return NULL;
 }
