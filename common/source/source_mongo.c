@@ -105,15 +105,15 @@ static void look_at(struct source_mongo *source, const uint8_t *document, size_t
         }
 }
 
-/* The first documents with all their fields, and whether there are any. */
+/* The first documents with all their fields, whether there are any, and how many. */
 static int look(struct source_mongo *source, const struct source_options *options, struct fault *fault) {
         _cleanup_(mongo_cursor_destroy_pointer) struct mongo_cursor *cursor = NULL;
         const struct mongo_cursor_options whole = { .n_max = SOURCE_MONGO_LOOK,
+                                                    .is_look = true,
                                                     .is_canceled = options->is_canceled,
                                                     .context = options->is_canceled_context };
         const uint8_t *document = NULL;
         size_t n_bytes = 0;
-        bool is_empty = true;
         int r;
 
         r = mongo_cursor_create(source->client, &whole, &cursor);
@@ -122,12 +122,9 @@ static int look(struct source_mongo *source, const struct source_options *option
                 if (r || !document)
                         break;
                 look_at(source, document, n_bytes);
-                is_empty = false;
         }
-        if (!r && is_empty) {
-                cursor = mongo_cursor_destroy(cursor);
-                r = mongo_client_explain_empty(source->client, fault);
-        }
+        if (!r)
+                source->super.n_rows = mongo_cursor_estimate(cursor);
         return error_trace(r);
 }
 
@@ -165,10 +162,8 @@ int source_mongo_open(const struct source_options *options, struct source **ret_
                 r = mongo_document_reader_create(options->schema, source->rows.has, &source->reader);
         if (!r)
                 r = look(source, options, fault);
-        if (r)
-                return error_trace(r);
-        source->super.n_rows = mongo_client_estimate(source->client);
-        r = start(source, options);
+        if (!r)
+                r = start(source, options);
         if (r)
                 return error_trace(r);
         *ret_source = &steal(source)->super;

@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/nearest.h"
+#include "common/source/mongo/mongo_errand.h"
 #include "common/source/mongo/mongo_internal.h"
 
 #define APPLICATION "convoy"
@@ -220,6 +221,8 @@ int mongo_client_create(const struct mongo_options *options, struct mongo_client
 
         if (!client)
                 return error_origin(-ENOMEM, "opening MongoDB");
+        atomic_init(&client->n_owners, 1);
+        pthread_mutex_init(&client->lock, NULL);
         client->uri_text = strdup(options->uri);
         if (!client->uri_text)
                 return error_origin(-ENOMEM, "opening MongoDB");
@@ -243,11 +246,37 @@ int mongo_client_create(const struct mongo_options *options, struct mongo_client
         return 0;
 }
 
+struct mongo_client *mongo_client_share(struct mongo_client *client) {
+        atomic_fetch_add(&client->n_owners, 1);
+        return client;
+}
+
+void mongo_client_hold(struct mongo_client *client) {
+        pthread_mutex_lock(&client->lock);
+}
+
+void mongo_client_release(struct mongo_client *client) {
+        pthread_mutex_unlock(&client->lock);
+}
+
+/* Tells the server that its sessions are over, which it may not listen to. */
+static void part(void *context) {
+        mongoc_client_destroy(context);
+}
+
+static void forget(void *context) {
+        (void)context;
+}
+
 struct mongo_client *mongo_client_destroy(struct mongo_client *client) {
-        if (!client)
+        struct mongo_errand *errand = NULL;
+
+        if (!client || atomic_fetch_sub(&client->n_owners, 1) > 1)
                 return NULL;
-        if (client->client)
-                mongoc_client_destroy(client->client);
+        if (client->client && mongo_errand_start(part, forget, client->client, &errand))
+                part(client->client);
+        mongo_errand_end(errand);
+        pthread_mutex_destroy(&client->lock);
         uri_finish(&client->uri);
         if (client->uri_text)
                 explicit_bzero(client->uri_text, strlen(client->uri_text));

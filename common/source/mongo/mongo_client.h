@@ -12,8 +12,10 @@
  * A URI holds secrets. Neither it nor any part of its user name, password or token stands in a fault, in a line of
  * the log, or in what is returned here; words of libmongoc and of the server that repeat one are left out.
  *
- * A client and what is made from it are used by one thread at a time. A name of a host that does not exist is a fault
- * only until the first reply: later it is a failure that passes, as when a resolver restarts.
+ * A client and what is made from it are used by one thread at a time; the threads made for them are their own matter.
+ * None is waited for much longer than MONGO_LEAVE_MS (mongo_errand.h) when it is not wanted any more. A name of a host
+ * that does not exist is a fault only until the first reply: later it is a failure that passes, as when a resolver
+ * restarts.
  */
 
 #include <stdbool.h>

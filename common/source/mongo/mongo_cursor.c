@@ -1,6 +1,6 @@
 /*
- * Mongo cursor: two batches, of which the thread fills one while the caller reads the other. The thread alone talks to
- * the server and decides about tries; what went wrong for good is told by the caller's thread.
+ * Mongo cursor: two batches, of which the errand's thread fills one while the caller reads the other. The thread alone
+ * talks to the server and decides about tries; what went wrong for good is told by the caller's thread.
  */
 
 #include "common/source/mongo/mongo_cursor.h"
@@ -16,6 +16,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/stall.h"
+#include "common/source/mongo/mongo_errand.h"
 #include "common/source/mongo/mongo_fetch.h"
 #include "common/source/mongo/mongo_field.h"
 #include "common/source/mongo/mongo_internal.h"
@@ -37,12 +38,13 @@ struct mongo_cursor {
         bool is_ending; /* the caller wants no more */
         pthread_mutex_t lock;
         pthread_cond_t changed;
-        pthread_t thread;
-        bool has_thread;
+        struct mongo_errand *errand;
 
         /* The thread's own, until is_over. */
         struct mongo_fetch fetch;
         struct mongo_verdict verdict; /* code 0: all was read */
+        bool is_look;
+        int64_t n_estimated;
 
         /* The caller's own. */
         size_t reading;
@@ -62,6 +64,15 @@ static struct timespec from_now(int64_t ms) {
                 time.tv_nsec -= 1000000000;
         }
         return time;
+}
+
+static bool is_ending(struct mongo_cursor *cursor) {
+        bool is_ending;
+
+        pthread_mutex_lock(&cursor->lock);
+        is_ending = cursor->is_ending;
+        pthread_mutex_unlock(&cursor->lock);
+        return is_ending;
 }
 
 /* Returns false when the cursor ends before the time is over. */
@@ -107,7 +118,8 @@ static bool fetch_batch(struct mongo_cursor *cursor, struct mongo_batch *batch) 
                                 return true;
                         continue;
                 }
-                if (cursor->verdict.code >= 0 || ++n_failed >= MONGO_TRIES || fetch->client->patience_ms)
+                if (cursor->verdict.code >= 0 || ++n_failed >= MONGO_TRIES || fetch->client->patience_ms ||
+                    is_ending(cursor))
                         break;
                 pause_ms = cursor->verdict.is_cursor_lost && n_failed == 1 ? 0 : mongo_pause_ms(n_failed);
                 log_warn("source=mongodb n_documents=%" PRId64 " %s: %s, retrying in %" PRId64 " ms",
@@ -134,10 +146,23 @@ static bool await_empty(struct mongo_cursor *cursor, size_t filling) {
         return !is_ending;
 }
 
-static void *cursor_main(void *argument) {
-        struct mongo_cursor *cursor = argument;
+/* What who looks wants to know beside the documents. */
+static void look_around(struct mongo_cursor *cursor) {
+        struct mongo_fetch *fetch = &cursor->fetch;
+
+        if (!cursor->is_look || cursor->verdict.code || !fetch->is_ended || is_ending(cursor))
+                return;
+        if (fetch->n_documents)
+                cursor->n_estimated = mongo_client_estimate(fetch->client);
+        else
+                cursor->verdict.code = mongo_client_explain_empty(fetch->client, &cursor->verdict.fault);
+}
+
+static void cursor_run(void *context) {
+        struct mongo_cursor *cursor = context;
         size_t filling = 0;
 
+        mongo_client_hold(cursor->fetch.client);
         while (await_empty(cursor, filling) && fetch_batch(cursor, &cursor->batches[filling])) {
                 pthread_mutex_lock(&cursor->lock);
                 cursor->is_full[filling] = true;
@@ -145,11 +170,25 @@ static void *cursor_main(void *argument) {
                 pthread_mutex_unlock(&cursor->lock);
                 filling = (filling + 1) % N_BATCHES;
         }
+        look_around(cursor);
         pthread_mutex_lock(&cursor->lock);
         cursor->is_over = true;
         pthread_cond_broadcast(&cursor->changed);
         pthread_mutex_unlock(&cursor->lock);
-        return NULL;
+        mongo_fetch_forget(&cursor->fetch, true);
+        mongo_client_release(cursor->fetch.client);
+}
+
+static void cursor_undo(void *context) {
+        struct mongo_cursor *cursor = context;
+
+        mongo_fetch_finish(&cursor->fetch);
+        mongo_client_destroy(cursor->fetch.client);
+        for (size_t i = 0; i < N_BATCHES; i++)
+                bson_destroy(&cursor->batches[i].reply);
+        pthread_cond_destroy(&cursor->changed);
+        pthread_mutex_destroy(&cursor->lock);
+        free(cursor);
 }
 
 static void init_wait(struct mongo_cursor *cursor) {
@@ -164,22 +203,25 @@ static void init_wait(struct mongo_cursor *cursor) {
 
 int mongo_cursor_create(struct mongo_client *client, const struct mongo_cursor_options *options,
                         struct mongo_cursor **ret_cursor) {
-        _cleanup_(mongo_cursor_destroy_pointer) struct mongo_cursor *cursor = calloc(1, sizeof(*cursor));
+        struct mongo_cursor *cursor = calloc(1, sizeof(*cursor));
         int r;
 
         if (!cursor)
                 return error_origin(-ENOMEM, "reading MongoDB");
         cursor->is_canceled = options->is_canceled;
         cursor->context = options->context;
+        cursor->is_look = options->is_look;
+        cursor->n_estimated = -1;
         init_wait(cursor);
         for (size_t i = 0; i < N_BATCHES; i++)
                 bson_init(&cursor->batches[i].reply);
-        mongo_fetch_init(&cursor->fetch, client, options);
-        r = pthread_create(&cursor->thread, NULL, cursor_main, cursor);
-        if (r)
-                return error_origin(-r, "starting a thread for MongoDB");
-        cursor->has_thread = true;
-        *ret_cursor = steal(cursor);
+        mongo_fetch_init(&cursor->fetch, mongo_client_share(client), options);
+        r = mongo_errand_start(cursor_run, cursor_undo, cursor, &cursor->errand);
+        if (r) {
+                cursor_undo(cursor);
+                return error_trace(r);
+        }
+        *ret_cursor = cursor;
         return 0;
 }
 
@@ -190,14 +232,7 @@ struct mongo_cursor *mongo_cursor_destroy(struct mongo_cursor *cursor) {
         cursor->is_ending = true;
         pthread_cond_broadcast(&cursor->changed);
         pthread_mutex_unlock(&cursor->lock);
-        if (cursor->has_thread)
-                pthread_join(cursor->thread, NULL);
-        mongo_fetch_finish(&cursor->fetch);
-        for (size_t i = 0; i < N_BATCHES; i++)
-                bson_destroy(&cursor->batches[i].reply);
-        pthread_cond_destroy(&cursor->changed);
-        pthread_mutex_destroy(&cursor->lock);
-        free(cursor);
+        mongo_errand_end(cursor->errand);
         return NULL;
 }
 
@@ -301,4 +336,8 @@ int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document,
         *ret_document = n ? document->bytes : NULL;
         *ret_n_bytes = n ? document->n_bytes : 0;
         return 0;
+}
+
+int64_t mongo_cursor_estimate(const struct mongo_cursor *cursor) {
+        return cursor->n_estimated;
 }

@@ -37,17 +37,20 @@ struct mongo_cursor_options {
         const char *const *names; /* fields to fetch beside _id, borrowed for the call; NULL: all */
         size_t n_names;
         int64_t n_max; /* documents, at most; 0: all */
+        bool is_look;  /* no documents at all are a fault, as mongo_client_explain_empty() says, and behind the last one
+                        * mongo_cursor_estimate() knows how many there are */
 
         bool (*is_canceled)(void *context); /* asked while waiting for a server, by the caller's thread; or NULL */
         void *context;
 };
 
-/* The client is borrowed and belongs to the cursor until that is destroyed. Does not wait for the server. 0 or a
- * negative errno. */
+/* The client is shared, and talks for this cursor alone until that is destroyed; another cursor waits for it. Does not
+ * wait for the server. 0 or a negative errno. */
 int mongo_cursor_create(struct mongo_client *client, const struct mongo_cursor_options *options,
                         struct mongo_cursor **ret_cursor);
 
-/* May be called at any time. Waits for the request that is under way, which the URI's timeouts bound. */
+/* May be called at any time, and the client destroyed after it. A request that is under way is waited for
+ * MONGO_LEAVE_MS; when it takes longer, the cursor's thread ends with it, by itself. */
 struct mongo_cursor *mongo_cursor_destroy(struct mongo_cursor *cursor);
 void mongo_cursor_destroy_pointer(struct mongo_cursor **cursor);
 
@@ -60,3 +63,6 @@ int mongo_cursor_next(struct mongo_cursor *cursor, const uint8_t **ret_document,
  * *ret_n is 0 behind the last. The spans are borrowed as well. */
 int mongo_cursor_next_run(struct mongo_cursor *cursor, size_t n_max, const struct mongo_span **ret_documents,
                           size_t *ret_n, struct fault *fault);
+
+/* The number of documents in the collection by its metadata, once is_look has come to its end; -1: it is not known. */
+int64_t mongo_cursor_estimate(const struct mongo_cursor *cursor);

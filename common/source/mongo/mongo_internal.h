@@ -6,6 +6,8 @@
  */
 
 #include <mongoc/mongoc.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "common/base/fault.h"
 #include "common/source/mongo/mongo_client.h"
@@ -23,7 +25,17 @@ struct mongo_client {
         char servers[MONGO_SERVERS_BYTES];
         int patience_ms; /* as in struct mongo_options */
         bool is_known;   /* some server has replied */
+
+        atomic_int n_owners;
+        pthread_mutex_t lock; /* of who talks, since libmongoc's client is not thread-safe */
 };
+
+/* One owner more, each of whom calls mongo_client_destroy(). Returns client. */
+struct mongo_client *mongo_client_share(struct mongo_client *client);
+
+/* The client talks for the calling thread alone; waits for another to be done with it. */
+void mongo_client_hold(struct mongo_client *client);
+void mongo_client_release(struct mongo_client *client);
 
 /* What an error means. */
 struct mongo_verdict {
