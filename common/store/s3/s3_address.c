@@ -15,6 +15,11 @@ static const char *const styles[S3_ADDRESSING_N] = {
         [S3_ADDRESSING_VIRTUAL] = "virtual",
 };
 
+/* An address for a fault's sentence, which ends in the log: not where it may hold a password. */
+static const char *show(const char *address) {
+        return strchr(address, '@') ? "(not shown: before its @ there may be a password)" : address;
+}
+
 static int parse_style(const char *style, const char *where, struct s3_address *address, struct fault *fault) {
         for (size_t i = 0; i < N_ELEMENTS(styles); i++)
                 if (!strcmp(style, styles[i])) {
@@ -56,27 +61,27 @@ static int parse_uri(const char *uri, struct s3_address *address, struct fault *
 
         if (query && strncmp(query + 1, parameter, sizeof(parameter) - 1))
                 return fault_set(fault, "STORE_URI", "'%.128s': only addressing=path, virtual or auto may follow the ?",
-                                 uri);
+                                 show(uri));
         if (n_bucket < sizeof(address->bucket))
                 snprintf(address->bucket, sizeof(address->bucket), "%.*s", (int)n_bucket, bucket);
         if (!bucket_is_valid(address->bucket))
                 return fault_set(fault, "STORE_URI",
                                  "'%.128s' names no bucket; write s3://BUCKET/PREFIX, the bucket with 3 to 63 of a-z, "
                                  "0-9, . and -",
-                                 uri);
+                                 show(uri));
         while (prefix < end && *prefix == '/')
                 prefix++;
         while (prefix < end && end[-1] == '/')
                 end--;
         n_prefix = (size_t)(end - prefix);
         if (n_prefix + 2 > sizeof(address->prefix))
-                return fault_set(fault, "STORE_URI", "the prefix in '%.64s…' is longer than %zu bytes", uri,
+                return fault_set(fault, "STORE_URI", "the prefix in '%.64s…' is longer than %zu bytes", show(uri),
                                  sizeof(address->prefix) - 2);
         snprintf(address->prefix, sizeof(address->prefix), "%.*s%s", (int)n_prefix, prefix, n_prefix ? "/" : "");
         if (!prefix_is_valid(address->prefix))
                 return fault_set(fault, "STORE_URI",
                                  "the prefix in '%.128s' has an empty segment, one of dots, or control characters",
-                                 uri);
+                                 show(uri));
         return query ? parse_style(query + sizeof(parameter), "addressing", address, fault) : 0;
 }
 
@@ -101,7 +106,7 @@ static int parse_endpoint(const char *endpoint, struct s3_address *address, stru
                 return fault_set(fault, "STORE_ENDPOINT",
                                  "the endpoint '%.128s' is none; write http://HOST[:PORT] or https://HOST[:PORT] in "
                                  "AWS_ENDPOINT_URL",
-                                 endpoint);
+                                 show(endpoint));
         host += 3;
         path = host + strcspn(host, "/?#");
         n_host = (size_t)(path - host);
@@ -110,10 +115,9 @@ static int parse_endpoint(const char *endpoint, struct s3_address *address, stru
                 n_path--;
         if (n_host >= sizeof(address->host) || n_path >= sizeof(address->above) || strpbrk(path, "?#"))
                 return fault_set(fault, "STORE_ENDPOINT", "the endpoint '%.128s' is too long, or has a ? or #",
-                                 endpoint);
+                                 show(endpoint));
         snprintf(address->host, sizeof(address->host), "%.*s", (int)n_host, host);
         snprintf(address->above, sizeof(address->above), "%.*s", (int)n_path, path);
-        /* a password before the host would be written to the log with it */
         if (!host_is_valid(address->host))
                 return fault_set(fault, "STORE_ENDPOINT", "the endpoint in AWS_ENDPOINT_URL names no host");
         own_port = address->is_plain ? ":80" : ":443";

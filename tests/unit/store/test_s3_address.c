@@ -87,7 +87,6 @@ static void test_what_is_no_address_is_refused(void **state _unused_) {
                 { "s3://.toys", NULL, NULL, "STORE_URI" },
                 { "s3://toys-", NULL, NULL, "STORE_URI" },
                 { "s3://my..toys", NULL, NULL, "STORE_URI" },
-                { "s3://key:secret@toys", NULL, NULL, "STORE_URI" },
                 { "s3://toystoystoystoystoystoystoystoystoystoystoystoystoystoystoystoys", NULL, NULL, "STORE_URI" },
                 { "s3://toys/a//b", NULL, NULL, "STORE_URI" },
                 { "s3://toys/a/../b", NULL, NULL, "STORE_URI" },
@@ -113,6 +112,12 @@ static void test_what_is_no_address_is_refused(void **state _unused_) {
                 { "s3://toys", NULL, "http://s3.example/#a", "STORE_ENDPOINT" },
                 { "s3://toys", NULL, "http://a b", "STORE_ENDPOINT" },
                 { "s3://toys", NULL, "http://user:sesame@s3.example", "STORE_ENDPOINT" },
+                { "s3://toys", NULL, "user:sesame@s3.example:9000", "STORE_ENDPOINT" },
+                { "s3://toys", NULL, "https://user:sesame#w@s3.example", "STORE_ENDPOINT" },
+                { "s3://toys", NULL, "https://user:p/sesame?w@s3.example", "STORE_ENDPOINT" },
+                { "s3://key:sesame@toys", NULL, NULL, "STORE_URI" },
+                { "s3://key:p/sesame//w@toys", NULL, NULL, "STORE_URI" },
+                { "s3://key:p?sesame@toys", NULL, NULL, "STORE_URI" },
         };
 
         for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
