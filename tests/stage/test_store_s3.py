@@ -344,6 +344,15 @@ def test_what_is_asked_for_is_waited(gate, tool):
     assert 2 <= time.monotonic() - started < 20
 
 
+@pytest.mark.parametrize("seconds, want", [("9223372036854775807", "ETIMEDOUT"), ("99999999999999999999", "ETIMEDOUT"),
+                                           ("20", "ETIMEDOUT"), ("-9223372036854775808", "0"), ("-1", "0"),
+                                           ("Fri, 24 May 2013 00:00:00 GMT", "0"), ("", "0")])
+def test_what_is_asked_for_is_bounded(gate, tool, seconds, want):
+    """The longest pause does not fit before the deadline, so that it is not waited for either."""
+    gate.fail(1, 503, "SlowDown", headers={"Retry-After": seconds})
+    assert tool("put", "a", "1", DEADLINE_MS="10000") == want
+
+
 @pytest.mark.parametrize("status, code", [(403, "AccessDenied"), (403, "InvalidAccessKeyId"),
                                           (403, "SignatureDoesNotMatch"), (404, "NoSuchBucket"),
                                           (404, "NoSuchWhatever"), (501, "NotImplemented"), (400, "InvalidRequest"), (405, "MethodNotAllowed"),

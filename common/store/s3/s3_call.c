@@ -154,15 +154,22 @@ static int try_once(struct s3_client *client, const struct s3_request *request, 
         return r ? error_trace(r) : send_signed(client, request, tries, host, pairs, n, &result, answer);
 }
 
+/* What the other side asked for, as far as it is heeded. */
+static int64_t wanted_ms(const struct s3_answer *answer) {
+        char text[32];
+        long seconds = strtol(http_response_header(&answer->http, "retry-after", text, sizeof(text)), NULL, 10);
+
+        /* whatever number it is: compared before it is multiplied */
+        if (seconds > PAUSE_MS_MAX / 1000)
+                return PAUSE_MS_MAX;
+        return seconds > 0 ? (int64_t)seconds * 1000 : 0;
+}
+
 /* 100 ms, 200 ms, … 20 s and a share of chance; or what the other side asked for, within the same bounds. */
 static int64_t pause_ms(const struct s3_tries *tries, const struct s3_answer *answer) {
         static const struct backoff backoff = { PAUSE_FIRST_MS, PAUSE_MS_MAX, RANDOM_SALT_S3 };
-        int64_t pause = backoff_pause_ms(&backoff, tries->n_failed), wanted;
-        char text[32];
+        int64_t pause = backoff_pause_ms(&backoff, tries->n_failed), wanted = wanted_ms(answer);
 
-        wanted = 1000 * strtol(http_response_header(&answer->http, "retry-after", text, sizeof(text)), NULL, 10);
-        if (wanted > PAUSE_MS_MAX)
-                wanted = PAUSE_MS_MAX;
         return wanted > pause ? wanted : pause;
 }
 
