@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/buffer.h"
@@ -20,7 +21,8 @@ extern char **environ;
 enum {
         TIMEOUT_MS = 60000,
         PIECE_BYTES = 4096,
-        SLICE_MS = 100, /* of waiting: the deadline may be changed meanwhile */
+        SLICE_MS = 100,    /* of waiting: the deadline may be changed meanwhile */
+        WAIT_NS = 5000000, /* between looks whether it has ended */
 };
 
 /* In a group of its own, so that all of it can be ended; without our signal mask. */
@@ -54,22 +56,30 @@ static int spawn(const char *command, int output, pid_t *ret_pid) {
         return -r;
 }
 
+/* What is left of the command's time; 0 or less: r says why there is none. */
+static int64_t time_left_ms(const struct aws_search *search, int64_t end_ms, int *ret_r) {
+        int64_t left_ms = end_ms - clock_monotonic_ms();
+
+        if (left_ms <= 0) {
+                *ret_r = -ETIMEDOUT;
+        } else if (http_time_left_ms(search->http) <= 0) {
+                *ret_r = -ECANCELED;
+                left_ms = 0;
+        }
+        return left_ms;
+}
+
 /* To its end, within the time and the size that are allowed. */
-static int read_all(const struct aws_search *search, int fd, struct buffer *text) {
-        int64_t end_ms = clock_monotonic_ms() + TIMEOUT_MS, left_ms;
+static int read_all(const struct aws_search *search, int fd, int64_t end_ms, struct buffer *text) {
         char piece[PIECE_BYTES];
         ssize_t n = 1;
         int r = 0;
 
         while (n && !r) {
                 struct pollfd ready = { .fd = fd, .events = POLLIN };
+                int64_t left_ms = time_left_ms(search, end_ms, &r);
 
-                left_ms = end_ms - clock_monotonic_ms();
-                if (left_ms <= 0)
-                        r = -ETIMEDOUT;
-                else if (http_time_left_ms(search->http) <= 0)
-                        r = -ECANCELED;
-                else if (poll(&ready, 1, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS) > 0) {
+                if (left_ms > 0 && poll(&ready, 1, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS) > 0) {
                         n = read(fd, piece, sizeof(piece));
                         if (n < 0 && errno != EINTR && errno != EAGAIN)
                                 r = -errno;
@@ -83,8 +93,33 @@ static int read_all(const struct aws_search *search, int fd, struct buffer *text
         return r;
 }
 
+/* A command may close its output and go on: it has the rest of its time for that. */
+static int wait_for(const struct aws_search *search, pid_t pid, int64_t end_ms, int *ret_status) {
+        const struct timespec pause = { .tv_nsec = WAIT_NS };
+        pid_t ended;
+        int r = 0;
+
+        while (!(ended = waitpid(pid, ret_status, WNOHANG)) || (ended < 0 && errno == EINTR)) {
+                if (time_left_ms(search, end_ms, &r) <= 0)
+                        return r;
+                nanosleep(&pause, NULL);
+        }
+        return 0;
+}
+
+/* With all that it has started, and even when it has left its group. */
+static void end(pid_t pid) {
+        int status;
+
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+}
+
 static int run(struct aws_search *search, const char *command, struct buffer *text) {
         _cleanup_(close_descriptor) int from = -1, to = -1;
+        int64_t end_ms = clock_monotonic_ms() + TIMEOUT_MS;
         int fds[2], status = 0, r;
         pid_t pid = -1;
 
@@ -96,11 +131,11 @@ static int run(struct aws_search *search, const char *command, struct buffer *te
         if (r)
                 return aws_search_end(search, -EACCES, "credential_process cannot be started: %s", strerror(-r));
         close(steal_descriptor(&to));
-        r = read_all(search, from, text);
+        r = read_all(search, from, end_ms, text);
+        if (!r)
+                r = wait_for(search, pid, end_ms, &status);
         if (r)
-                kill(-pid, SIGKILL);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
+                end(pid);
         if (r == -ENOMEM)
                 return error_trace(r);
         if (r)
