@@ -57,6 +57,7 @@ struct loading {
         const char *path;
         const struct options *options;
         struct pipeline *pipeline;
+        char *uri;
         struct schema *schema;
         struct source *source;
         struct mongo_client *client;
@@ -71,6 +72,7 @@ static void loading_finish(struct loading *loading) {
         source_close(loading->source);
         schema_destroy(loading->schema);
         free(loading->pipeline);
+        free(loading->uri);
 }
 
 static void on_interrupt(int number) {
@@ -108,7 +110,14 @@ static bool names_database(const char *uri) {
         return path && path[1] && path[1] != '?';
 }
 
-static int find_uri(const struct options *options, const char **ret_uri, struct fault *fault) {
+/* A process's arguments can be seen by others as long as it lives, so the URI is taken out of them. */
+static void hide_uri(int argc, char **argv) {
+        for (int i = 1; i < argc; i++)
+                if (is_mongo(argv[i]))
+                        memset(strstr(argv[i], "://") + 3, '*', strlen(strstr(argv[i], "://") + 3));
+}
+
+static int find_uri(const struct options *options, char **ret_uri, struct fault *fault) {
         const char *file = options_operand(options, 0), *uri = options_operand(options, 1);
 
         if (is_mongo(file))
@@ -127,8 +136,8 @@ static int find_uri(const struct options *options, const char **ret_uri, struct 
                 return fault_set(fault, "SOURCE_URI_INVALID",
                                  "%s is no URI of MongoDB: it begins with mongodb:// or mongodb+srv://",
                                  options_operand(options, 1) ? "the second operand" : "MONGODB_URL");
-        *ret_uri = uri;
-        return 0;
+        *ret_uri = strdup(uri);
+        return *ret_uri ? 0 : error_origin(-ENOMEM, "reading a URI");
 }
 
 static const char *choose(const char *given, const char *otherwise) {
@@ -139,12 +148,10 @@ static const char *choose(const char *given, const char *otherwise) {
 static int configure(struct loading *loading, struct fault *fault) {
         const struct options *options = loading->options;
         const struct pipeline_source *source;
-        const char *uri = NULL;
+        const char *uri = loading->uri;
         int r;
 
-        r = find_uri(options, &uri, fault);
-        if (!r)
-                r = place_load_pipeline(options, &loading->pipeline, fault);
+        r = place_load_pipeline(options, &loading->pipeline, fault);
         if (!r)
                 r = schema_load(loading->pipeline->schema, fault, &loading->schema);
         if (r)
@@ -232,14 +239,6 @@ static int conclude(struct loading *loading, int result, const struct fault *fau
         return exit_code;
 }
 
-/* A process's arguments can be seen by others as long as it lives, so user and password are taken out of them. */
-static void hide_secrets(char *uri) {
-        char *from = uri ? strstr(uri, "://") : NULL, *to = from ? strrchr(from, '@') : NULL;
-
-        if (to)
-                memset(from + 3, '*', (size_t)(to - from - 3));
-}
-
 int data_load(int argc, char **argv) {
         _cleanup_(options_destroy_pointer) struct options *options = NULL;
         _cleanup_(loading_finish) struct loading loading = { 0 };
@@ -250,10 +249,10 @@ int data_load(int argc, char **argv) {
                 return exit_code;
         loading.path = options_operand(options, 0);
         loading.options = options;
-        r = configure(&loading, &fault);
-        for (int i = 1; i < argc; i++)
-                if (is_mongo(argv[i]))
-                        hide_secrets(argv[i]);
+        r = find_uri(options, &loading.uri, &fault);
+        hide_uri(argc, argv);
+        if (!r)
+                r = configure(&loading, &fault);
         if (r)
                 return command_end(r, &fault, COMMAND_MISCONFIGURED);
         load_view_init(&loading.view, mongo_client_name(loading.client), loading.path, &loading.pipeline->source,

@@ -387,6 +387,16 @@ def test_a_primary_that_steps_down_is_waited_for(load, tmp_path):
     assert server.counts()["insert"] == 3
 
 
+def test_documents_beside_one_that_is_tried_again_are_counted_once(load, tmp_path):
+    """A part of a sharded cluster that shuts down refuses its documents, while the others take theirs."""
+    rows = make_rows_in_order(20)
+    write(tmp_path / "rows.csv", rows)
+    server = Canned(tmp_path / "server", as_documents(rows[:7] + rows[8:]), "--refuse", "7:91").start()
+    summary = load.json("rows.csv", server.uri())
+    assert (summary["inserted"], summary["present"]) == (20, 0)
+    assert server.counts()["insert"] == 2
+
+
 def test_who_may_not_write_is_told_at_once(load, tmp_path):
     write(tmp_path / "rows.csv", make_rows(20))
     server = Canned(tmp_path / "server", [], "--fail", "insert:0:13").start()
@@ -437,7 +447,7 @@ def test_no_secret_is_seen_anywhere(ferret, load, tmp_path):
         process.kill()
         process.communicate()
         proxy.resume()
-        process = load.start("rows.csv", f"mongodb://gardener:{SECRET}@{proxy.address}/")
+        process = load.start("rows.csv", f"mongodb://gardener:{SECRET}@{proxy.address}/?appName={SECRET}")
         until(lambda: proxy.n_connections > 1)
         assert SECRET not in pathlib.Path(f"/proc/{process.pid}/cmdline").read_text()
         said = load.end(process, want=1)

@@ -1,7 +1,8 @@
 /*
- * canned_mongo FILE [--first N] [--bytes N] [--heed N] [--fail COMMAND:N:CODE[:LABEL]]… : a server of MongoDB's wire
- * protocol with one collection, whatever its name, whose replies are prepared before the first request, so that it is
- * not what limits a client. FILE holds BSON documents one behind the other, in the order of their _id.
+ * canned_mongo FILE [--first N] [--bytes N] [--heed N] [--fail COMMAND:N:CODE[:LABEL]]… [--refuse INDEX:CODE] : a
+ * server of MongoDB's wire protocol with one collection, whatever its name, whose replies are prepared before the first
+ * request, so that it is not what limits a client. FILE holds BSON documents one behind the other, in the order of
+ * their _id.
  *
  * The first batch has N documents (101), each further one as many as fit into N bytes (16 MiB), as MongoDB deals them
  * where no batchSize is given; projection and sort are not heeded, and batchSize only with --heed N: who names one that
@@ -9,8 +10,9 @@
  * of its $gt, wherever that stands. limit and count are answered as well.
  *
  * --fail: the N-th (from 1) find, getMore or insert is answered with that error, N = 0: each; of other inserts it says
- * that they are done, and forgets them. It listens on a free port of
- * 127.0.0.1, prints "listening on ADDRESS", and when its standard input ends, what it was asked, as JSON.
+ * that they are done, and forgets them. --refuse: the first insert brings the documents of FILE, which no find sees
+ * before, and one more that is refused with that error. It listens on a free port of 127.0.0.1, prints "listening on
+ * ADDRESS", and when its standard input ends, what it was asked, as JSON.
  *
  * Source of the formats: MongoDB Wire Protocol (OP_MSG, OP_QUERY, OP_REPLY).
  */
@@ -64,6 +66,7 @@ static struct canned *heeded;
 static size_t n_heeded_batches;
 static struct fault faults[FAULTS_MAX];
 static size_t n_faults;
+static int32_t refused_at, refused_code; /* of the first insert; no code: it is none's */
 static atomic_long n_find, n_get_more, n_insert, n_kill, n_other, n_connections;
 
 static _Noreturn void give_up(const char *what) {
@@ -261,6 +264,25 @@ static bool send_fault(int fd, int32_t request, const struct fault *fault) {
         return is_sent;
 }
 
+/* What the first insert has come to: one of its documents was refused. */
+static bool send_refusal(int fd, int32_t request) {
+        bson_t reply = BSON_INITIALIZER, list, error;
+        bool is_sent;
+
+        BSON_APPEND_INT64(&reply, "n", (int64_t)n_documents);
+        BSON_APPEND_ARRAY_BEGIN(&reply, "writeErrors", &list);
+        BSON_APPEND_DOCUMENT_BEGIN(&list, "0", &error);
+        BSON_APPEND_INT32(&error, "index", refused_at);
+        BSON_APPEND_INT32(&error, "code", refused_code);
+        BSON_APPEND_UTF8(&error, "errmsg", "a canned refusal");
+        bson_append_document_end(&list, &error);
+        bson_append_array_end(&reply, &list);
+        BSON_APPEND_DOUBLE(&reply, "ok", 1.0);
+        is_sent = send_document(fd, request, false, &reply);
+        bson_destroy(&reply);
+        return is_sent;
+}
+
 static const struct fault *find_fault(const char *command, long n) {
         for (size_t i = 0; i < n_faults; i++)
                 if (!strcmp(faults[i].command, command) && (!faults[i].at || faults[i].at == n))
@@ -317,6 +339,8 @@ static bool answer_find(int fd, int32_t request, const bson_t *command) {
         if (bson_iter_init_find(&iter, command, "filter") && bson_iter_recurse(&iter, &filter) &&
             find_greater(&filter, &value))
                 first = find_after(&value);
+        if (refused_code && !n_insert)
+                first = n_documents;
         if (!first && !limit)
                 return send_body(fd, request, OP_MSG, batches[0].bytes, batches[0].n_bytes);
         while (k + 1 < n_batches && starts[k + 1] <= first)
@@ -368,7 +392,9 @@ static bool answer(int fd, int32_t request, bool is_legacy, const bson_t *comman
         }
         if (!strcmp(name, "insert")) {
                 fault = find_fault(name, atomic_fetch_add(&n_insert, 1) + 1);
-                return fault ? send_fault(fd, request, fault) : send_ok(fd, request, 0);
+                if (fault)
+                        return send_fault(fd, request, fault);
+                return refused_code && n_insert == 1 ? send_refusal(fd, request) : send_ok(fd, request, 0);
         }
         atomic_fetch_add(!strcmp(name, "killCursors") ? &n_kill : &n_other, 1);
         return send_ok(fd, request, (int64_t)n_documents);
@@ -445,6 +471,9 @@ static void read_options(int argc, char **argv, size_t *ret_first, size_t *ret_b
                         *ret_bytes = strtoul(argv[i + 1], NULL, 10);
                 else if (!strcmp(argv[i], "--heed"))
                         n_heeded = strtoul(argv[i + 1], NULL, 10);
+                else if (!strcmp(argv[i], "--refuse"))
+                        refused_code = (int32_t)strtol(strchr(argv[i + 1], ':') + 1, NULL, 10),
+                        refused_at = (int32_t)strtol(argv[i + 1], NULL, 10);
                 /* NOLINTNEXTLINE(cert-err34-c): a test's own numbers */
                 else if (n_faults < FAULTS_MAX && sscanf(argv[i + 1], "%15[^:]:%ld:%d:%63s", fault->command, &fault->at,
                                                          &fault->code, fault->label) >= 3)
@@ -461,7 +490,7 @@ int main(int argc, char **argv) {
 
         if (argc < 2) {
                 fprintf(stderr, "usage: canned_mongo FILE [--first N] [--bytes N] [--heed N] [--fail "
-                                "COMMAND:N:CODE[:LABEL]]\n");
+                                "COMMAND:N:CODE[:LABEL]] [--refuse INDEX:CODE]\n");
                 return 2;
         }
         signal(SIGPIPE, SIG_IGN);

@@ -15,6 +15,7 @@
 #include "common/base/nearest.h"
 #include "common/source/mongo/mongo_errand.h"
 #include "common/source/mongo/mongo_internal.h"
+#include "common/source/mongo/mongo_judge.h"
 
 #define APPLICATION "convoy"
 
@@ -59,8 +60,9 @@ static void uri_finish(mongoc_uri_t **uri) {
 /* A user name or password with a character that belongs to the URI's own grammar would be taken for a host, a database
  * or an option, and be told of as such. */
 static int check_signs(const char *uri, struct fault *fault) {
-        const char *authority = strstr(uri, "://") + 3, *end = authority + strcspn(authority, "/?");
-        const char *sign = memchr(authority, '@', (size_t)(end - authority));
+        const char *scheme = strstr(uri, "://"), *authority = scheme ? scheme + 3 : uri;
+        const char *end = authority + strcspn(authority, "/?"),
+                   *sign = memchr(authority, '@', (size_t)(end - authority));
 
         if (strchr(end, '@') || (sign && memchr(sign + 1, '@', (size_t)(end - sign - 1))))
                 return fault_set(fault, "SOURCE_URI_INVALID",
@@ -294,10 +296,6 @@ void mongo_client_destroy_pointer(struct mongo_client **client) {
 
 const char *mongo_client_name(const struct mongo_client *client) {
         return client->name;
-}
-
-const char *mongo_client_servers(const struct mongo_client *client) {
-        return client->servers;
 }
 
 int64_t mongo_client_estimate(struct mongo_client *client) {

@@ -31,12 +31,6 @@
 #define MONGO_CONNECT_MS 5000
 #define MONGO_SOCKET_MS 30000
 
-/* Tries without a document between them before a server counts as away, and the pauses between them: from the first,
- * doubled, to the most, with up to a quarter more by chance. Half a minute in all. */
-#define MONGO_TRIES 10
-#define MONGO_PAUSE_FIRST_MS 100
-#define MONGO_PAUSE_MS_MAX 5000
-
 struct mongo_client;
 
 /* All borrowed for the call. */
@@ -48,7 +42,7 @@ struct mongo_options {
                           * and nothing is tried again; 0: without end, as said above */
 };
 
-/* room for mongo_client_servers(), its end included */
+/* room for the servers of a URI, as mongo_place() tells them, its end included */
 #define MONGO_SERVERS_BYTES 256
 /* and for the name of a database */
 #define MONGO_DATABASE_BYTES 128
@@ -77,9 +71,6 @@ void mongo_client_destroy_pointer(struct mongo_client **client);
 
 /* "database.collection", as people should see it. Borrowed from the client. */
 const char *mongo_client_name(const struct mongo_client *client);
-
-/* "host:port, host:port" of the URI, or the name that mongodb+srv looks up; cut. Borrowed from the client. */
-const char *mongo_client_servers(const struct mongo_client *client);
 
 /* The same of a URI without a client, and the database in its path; "" where there is none, and both for what is no URI
  * of MongoDB. */

@@ -20,6 +20,7 @@
 #include "common/source/mongo/mongo_fetch.h"
 #include "common/source/mongo/mongo_field.h"
 #include "common/source/mongo/mongo_internal.h"
+#include "common/source/mongo/mongo_retry.h"
 
 enum {
         N_BATCHES = 2,
@@ -121,7 +122,7 @@ static bool fetch_batch(struct mongo_cursor *cursor, struct mongo_batch *batch) 
                 if (cursor->verdict.code >= 0 || ++n_failed >= MONGO_TRIES || fetch->client->patience_ms ||
                     is_ending(cursor))
                         break;
-                pause_ms = cursor->verdict.is_cursor_lost && n_failed == 1 ? 0 : mongo_pause_ms(n_failed);
+                pause_ms = cursor->verdict.is_cursor_lost && n_failed == 1 ? 0 : mongo_retry_pause_ms(n_failed);
                 log_warn("source=mongodb n_documents=%" PRId64 " %s: %s, retrying in %" PRId64 " ms",
                          fetch->n_documents, fetch->client->name, cursor->verdict.words, pause_ms);
                 if (n_failed > 1)

@@ -9,6 +9,7 @@
 
 #include "common/source/mongo/mongo_cursor.h"
 #include "common/source/mongo/mongo_internal.h"
+#include "common/source/mongo/mongo_judge.h"
 
 /* the least that is aimed at, when a connection is too slow for more */
 #define MONGO_BATCH_BYTES_MIN (64 * 1024)

@@ -13,6 +13,7 @@
 #include "common/source/mongo/mongo_compare.h"
 #include "common/source/mongo/mongo_document.h"
 #include "common/source/mongo/mongo_refusals.h"
+#include "common/source/mongo/mongo_retry.h"
 
 /* of MongoDB's error codes */
 enum {
@@ -80,7 +81,7 @@ static int fail(struct mongo_insert *insert, const bson_error_t *error, const bs
         mongo_judge(insert->options.client, error, reply, verdict);
         if (verdict->code == FAULT_E_INPUT || ++insert->n_failed >= MONGO_TRIES)
                 return verdict->code;
-        return insert->options.pause(insert->options.context, verdict->words, mongo_pause_ms(insert->n_failed))
+        return insert->options.pause(insert->options.context, verdict->words, mongo_retry_pause_ms(insert->n_failed))
                        ? 0
                        : -ECANCELED;
 }
@@ -319,25 +320,37 @@ static int refuse_document(struct mongo_insert *insert, const struct mongo_load_
         return FAULT_E_INPUT;
 }
 
+/* Whether the reply tells of each document that was sent what became of it; then the ones taken are marked. A sending
+ * of several messages that broke in the middle leaves some untold. */
+static bool is_told_of_all(struct mongo_load_batch *batch, const struct mongo_refusals *refusals) {
+        if (!refusals->n_errors || refusals->n_inserted + refusals->n_errors != (int64_t)batch->n_sent)
+                return false;
+        for (size_t i = 0; i < batch->n_sent; i++)
+                batch->documents[batch->sent[i]].is_there = !batch->documents[batch->sent[i]].is_refused;
+        return true;
+}
+
 /* After a failed sending: 0 when a look and another try shall follow. *ret_duplicate is set when all that was not
  * inserted is said to be there. */
 static int weigh(struct mongo_insert *insert, struct mongo_load_batch *batch, const bson_t *reply,
                  const bson_error_t *error, int64_t *n_inserted, bson_error_t *ret_duplicate) {
         struct mongo_refusals refusals;
+        bool is_all;
         int r;
 
         mongo_refusals_read(reply, batch, &refusals);
+        is_all = is_told_of_all(batch, &refusals);
         if (refusals.other.code) {
-                *n_inserted += refusals.n_inserted;
                 r = fail(insert, &refusals.other, NULL);
+                /* the look that follows counts those that are not marked */
+                if (is_all || r)
+                        *n_inserted += refusals.n_inserted;
                 if (r == FAULT_E_INPUT && !strcmp(insert->verdict->fault.code, "SOURCE_READ_REFUSED"))
                         return refuse_document(insert, batch, refusals.other_at, &refusals.other);
                 return refuse_write(insert, r);
         }
-        if (!refusals.duplicate.code || refusals.n_inserted + refusals.n_errors != (int64_t)batch->n_sent)
+        if (!refusals.duplicate.code || !is_all)
                 return refuse_write(insert, fail(insert, error, reply));
-        for (size_t i = 0; i < batch->n_sent; i++)
-                batch->documents[batch->sent[i]].is_there = !batch->documents[batch->sent[i]].is_refused;
         *n_inserted += refusals.n_inserted;
         *ret_duplicate = refusals.duplicate;
         return 0;

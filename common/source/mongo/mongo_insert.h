@@ -19,6 +19,7 @@
 
 #include "common/data/schema/schema.h"
 #include "common/source/mongo/mongo_internal.h"
+#include "common/source/mongo/mongo_judge.h"
 #include "common/source/mongo/mongo_load_batch.h"
 
 struct mongo_insert;

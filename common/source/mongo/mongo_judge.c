@@ -6,21 +6,18 @@
  * the Retryable Reads specification.
  */
 
-#include <ctype.h>
+#include "common/source/mongo/mongo_judge.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "common/base/backoff.h"
 #include "common/base/cleanup.h"
 #include "common/source/mongo/mongo_internal.h"
 
 enum {
-        SECRETS_MAX = 16,
-        SECRET_BYTES_MIN = 4, /* what is shorter may stand in any sentence by chance */
         CODE_UNAUTHORIZED = 13,
         CODE_ATLAS = 8000,
         PLAIN_MS = 2000, /* to find out that a server has no TLS */
@@ -85,111 +82,6 @@ static bool has_label(const bson_t *reply) {
 
 static bool has(const char *words, const char *part) {
         return strcasestr(words, part);
-}
-
-/* What a URI keeps to itself: user, password, and the values of options that may hold a token or the password of a key.
- * As they stand there, and decoded. */
-struct secrets {
-        char *texts[SECRETS_MAX];
-        size_t n_texts;
-};
-
-static void secrets_finish(struct secrets *secrets) {
-        for (size_t i = 0; i < secrets->n_texts; i++)
-                free(secrets->texts[i]);
-}
-
-static int hex_digit(char digit) {
-        return digit >= '0' && digit <= '9'     ? digit - '0'
-               : isxdigit((unsigned char)digit) ? (digit | 0x20) - 'a' + 10
-                                                : -1;
-}
-
-static void decode(char *text) {
-        char *to = text;
-
-        for (const char *at = text; *at; at++) {
-                if (at[0] == '%' && hex_digit(at[1]) >= 0 && hex_digit(at[2]) >= 0) {
-                        *to++ = (char)(hex_digit(at[1]) * 16 + hex_digit(at[2]));
-                        at += 2;
-                } else {
-                        *to++ = *at;
-                }
-        }
-        *to = '\0';
-}
-
-static void add_secret(struct secrets *secrets, const char *text, size_t n_bytes) {
-        for (int is_decoded = 0; is_decoded < 2 && n_bytes && secrets->n_texts < SECRETS_MAX; is_decoded++) {
-                char *copy = strndup(text, n_bytes);
-
-                if (!copy)
-                        return;
-                if (is_decoded)
-                        decode(copy);
-                secrets->texts[secrets->n_texts++] = copy;
-        }
-}
-
-static void find_secrets(const char *uri, struct secrets *ret_secrets) {
-        static const char *const options[] = { "authmechanismproperties=", "tlscertificatekeyfilepassword=",
-                                               "sslclientcertificatekeypassword=" };
-        const char *at = strstr(uri, "://"), *end, *sign, *colon;
-
-        *ret_secrets = (struct secrets){ 0 };
-        if (!at)
-                return;
-        at += 3;
-        end = at + strcspn(at, "/?");
-        sign = memrchr(at, '@', (size_t)(end - at));
-        if (sign) {
-                colon = memchr(at, ':', (size_t)(sign - at));
-                if (colon)
-                        add_secret(ret_secrets, colon + 1, (size_t)(sign - colon - 1));
-                add_secret(ret_secrets, at, (size_t)((colon ? colon : sign) - at));
-        }
-        for (size_t i = 0; i < N_ELEMENTS(options); i++) {
-                const char *value = strcasestr(end, options[i]);
-
-                if (!value)
-                        continue;
-                value += strlen(options[i]);
-                add_secret(ret_secrets, value, strcspn(value, "&"));
-                /* NAME:VALUE, of which the value may be told by itself */
-                if (value[strcspn(value, ":&")] == ':') {
-                        value += strcspn(value, ":") + 1;
-                        add_secret(ret_secrets, value, strcspn(value, "&,"));
-                }
-        }
-}
-
-char *mongo_words(const char *uri, const char *words, char ret_words[MONGO_WORDS_BYTES]) {
-        _cleanup_(secrets_finish) struct secrets secrets = { 0 };
-
-        snprintf(ret_words, MONGO_WORDS_BYTES, "%s", words);
-        find_secrets(uri, &secrets);
-        for (size_t i = 0; i < secrets.n_texts; i++) {
-                const char *secret = secrets.texts[i];
-                size_t n = strlen(secret);
-                char *at;
-
-                if (n < SECRET_BYTES_MIN && n && strstr(ret_words, secret)) {
-                        strcpy(ret_words,
-                               "its words are left out, since they repeat a part of the URI's user or password");
-                        return ret_words;
-                }
-                while (n >= SECRET_BYTES_MIN && (at = strstr(ret_words, secret))) {
-                        memset(at, '*', 3);
-                        memmove(at + 3, at + n, strlen(at + n) + 1);
-                }
-        }
-        return ret_words;
-}
-
-int64_t mongo_pause_ms(int64_t n_failed) {
-        static const struct backoff backoff = { MONGO_PAUSE_FIRST_MS, MONGO_PAUSE_MS_MAX, RANDOM_SALT_MONGO };
-
-        return backoff_pause_ms(&backoff, n_failed);
 }
 
 /* None of the URI's hosts has an address, and the resolver is sure of it. */
@@ -262,13 +154,12 @@ static int network_errno(const char *words) {
         return -ECONNRESET;
 }
 
+/* What is judged are the server's own words; what is shown are those without secrets. */
 static void refuse(struct mongo_verdict *verdict, const char *code, const char *sentence) {
         verdict->code = fault_set(&verdict->fault, code, "%s (%.400s)", sentence, verdict->words);
 }
 
-static void judge_server(uint32_t code, const bson_t *reply, struct mongo_verdict *verdict) {
-        const char *words = verdict->words;
-
+static void judge_server(uint32_t code, const char *words, const bson_t *reply, struct mongo_verdict *verdict) {
         if (is_among(code, passing, N_ELEMENTS(passing)) || has_label(reply) || has(words, "not master") ||
             has(words, "node is recovering")) {
                 verdict->code = -EREMOTEIO;
@@ -285,8 +176,8 @@ static void judge_server(uint32_t code, const bson_t *reply, struct mongo_verdic
 }
 
 /* No server was found, for a reason that only the words tell. */
-static void judge_selection(const struct mongo_client *client, struct mongo_verdict *verdict) {
-        const char *words = verdict->words, *log = mongo_last_log();
+static void judge_selection(const struct mongo_client *client, const char *words, struct mongo_verdict *verdict) {
+        const char *log = mongo_last_log();
 
         if (has(words, "certificate verify failed") || has(words, "hostname mismatch"))
                 refuse(verdict, "SOURCE_TLS_FAILED",
@@ -311,14 +202,12 @@ void mongo_judge(struct mongo_client *client, const bson_error_t *error, const b
         switch (error->domain) {
         case MONGOC_ERROR_SERVER:
         case MONGOC_ERROR_WRITE_CONCERN:
-                judge_server(error->code, reply, ret_verdict);
+                judge_server(error->code, error->message, reply, ret_verdict);
                 break;
         case MONGOC_ERROR_SERVER_SELECTION:
-                judge_selection(client, ret_verdict);
-                break;
         case MONGOC_ERROR_STREAM:
         case MONGOC_ERROR_CURSOR:
-                judge_selection(client, ret_verdict);
+                judge_selection(client, error->message, ret_verdict);
                 break;
         case MONGOC_ERROR_PROTOCOL:
                 if (error->code == MONGOC_ERROR_PROTOCOL_BAD_WIRE_VERSION)
@@ -329,8 +218,8 @@ void mongo_judge(struct mongo_client *client, const bson_error_t *error, const b
         case MONGOC_ERROR_CLIENT:
         case MONGOC_ERROR_SASL:
         case MONGOC_ERROR_SCRAM:
-                if (is_network(ret_verdict->words))
-                        judge_selection(client, ret_verdict);
+                if (is_network(error->message))
+                        judge_selection(client, error->message, ret_verdict);
                 else if (error->domain != MONGOC_ERROR_CLIENT || error->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
                         refuse(ret_verdict, "SOURCE_AUTHENTICATION_FAILED",
                                "MongoDB does not take the user and password of the URI");

@@ -13,7 +13,9 @@
 
 #include "common/base/cleanup.h"
 #include "common/source/mongo/mongo_internal.h"
+#include "common/source/mongo/mongo_judge.h"
 #include "common/source/mongo/mongo_resume.h"
+#include "common/source/mongo/mongo_retry.h"
 
 /* The filter after the only field of a document, which is taken. */
 static void check(bson_t *last, bool is_narrow, const char *want) {
@@ -84,6 +86,8 @@ static void test_words_lose_what_the_uri_keeps_secret(void **state) {
                 { "mongodb://xyzzyx:pass%40word@host/", "pass%40word is pass@word", "*** is ***" },
                 { "mongodb://host/?authMechanismProperties=AWS_SESSION_TOKEN:tok3n&x=1",
                   "AWS_SESSION_TOKEN:tok3n tok3n", "*** ***" },
+                { "mongodb://host/?authMechanismProperties=SERVICE_NAME:gard3n,AWS_SESSION_TOKEN:tok3n&x=1",
+                  "tok3n of gard3n", "*** of ***" },
                 { "mongodb://host/?tls=true&tlsCertificateKeyFilePassword=k3yword", "bad k3yword", "bad ***" },
         };
         char words[MONGO_WORDS_BYTES];
@@ -103,7 +107,7 @@ static void test_the_tries_take_half_a_minute(void **state) {
 
         (void)state;
         for (int64_t i = 1; i < MONGO_TRIES; i++)
-                sum += mongo_pause_ms(i);
+                sum += mongo_retry_pause_ms(i);
         assert_in_range(sum, 20000, 30000);
 }
 
@@ -149,6 +153,29 @@ static void test_what_passes_and_what_does_not(void **state) {
         mongo_client_destroy(client);
 }
 
+/* A user called "ro" stands in "error": what is shown loses its words, but what is decided does not. */
+static void test_a_short_secret_changes_no_verdict(void **state) {
+        struct mongo_options options = { "mongodb://ro:db@localhost/?tls=true", "d", "c" };
+        struct mongo_client *client = NULL;
+        struct mongo_verdict verdict;
+        struct fault fault = FAULT_NULL;
+        bson_error_t error;
+
+        (void)state;
+        assert_int_equal(mongo_client_create(&options, &client, &fault), 0);
+        bson_set_error(&error, MONGOC_ERROR_SERVER_SELECTION, 1,
+                       "[TLS handshake failed: certificate verify failed: error calling hello on 'localhost:27017']");
+        mongo_judge(client, &error, NULL, &verdict);
+        assert_int_equal(verdict.code, FAULT_E_INPUT);
+        assert_string_equal(verdict.fault.code, "SOURCE_TLS_FAILED");
+        assert_null(strstr(verdict.words, "error"));
+        bson_set_error(&error, MONGOC_ERROR_CLIENT, MONGOC_ERROR_CLIENT_AUTHENTICATE,
+                       "Failed to send saslContinue: socket error");
+        mongo_judge(client, &error, NULL, &verdict);
+        assert_int_equal(verdict.code, -ECONNRESET);
+        mongo_client_destroy(client);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_the_types_behind_are_asked_for_too),
@@ -157,6 +184,7 @@ int main(void) {
                 cmocka_unit_test(test_words_lose_what_the_uri_keeps_secret),
                 cmocka_unit_test(test_the_tries_take_half_a_minute),
                 cmocka_unit_test(test_what_passes_and_what_does_not),
+                cmocka_unit_test(test_a_short_secret_changes_no_verdict),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
