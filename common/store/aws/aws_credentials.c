@@ -13,7 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/random.h"
-#include "common/store/aws/aws_providers.h"
+#include "common/store/aws/aws_search.h"
 #include "common/store/aws/aws_settings.h"
 
 _Static_assert(AWS_SENTENCE_BYTES == AWS_SEARCH_SENTENCE_BYTES, "one size of sentence");
@@ -43,21 +43,6 @@ struct aws_credentials {
         struct aws_report report;
         struct aws_settings settings;
 };
-
-static const struct {
-        const char *name;
-        aws_provide *provide;
-} PROVIDERS[AWS_PROVIDER_N] = {
-        [AWS_PROVIDER_ENVIRONMENT] = { "environment", aws_provide_environment },
-        [AWS_PROVIDER_WEB_IDENTITY] = { "web identity", aws_provide_web_identity },
-        [AWS_PROVIDER_PROFILE] = { "profile", aws_provide_profile },
-        [AWS_PROVIDER_CONTAINER] = { "container", aws_provide_container },
-        [AWS_PROVIDER_INSTANCE] = { "instance", aws_provide_instance },
-};
-
-const char *aws_provider_name(enum aws_provider provider) {
-        return PROVIDERS[provider].name;
-}
 
 int aws_credentials_create(const struct aws_credentials_options *options, struct aws_credentials **ret_credentials) {
         static const struct aws_credentials_options usual = { 0 };
@@ -110,7 +95,7 @@ static int ask(struct aws_search *search, enum aws_provider provider, struct aws
         int r;
 
         *search->sentence = 0;
-        r = PROVIDERS[provider].provide(search, ret_keys);
+        r = aws_provider_ask(provider, search, ret_keys);
         snprintf(report->sentences[provider], sizeof(report->sentences[provider]), "%s", search->sentence);
         if (!r) {
                 report->is_found = true;

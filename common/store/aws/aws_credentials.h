@@ -30,17 +30,9 @@
 #include "common/store/aws/aws_clock.h"
 #include "common/store/aws/aws_environment.h"
 #include "common/store/aws/aws_keys.h"
+#include "common/store/aws/aws_providers.h"
 
 struct aws_credentials;
-
-enum aws_provider {
-        AWS_PROVIDER_ENVIRONMENT,
-        AWS_PROVIDER_WEB_IDENTITY,
-        AWS_PROVIDER_PROFILE,
-        AWS_PROVIDER_CONTAINER,
-        AWS_PROVIDER_INSTANCE,
-        AWS_PROVIDER_N,
-};
 
 #define AWS_SENTENCE_BYTES 512
 
@@ -94,6 +86,3 @@ const char *aws_credentials_endpoint(struct aws_credentials *credentials, const 
 const char *aws_credentials_ca_file(struct aws_credentials *credentials);
 
 void aws_credentials_report(struct aws_credentials *credentials, struct aws_report *ret_report);
-
-/* "environment", "web identity", "profile", "container", "instance" */
-const char *aws_provider_name(enum aws_provider provider);

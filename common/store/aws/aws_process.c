@@ -1,4 +1,6 @@
-/* credential_process: a command of the user's that prints keys. */
+/* credential_process: a command of the user's, run and read. */
+
+#include "common/store/aws/aws_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +16,6 @@
 #include "common/base/buffer.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/store/aws/aws_providers.h"
 
 extern char **environ;
 

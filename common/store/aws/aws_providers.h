@@ -3,24 +3,23 @@
 /*
  * AWS providers
  *
- * Each of those who may have keys; what they return is told in aws_search.h. Internal to aws_credentials.
+ * Who may have keys, in the order in which they are asked: the chain that aws_credentials.h describes.
  */
 
-#include "common/store/aws/aws_search.h"
+struct aws_keys;
+struct aws_search;
 
-typedef int aws_provide(struct aws_search *search, struct aws_keys *ret_keys);
+enum aws_provider {
+        AWS_PROVIDER_ENVIRONMENT,
+        AWS_PROVIDER_WEB_IDENTITY,
+        AWS_PROVIDER_PROFILE,
+        AWS_PROVIDER_CONTAINER,
+        AWS_PROVIDER_INSTANCE,
+        AWS_PROVIDER_N,
+};
 
-aws_provide aws_provide_environment;
-aws_provide aws_provide_web_identity;
-aws_provide aws_provide_profile;
-aws_provide aws_provide_container;
-aws_provide aws_provide_instance;
+/* "environment", "web identity", "profile", "container", "instance" */
+const char *aws_provider_name(enum aws_provider provider);
 
-/* The standard output of a command (run by sh) that gives keys as JSON, version 1: credential_process. Its standard
- * error is discarded, since nobody knows what it holds. */
-int aws_process_run(struct aws_search *search, const char *command, struct aws_keys *ret_keys);
-
-#define AWS_REGION_BYTES 64
-
-/* The region of the EC2 instance that this is; AWS_E_ABSENT when it is none. */
-int aws_instance_region(struct aws_search *search, char ret_region[AWS_REGION_BYTES]);
+/* Asks one of them; what it returns is told in aws_search.h. Internal to aws_credentials. */
+int aws_provider_ask(enum aws_provider provider, struct aws_search *search, struct aws_keys *ret_keys);

@@ -7,7 +7,7 @@
  * holds its lock around every call.
  */
 
-#include "common/store/aws/aws_providers.h"
+#include "common/store/aws/aws_provide.h"
 
 struct aws_settings {
         struct aws_profiles profiles;

@@ -17,7 +17,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/file.h"
-#include "common/store/aws/aws_providers.h"
+#include "common/store/aws/aws_process.h"
 #include "tests/support/scratch.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/base/error.h"
-#include "common/store/aws/aws_providers.h"
+#include "common/store/aws/aws_provide.h"
 
 #define ECS_ADDRESS "http://169.254.170.2"
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "common/base/error.h"
-#include "common/store/aws/aws_providers.h"
+#include "common/store/aws/aws_process.h"
+#include "common/store/aws/aws_provide.h"
 #include "common/store/aws/aws_sts.h"
 
 enum {

@@ -14,7 +14,7 @@
 
 #include "common/base/error.h"
 #include "common/base/json.h"
-#include "common/store/aws/aws_providers.h"
+#include "common/store/aws/aws_provide.h"
 
 #define ADDRESS "http://169.254.169.254"
 #define ADDRESS_6 "http://[fd00:ec2::254]"
