@@ -15,10 +15,8 @@
 #include "common/store/aws/aws_time.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 enum {
-        DAY_BYTES = 8,
         /* what signing adds to a request: host and three headers, or six parameters */
         ADDED_MAX = 6,
         NUMBER_BYTES = 24,
@@ -66,16 +64,13 @@ static int signing_init(struct signing *signing, const struct aws_request *reque
         signing->request = request;
         signing->scope = scope;
         signing->keys = keys;
-        signing->payload = request->payload ? request->payload : EMPTY_SHA256;
+        signing->payload = request->payload ? request->payload : AWS_PAYLOAD_EMPTY;
         aws_time_format(scope->time_ms, signing->date);
         signing->headers = calloc(request->n_headers + ADDED_MAX, sizeof(*signing->headers));
         signing->query = calloc(request->n_query + ADDED_MAX, sizeof(*signing->query));
-        if (!signing->headers || !signing->query ||
-            asprintf(&signing->scope_text, "%.*s/%s/%s/aws4_request", DAY_BYTES, signing->date, scope->region,
-                     scope->service) < 0) {
-                signing->scope_text = NULL;
+        signing->scope_text = aws_sign_scope(scope, signing->date);
+        if (!signing->headers || !signing->query || !signing->scope_text)
                 return error_origin(-ENOMEM, "signing a request");
-        }
         for (size_t i = 0; i < request->n_headers; i++)
                 signing->headers[signing->n_headers++] = request->headers[i];
         for (size_t i = 0; i < request->n_query; i++)

@@ -6,6 +6,10 @@
  * How a request to AWS is signed: in its headers, in its query (presigned), or in chunks, where each part of the body
  * carries a signature that builds on the one before. All pure: no clock, no environment, no network.
  *
+ * Every request that Convoy sends is signed in its headers (s3_call.c, aws_sts.c). The query and the chunked form are
+ * for presigned addresses and for bodies that are hashed as they are sent; nothing in Convoy makes such requests, only
+ * the tests do, which hold all three forms to AWS's published cases.
+ *
  * Format: AWS "Signature Version 4 signing process" (IAM user guide, "Create a signed AWS API request"), and for S3 and
  * its chunks "Authenticating requests" (S3 API reference, sigv4-streaming and sigv4-streaming-trailers).
  *
@@ -24,6 +28,10 @@
 #include "common/base/buffer.h"
 #include "common/base/digest.h"
 #include "common/store/aws/aws_keys.h"
+#include "common/store/aws/aws_time.h"
+
+/* The digest of no body. */
+#define AWS_PAYLOAD_EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 /* What stands for the digest of a body that is not hashed before. */
 #define AWS_PAYLOAD_UNSIGNED "UNSIGNED-PAYLOAD"
@@ -106,7 +114,7 @@ int aws_sign_query(const struct aws_request *request, const struct aws_scope *sc
 struct aws_chunks {
         uint8_t key[DIGEST_MAC_BYTES];
         char *scope; /* "20130524/us-east-1/s3/aws4_request" */
-        char date[17];
+        char date[AWS_TIME_BYTES];
         char previous[DIGEST_SHA256_BYTES];
 };
 

@@ -10,11 +10,9 @@
 #include "common/store/aws/aws_sign_key.h"
 #include "common/store/aws/aws_time.h"
 
-#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define CHUNK_SIGNATURE ";chunk-signature="
 
 enum {
-        DAY_BYTES = 8,
         /* hexadecimal length excluded: signature and two ends of a line */
         CHUNK_OVERHEAD = sizeof(CHUNK_SIGNATURE) - 1 + (DIGEST_SHA256_BYTES - 1) + 2 + 2,
 };
@@ -26,7 +24,8 @@ int aws_chunks_init(struct aws_chunks *ret_chunks, const char *seed, const struc
         int r;
 
         aws_time_format(scope->time_ms, ret_chunks->date);
-        if (asprintf(&text, "%.*s/%s/%s/aws4_request", DAY_BYTES, ret_chunks->date, scope->region, scope->service) < 0)
+        text = aws_sign_scope(scope, ret_chunks->date);
+        if (!text)
                 return error_origin(-ENOMEM, "signing chunks");
         r = aws_sign_key_init(&key, scope, ret_chunks->date, keys);
         if (r) {
@@ -66,7 +65,7 @@ int aws_chunks_head(struct aws_chunks *chunks, const void *bytes, size_t n_bytes
 
         r = digest_sha256(bytes, n_bytes, digest);
         if (!r)
-                r = sign_next(chunks, "AWS4-HMAC-SHA256-PAYLOAD", EMPTY_SHA256 "\n", digest);
+                r = sign_next(chunks, "AWS4-HMAC-SHA256-PAYLOAD", AWS_PAYLOAD_EMPTY "\n", digest);
         if (r)
                 return error_trace(r);
         snprintf(ret_head, AWS_CHUNK_HEAD_BYTES, "%zx" CHUNK_SIGNATURE "%s\r\n", n_bytes, chunks->previous);

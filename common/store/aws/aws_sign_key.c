@@ -8,10 +8,17 @@
 
 #include "common/base/error.h"
 #include "common/store/aws/aws_sign.h"
+#include "common/store/aws/aws_time.h"
 
-enum {
-        DAY_BYTES = 8,
-};
+/* what every scope ends in */
+#define END "aws4_request"
+
+char *aws_sign_scope(const struct aws_scope *scope, const char *date) {
+        char *text;
+
+        return asprintf(&text, "%.*s/%s/%s/" END, AWS_TIME_DAY_BYTES, date, scope->region, scope->service) < 0 ? NULL
+                                                                                                               : text;
+}
 
 int aws_sign_key_init(struct aws_sign_key *ret_key, const struct aws_scope *scope, const char *date,
                       const struct aws_keys *keys) {
@@ -22,7 +29,7 @@ int aws_sign_key_init(struct aws_sign_key *ret_key, const struct aws_scope *scop
         } steps[] = {
                 { scope->region, strlen(scope->region) },
                 { scope->service, strlen(scope->service) },
-                { "aws4_request", strlen("aws4_request") },
+                { END, strlen(END) },
         };
         int r;
 
@@ -30,7 +37,7 @@ int aws_sign_key_init(struct aws_sign_key *ret_key, const struct aws_scope *scop
                 first = NULL;
                 return error_origin(-ENOMEM, "deriving a signing key");
         }
-        r = digest_hmac_sha256(first, strlen(first), date, DAY_BYTES, ret_key->mac);
+        r = digest_hmac_sha256(first, strlen(first), date, AWS_TIME_DAY_BYTES, ret_key->mac);
         for (size_t i = 0; i < N_ELEMENTS(steps) && !r; i++)
                 r = digest_hmac_sha256(ret_key->mac, sizeof(ret_key->mac), steps[i].text, steps[i].n_bytes,
                                        ret_key->mac);

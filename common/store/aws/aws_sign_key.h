@@ -19,6 +19,9 @@ struct aws_sign_key {
         uint8_t mac[DIGEST_MAC_BYTES];
 };
 
+/* "20130524/us-east-1/s3/aws4_request", to be freed; NULL: no memory. date as aws_time_format() writes it. */
+char *aws_sign_scope(const struct aws_scope *scope, const char *date);
+
 /* date as aws_time_format() writes it. 0 or a negative errno; ret_key is wiped then. */
 int aws_sign_key_init(struct aws_sign_key *ret_key, const struct aws_scope *scope, const char *date,
                       const struct aws_keys *keys);
