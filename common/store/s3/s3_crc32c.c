@@ -2,13 +2,18 @@
 
 #include "common/store/s3/s3_crc32c.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <pthread.h>
 #include <string.h>
 
+#include "common/store/s3/s3_base64.h"
+
 enum { N_TABLES = 8, N_ROWS = 256 };
 
 #define POLYNOMIAL 0x82f63b78u
+
+static_assert(S3_CRC32C_BYTES == S3_BASE64_BYTES(sizeof(uint32_t)), "four bytes and no more");
 
 static uint32_t tables[N_TABLES][N_ROWS];
 static pthread_once_t are_made = PTHREAD_ONCE_INIT;
@@ -73,10 +78,7 @@ uint32_t s3_crc32c(uint32_t before, const void *bytes, size_t n_bytes) {
 }
 
 void s3_crc32c_format(uint32_t checksum, char ret_text[S3_CRC32C_BYTES]) {
-        static const char signs[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        uint32_t bytes = htobe32(checksum);
 
-        for (int i = 0; i < 5; i++)
-                ret_text[i] = signs[checksum >> (26 - 6 * i) & 63];
-        ret_text[5] = signs[checksum << 4 & 63];
-        memcpy(ret_text + 6, "==", 3);
+        s3_base64_format(&bytes, sizeof(bytes), ret_text);
 }

@@ -10,8 +10,51 @@
 #include <cmocka.h>
 
 #include "common/base/cleanup.h"
+#include "common/store/s3/s3_base64.h"
 #include "common/store/s3/s3_checksum.h"
 #include "common/store/s3/s3_crc32c.h"
+
+/* RFC 4648 section 10. */
+static void test_base64_of_the_standard(void **state _unused_) {
+        static const struct {
+                const char *bytes, *text;
+        } rows[] = {
+                { "", "" },
+                { "f", "Zg==" },
+                { "fo", "Zm8=" },
+                { "foo", "Zm9v" },
+                { "foob", "Zm9vYg==" },
+                { "fooba", "Zm9vYmE=" },
+                { "foobar", "Zm9vYmFy" },
+        };
+
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                size_t n = strlen(rows[i].bytes);
+                char text[S3_BASE64_BYTES(6)], bytes[8] = "";
+
+                s3_base64_format(rows[i].bytes, n, text);
+                assert_string_equal(text, rows[i].text);
+                assert_true(s3_base64_parse(text, n, bytes));
+                assert_string_equal(bytes, rows[i].bytes);
+        }
+}
+
+static void test_what_is_no_base64(void **state _unused_) {
+        static const struct {
+                size_t n_bytes;
+                const char *text;
+        } rows[] = {
+                { 1, "" },     { 1, "Zg=" },  { 1, "Zg" },   { 1, "Zm8=" }, { 1, "Zh==" }, { 2, "Zm9=" },
+                { 1, "Zg=g" }, { 1, "Z===" }, { 3, "Zm8=" }, { 3, "Zm-v" }, { 0, "Zm9v" },
+        };
+
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                char bytes[8];
+
+                if (s3_base64_parse(rows[i].text, rows[i].n_bytes, bytes))
+                        fail_msg("'%s' is taken for %zu bytes", rows[i].text, rows[i].n_bytes);
+        }
+}
 
 /* SHA-256 of nothing and of "abc" (FIPS 180-4's example), and the extremes. */
 static void test_hex_and_base64(void **state _unused_) {
@@ -118,6 +161,7 @@ static void test_crc32c_in_base64(void **state _unused_) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_base64_of_the_standard), cmocka_unit_test(test_what_is_no_base64),
                 cmocka_unit_test(test_hex_and_base64),         cmocka_unit_test(test_what_is_no_checksum_of_a_whole),
                 cmocka_unit_test(test_crc32c_of_the_standard), cmocka_unit_test(test_crc32c_in_pieces),
                 cmocka_unit_test(test_crc32c_in_base64),
