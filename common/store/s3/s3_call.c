@@ -1,4 +1,5 @@
-/* S3 call: one request, tried until it is answered. s3_judge.c decides what an answer means. */
+/* S3 call: one request, tried until it is answered. s3_judge.c decides what an answer means, s3_region.c follows to
+ * another region. */
 
 #include <assert.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "common/store/s3/s3_checksum.h"
 #include "common/store/s3/s3_client_inside.h"
 #include "common/store/s3/s3_judge.h"
+#include "common/store/s3/s3_region.h"
 
 enum {
         PAUSE_FIRST_MS = 100,
@@ -143,7 +145,7 @@ static int try_once(struct s3_client *client, const struct s3_request *request, 
                 pairs[n++] = (struct aws_pair){ "x-amz-checksum-sha256", checksum };
         }
         if (!*tries->region) {
-                r = s3_client_region(client, tries->region);
+                r = s3_region_get(client, tries->region);
                 if (r)
                         return error_trace(r);
         }

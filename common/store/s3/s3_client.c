@@ -92,27 +92,3 @@ void s3_client_give(struct s3_client *client, struct http *http) {
         pthread_mutex_unlock(&client->mutex);
         http_destroy(http);
 }
-
-int s3_client_region(struct s3_client *client, char ret_region[S3_REGION_BYTES]) {
-        const char *region, *source;
-        int r;
-
-        pthread_mutex_lock(&client->mutex);
-        memcpy(ret_region, client->region, S3_REGION_BYTES);
-        pthread_mutex_unlock(&client->mutex);
-        if (*ret_region)
-                return 0;
-        /* may ask the machine it runs on, so outside the lock */
-        r = aws_credentials_region(client->credentials, &region, &source);
-        if (r)
-                return error_trace(r);
-        snprintf(ret_region, S3_REGION_BYTES, "%s", region);
-        s3_client_set_region(client, ret_region);
-        return 0;
-}
-
-void s3_client_set_region(struct s3_client *client, const char *region) {
-        pthread_mutex_lock(&client->mutex);
-        snprintf(client->region, sizeof(client->region), "%s", region);
-        pthread_mutex_unlock(&client->mutex);
-}

@@ -26,7 +26,3 @@ struct s3_client {
 /* A connection for one call, kept or new. */
 int s3_client_take(struct s3_client *client, struct http **ret_http);
 void s3_client_give(struct s3_client *client, struct http *http);
-
-/* The region that the bucket is believed to lie in. */
-int s3_client_region(struct s3_client *client, char ret_region[S3_REGION_BYTES]);
-void s3_client_set_region(struct s3_client *client, const char *region);

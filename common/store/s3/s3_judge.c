@@ -7,12 +7,11 @@
 #include <string.h>
 
 #include "common/base/error.h"
-#include "common/base/log.h"
 #include "common/store/s3/s3_action.h"
 #include "common/store/s3/s3_client_inside.h"
+#include "common/store/s3/s3_region.h"
 
 enum {
-        MOVES_MAX = 3,
         SKEWS_MAX = 2,
         GARBLED_MAX = 3,
         CONFLICTS_MAX = 5,
@@ -51,28 +50,6 @@ static enum s3_verdict judge_connection(int condition, const struct http_respons
                 tries->error = -ECONNRESET;
                 return S3_VERDICT_LATER;
         }
-}
-
-static bool region_is_valid(const char *region) {
-        return *region && strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(region);
-}
-
-/* The bucket lies elsewhere: true when it was said where, and not too often. */
-static bool follow(struct s3_client *client, int status, const struct s3_error *error, struct s3_tries *tries) {
-        if (tries->n_moves == MOVES_MAX)
-                return false;
-        if (region_is_valid(error->region) && strcmp(error->region, tries->region)) {
-                log_info("S3: bucket %s lies in %s, not in %s", client->address.bucket, error->region, tries->region);
-                snprintf(tries->region, sizeof(tries->region), "%s", error->region);
-                s3_client_set_region(client, tries->region);
-                tries->host[0] = 0;
-        } else if (status < 400 && *error->host && strcmp(error->host, tries->host)) {
-                snprintf(tries->host, sizeof(tries->host), "%s", error->host);
-        } else {
-                return false;
-        }
-        tries->n_moves++;
-        return true;
 }
 
 /* The keys have expired, or were exchanged: true when there are others now. */
@@ -176,8 +153,7 @@ static int judge_error(struct s3_client *client, const struct s3_request *reques
         *ret_verdict = S3_VERDICT_AT_ONCE;
         if (is_skewed && tries->n_skews++ < SKEWS_MAX)
                 return 0;
-        if ((status == 301 || status == 307 || status == 308 || status == 400 || status == 403) &&
-            follow(client, status, error, tries))
+        if (s3_region_follow(client, status, error, tries))
                 return 0;
         if (may_be_keys(request, status, error->code))
                 r = renew_keys(client, tries, &is_renewed);
