@@ -93,7 +93,10 @@ static int store_s3_remove_older(struct store *super, const char *name, int64_t 
         r = s3_object_head(store->client, key, &head);
         if (r)
                 return error_trace(r);
-        return head.modified_ms >= modified_ms ? STORE_E_CONFLICT : error_trace(s3_object_remove(store->client, key));
+        /* what S3 does not date may be new */
+        if (head.modified_ms >= modified_ms || (!head.modified_ms && modified_ms < INT64_MAX))
+                return STORE_E_CONFLICT;
+        return error_trace(s3_object_remove(store->client, key));
 }
 
 static int store_s3_remove(struct store *super, const char *name) {
@@ -141,40 +144,45 @@ static int store_s3_writer_create(struct store *super, struct store_writer **ret
         return 0;
 }
 
-/* Whether the blob is there, sound as far as S3 tells, and young; else it is to be sent. */
-static int is_settled(struct store_s3 *store, const char *key, const struct s3_body *body, bool *ret_is_there,
-                      bool *ret_is_settled) {
+/* What S3 has of a blob that is to be published. */
+enum presence {
+        ABSENT,
+        STALE,   /* it is there, but is to be sent again: not sound as far as S3 tells, or not young */
+        SETTLED, /* it is there, and may stay as it is */
+};
+
+static int look(struct store_s3 *store, const char *key, const struct s3_body *body, enum presence *ret_presence) {
         struct s3_head head;
         int r;
 
-        *ret_is_there = *ret_is_settled = false;
         r = s3_object_head(store->client, key, &head);
-        if (r)
-                return r == STORE_E_MISSING ? 0 : error_trace(r);
-        *ret_is_there = true;
-        if (head.n_bytes != body->n_bytes || (*head.digest && strcmp(head.digest, body->digest)))
+        if (r && r != STORE_E_MISSING)
+                return error_trace(r);
+        if (r) {
+                *ret_presence = ABSENT;
+        } else if (head.n_bytes != body->n_bytes || (*head.digest && strcmp(head.digest, body->digest))) {
                 log_warn("object=%s digest=%s is corrupt, replacing it", key, head.digest);
-        else
-                *ret_is_settled = head.age_ms <= STORE_RENEWAL_MS;
+                *ret_presence = STALE;
+        } else {
+                *ret_presence = head.age_ms <= STORE_RENEWAL_MS ? SETTLED : STALE;
+        }
         return 0;
 }
 
 /* Sends a blob unless it is there. */
 static int publish(struct store_s3 *store, const char *key, const struct s3_body *body) {
-        bool is_there = false, is_settled_there = false;
+        enum presence presence = ABSENT;
         int r = 0;
 
         if (body->n_bytes > BLIND_BYTES_MAX)
-                r = is_settled(store, key, body, &is_there, &is_settled_there);
-        if (r || is_settled_there)
-                return error_trace(r);
-        if (is_there)
-                return error_trace(s3_object_put(store->client, key, STORE_ALWAYS, NULL, body));
-        r = s3_object_put(store->client, key, STORE_IF_ABSENT, NULL, body);
-        if (r != STORE_E_CONFLICT)
-                return error_trace(r);
-        r = is_settled(store, key, body, &is_there, &is_settled_there);
-        if (r || is_settled_there)
+                r = look(store, key, body, &presence);
+        if (!r && presence == ABSENT) {
+                r = s3_object_put(store->client, key, STORE_IF_ABSENT, NULL, body);
+                if (r != STORE_E_CONFLICT)
+                        return error_trace(r);
+                r = look(store, key, body, &presence);
+        }
+        if (r || presence == SETTLED)
                 return error_trace(r);
         return error_trace(s3_object_put(store->client, key, STORE_ALWAYS, NULL, body));
 }

@@ -727,6 +727,44 @@ def test_bytes_that_are_wrong_are_fetched_once_more(gate, tool):
     assert tool("fetch", "0" * 64) == "MISSING"
 
 
+NEVER_OLD = 2**63 - 1
+
+
+def test_times_of_a_listing(gate, tool):
+    """What S3 does not date is never old, and does not take its neighbour's time either."""
+    key = f"{tool.prefix}/f/"
+    rows = [("a", "<LastModified>2009-10-12T17:50:30.000Z</LastModified><Size>7</Size>", 7, 1255369830000),
+            ("b", "<LastModified>2009-10-12T17:50:30.257999Z</LastModified><Size>7</Size>", 7, 1255369830257),
+            ("c", "", 0, NEVER_OLD),
+            ("d", "<LastModified>2009-10-12T17:50:30Z</LastModified><Size>1</Size>", 1, 1255369830000),
+            ("e", "<LastModified>yesterday</LastModified><Size>1</Size>", 1, NEVER_OLD)]
+    contents = "".join(f"<Contents><Key>{key}{name}</Key>{inner}</Contents>" for name, inner, *_ in rows)
+    contents += f"<CommonPrefixes><Prefix>{key}folder/</Prefix></CommonPrefixes>"
+    gate.answer(1, lambda request: (200, {}, f"<ListBucketResult>{contents}</ListBucketResult>".encode()))
+    done = tool("list", "f")
+    assert done == "0"
+    assert done.lines == [f"{name} {n} {time_ms}" for name, _, n, time_ms in rows] + ["folder/ 0 0"]
+
+
+def test_what_s3_does_not_date_is_not_removed_for_its_age(gate, tool):
+    year_ms = 365 * 24 * 3600 * 1000
+    now_ms = int(time.time() * 1000)
+    assert tool("put", "a", "1") == "0"
+    assert tool("remove-older", "a", now_ms - year_ms) == "CONFLICT"
+    for headers in [{}, {"Last-Modified": "yesterday"}]:
+        gate.answer(1, lambda request: (200, headers, b""), "HEAD")
+        assert tool("remove-older", "a", now_ms + year_ms) == "CONFLICT"
+    gate.answer(1, lambda request: (200, {"Last-Modified": "Wed, 12 Oct 2022 17:50:00 GMT"}, b""), "HEAD")
+    assert tool("remove-older", "a", 1665597000000) == "CONFLICT"
+    assert tool("get", "a") == "0"
+    gate.answer(1, lambda request: (200, {"Last-Modified": "Wed, 12 Oct 2022 17:50:00 GMT"}, b""), "HEAD")
+    assert tool("remove-older", "a", 1665597000001) == "0"
+    assert tool("get", "a") == "MISSING"
+    assert tool("put", "a", "1") == "0"
+    gate.answer(1, lambda request: (200, {}, b""), "HEAD")
+    assert tool("remove", "a") == "0"
+
+
 def test_a_listing_that_is_torn(gate, tool):
     assert tool("put", "f/a", "1") == "0"
     gate.answer(1, lambda request: (200, {}, b"<ListBucketResult><IsTruncated>false</IsTrunc"), "GET")

@@ -3,6 +3,7 @@
  * "0", "MISSING", "CONFLICT", "CORRUPT" or the name of an errno, and then what the call gave, a line each.
  *
  *   put NAME TEXT | create NAME TEXT | swap NAME ETAG TEXT | get NAME | remove NAME | list FOLDER
+ *   remove-older NAME MS
  *   put-many N BYTES     objects many/0 … of so many bytes
  *   push FILE            publishes the file as a blob through a writer: its digest
  *   fetch DIGEST         the path of the local copy
@@ -62,6 +63,10 @@ static int take(struct tool *tool) {
 
 static int drop(struct tool *tool) {
         return store_remove(tool->store, tool->arguments[0]);
+}
+
+static int drop_older(struct tool *tool) {
+        return store_remove_older(tool->store, tool->arguments[0], strtoll(tool->arguments[1], NULL, 10));
 }
 
 static int print_entry(void *context, const struct store_entry *entry) {
@@ -172,9 +177,10 @@ static const struct {
         int n_arguments;
         int (*work)(struct tool *tool);
 } commands[] = {
-        { "put", 2, put },     { "create", 2, create }, { "swap", 3, swap },           { "get", 1, take },
-        { "remove", 1, drop }, { "list", 1, list },     { "put-many", 2, put_many },   { "push", 1, push },
-        { "fetch", 1, fetch }, { "claim", 2, claim },   { "increment", 2, increment },
+        { "put", 2, put },           { "create", 2, create }, { "swap", 3, swap },
+        { "get", 1, take },          { "remove", 1, drop },   { "list", 1, list },
+        { "put-many", 2, put_many }, { "push", 1, push },     { "remove-older", 2, drop_older },
+        { "fetch", 1, fetch },       { "claim", 2, claim },   { "increment", 2, increment },
 };
 
 /* getrusage(2) would count what the parent had when it forked. */

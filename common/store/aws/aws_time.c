@@ -47,6 +47,16 @@ static bool read_letter(const char **at, char letter) {
         return *(*at)++ == letter;
 }
 
+/* ".250", of any length, in whole milliseconds. */
+static int64_t read_fraction(const char **at) {
+        int64_t value = 0;
+        int scale = MS_PER_SECOND;
+
+        for (++*at; **at >= '0' && **at <= '9'; ++*at)
+                value += (**at - '0') * (scale /= 10);
+        return value;
+}
+
 /* "Z", "z", "+hh:mm" or "-hh:mm" */
 static bool parse_offset(const char *text, int64_t *ret_seconds) {
         const char *at = text + 1;
@@ -64,17 +74,17 @@ static bool parse_offset(const char *text, int64_t *ret_seconds) {
 
 bool aws_time_parse(const char *text, int64_t *ret_time_ms) {
         struct tm day = { 0 };
-        int64_t time_ms, offset;
+        int64_t time_ms, offset, fraction_ms = 0;
         const char *at;
 
         at = strptime(text, "%Y-%m-%dT%H:%M:%S", &day);
         if (!at)
                 return false;
         if (*at == '.')
-                at += 1 + strspn(at + 1, "0123456789");
+                fraction_ms = read_fraction(&at);
         if (!parse_offset(at, &offset) || !to_time(&day, &time_ms))
                 return false;
-        *ret_time_ms = time_ms - offset * MS_PER_SECOND;
+        *ret_time_ms = time_ms + fraction_ms - offset * MS_PER_SECOND;
         return true;
 }
 

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/error.h"
+#include "common/store/aws/aws_time.h"
 #include "common/store/xml.h"
 
 enum { TOKEN_BYTES = 4096 };
+
+/* What nobody says when it was written is never old: whoever removes what is old leaves it. */
+static const struct store_entry UNTOLD = { .modified_ms = INT64_MAX };
 
 /* One answer being read. */
 struct reading {
@@ -47,18 +50,6 @@ static void decode(const char *text, bool is_encoded, char ret_key[S3_KEY_BYTES]
         ret_key[*text ? 0 : n] = 0;
 }
 
-/* "2009-10-12T17:50:30.000Z", the fraction of any length. */
-static int64_t parse_time(const char *text) {
-        struct tm tm = { 0 };
-        const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-        int64_t time_ms;
-
-        if (!end)
-                return 0;
-        time_ms = (int64_t)timegm(&tm) * 1000;
-        return *end == '.' ? time_ms + (int64_t)(strtod(end, NULL) * 1000) : time_ms;
-}
-
 /* Takes the entry whose key has been read, unless it is none of ours. */
 static int take(struct reading *reading, bool is_folder) {
         size_t n_above = strlen(reading->above), n = strlen(reading->key);
@@ -66,6 +57,7 @@ static int take(struct reading *reading, bool is_folder) {
         struct store_entry entry = is_folder ? (struct store_entry){ 0 } : reading->entry;
         bool is_name;
 
+        reading->entry = UNTOLD;
         if (n <= n_above + is_folder || strncmp(reading->key, reading->above, n_above) || (is_folder && *end != '/'))
                 return 0;
         if (is_folder)
@@ -97,15 +89,16 @@ static int on_header(void *context, const char *path, const char *text) {
 static int on_entry(void *context, const char *path, const char *text) {
         struct reading *reading = context;
         const char *field = path + strcspn(path, "/");
+        bool is_folder = !strcmp(field, "/CommonPrefixes");
 
         if (!strcmp(field, "/Contents/Key") || !strcmp(field, "/CommonPrefixes/Prefix"))
                 decode(text, reading->is_encoded, reading->key);
         else if (!strcmp(field, "/Contents/Size"))
                 reading->entry.n_bytes = strtoll(text, NULL, 10);
         else if (!strcmp(field, "/Contents/LastModified"))
-                reading->entry.modified_ms = parse_time(text);
-        else if (!strcmp(field, "/Contents") || !strcmp(field, "/CommonPrefixes"))
-                return error_trace(take(reading, field[2] == 'o' && field[3] == 'm'));
+                aws_time_parse(text, &reading->entry.modified_ms);
+        else if (is_folder || !strcmp(field, "/Contents"))
+                return error_trace(take(reading, is_folder));
         return 0;
 }
 
@@ -166,7 +159,7 @@ int s3_list(struct s3_client *client, const char *above, const char *after, size
 
         if (!reading)
                 return error_origin(-ENOMEM, "listing %s", above);
-        *reading = (struct reading){ .above = above, .after = after, .page = &page };
+        *reading = (struct reading){ .above = above, .after = after, .page = &page, .entry = UNTOLD };
         if (after)
                 begin_after(above, after, start);
         /* what is no name of ours is left out, so a page of S3's may hold none */

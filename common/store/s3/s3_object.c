@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/store/aws/aws_time.h"
 #include "common/store/s3/s3_checksum.h"
 #include "common/store/s3/s3_multipart.h"
 
@@ -66,13 +66,13 @@ int s3_object_put(struct s3_client *client, const char *key, enum store_conditio
         return error_trace(look_after(client, key, body, STORE_E_CONFLICT));
 }
 
-/* "Wed, 12 Oct 2009 17:50:00 GMT"; -1 for anything else. */
-static int64_t parse_date(const struct http_response *response, const char *name) {
-        struct tm tm = { 0 };
+/* -1 when the header says no time. */
+static int64_t read_time(const struct http_response *response, const char *name) {
+        int64_t time_ms = -1;
         char text[64];
 
-        http_response_header(response, name, text, sizeof(text));
-        return strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) ? (int64_t)timegm(&tm) * 1000 : -1;
+        aws_time_parse_date(http_response_header(response, name, text, sizeof(text)), &time_ms);
+        return time_ms;
 }
 
 /* What S3 keeps as the SHA-256 of the content; "" when it keeps none, or one of its parts. */
@@ -104,8 +104,8 @@ int s3_object_head(struct s3_client *client, const char *key, struct s3_head *re
                 return STORE_E_MISSING;
         ret_head->n_bytes = strtoull(http_response_header(&answer.http, "content-length", text, sizeof(text)), NULL,
                                      10);
-        now_ms = parse_date(&answer.http, "date");
-        modified_ms = parse_date(&answer.http, "last-modified");
+        now_ms = read_time(&answer.http, "date");
+        modified_ms = read_time(&answer.http, "last-modified");
         ret_head->modified_ms = modified_ms >= 0 ? modified_ms : 0;
         /* of unknown age is old */
         ret_head->age_ms = now_ms >= 0 && modified_ms >= 0 ? now_ms - modified_ms : INT64_MAX;
