@@ -14,6 +14,7 @@ enum state {
         STATE_ON_ITS_OWN,
         STATE_AWAITED, /* somebody waits for it, and takes it when it is done */
         STATE_DONE,
+        STATE_WITHDRAWN, /* it was awaited, and goes back to who waits */
 };
 
 struct errands {
@@ -94,15 +95,21 @@ int errands_create(struct errands **ret_errands) {
 }
 
 void errands_withdraw(struct errands *errands) {
-        struct errand *errand, *next;
+        struct errand *errand, *withdrawn = NULL, **last = &withdrawn;
 
         pthread_mutex_lock(&errands->lock);
-        errand = errands->first;
-        errands->first = NULL;
-        errands->last = &errands->first;
+        while ((errand = take(errands))) {
+                if (errand->state == STATE_AWAITED) {
+                        errand->state = STATE_WITHDRAWN;
+                        continue;
+                }
+                *last = errand;
+                last = &errand->next;
+        }
+        pthread_cond_broadcast(&errands->is_done);
         pthread_mutex_unlock(&errands->lock);
-        for (; errand; errand = next) {
-                next = errand->next;
+        while ((errand = withdrawn)) {
+                withdrawn = errand->next;
                 errand->next = NULL;
                 errand->end(errand, false);
         }
@@ -175,14 +182,14 @@ enum errands_result errands_wait(struct errands *errands, struct errand *errand,
 
         pthread_mutex_lock(&errands->lock);
         if (put(errands, errand, STATE_AWAITED)) {
-                while (errand->state != STATE_DONE && !r)
+                while (errand->state == STATE_AWAITED && !r)
                         r = pthread_cond_timedwait(&errands->is_done, &errands->lock, &until);
-                if (errand->state == STATE_DONE)
+                if (errand->state == STATE_DONE) {
                         result = ERRANDS_DONE;
-                else if (!take_back(errands, errand))
+                } else if (errand->state == STATE_AWAITED && !take_back(errands, errand)) {
                         result = ERRANDS_RUNS_ON;
-                if (result == ERRANDS_RUNS_ON)
                         errand->state = STATE_ON_ITS_OWN;
+                }
         }
         pthread_mutex_unlock(&errands->lock);
         return result;

@@ -26,6 +26,8 @@ int errands_create(struct errands **ret_errands);
 
 /* Ends the thread once the errand that runs has ended; those that wait are withdrawn. */
 void errands_stop(struct errands *errands);
+
+/* Nobody may be within another call. */
 struct errands *errands_destroy(struct errands *errands);
 
 /* From any thread. After errands_stop() it is withdrawn at once. */
@@ -37,10 +39,10 @@ enum errands_result {
         ERRANDS_RUNS_ON,   /* it belongs to the thread, which will call end */
 };
 
-/* Puts an errand and waits for it, that long at most. */
+/* Puts an errand and waits for it, that long at most. From any thread but that of errands. */
 enum errands_result errands_wait(struct errands *errands, struct errand *errand, int ms);
 
-/* Withdraws all that have not begun, so that each is ended by its end. */
+/* Withdraws all that have not begun: each is ended by its end, or goes back to who waits for it. From any thread. */
 void errands_withdraw(struct errands *errands);
 
 /* How long the errand has been running that runs now; 0: none does. */

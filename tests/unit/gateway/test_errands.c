@@ -1,9 +1,12 @@
 /* Errands: one after the other, awaited as long as can be afforded, and each is ended once. */
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -101,6 +104,60 @@ static void test_one_that_never_ran_is_withdrawn(void **state) {
         assert_int_equal(first.n_ends, 1);
 }
 
+/* One that waits in a thread of its own, while another one runs. */
+struct waiter {
+        struct errands *errands;
+        struct probe *probe;
+        enum errands_result result;
+        atomic_bool is_back;
+};
+
+static void *wait_long(void *context) {
+        struct waiter *waiter = context;
+
+        waiter->result = errands_wait(waiter->errands, &waiter->probe->errand, 20000);
+        atomic_store(&waiter->is_back, true);
+        return NULL;
+}
+
+/* Whoever waits has his errand back, which may lie on his stack. */
+static void test_one_that_is_awaited_and_withdrawn_goes_back(void **state) {
+        struct probe first = make_probe(), awaited = make_probe();
+        struct waiter waiter = { .errands = *state, .probe = &awaited, .result = ERRANDS_DONE };
+        pthread_t thread;
+
+        errands_put(*state, &first.errand);
+        sem_wait(&first.has_begun);
+        assert_int_equal(pthread_create(&thread, NULL, wait_long, &waiter), 0);
+        while (!atomic_load(&waiter.is_back)) {
+                errands_withdraw(*state);
+                sched_yield();
+        }
+        pthread_join(thread, NULL);
+        sem_post(&first.may_end);
+        errands_stop(*state);
+        assert_int_equal(waiter.result, ERRANDS_WITHDRAWN);
+        assert_int_equal(awaited.n_ends, 0);
+        assert_int_equal(first.n_ends, 1);
+}
+
+static void test_stop_gives_back_what_is_awaited(void **state) {
+        struct probe first = make_probe(), awaited = make_probe();
+        struct waiter waiter = { .errands = *state, .probe = &awaited, .result = ERRANDS_DONE };
+        pthread_t thread;
+
+        /* should it begin before the stop is seen, it ends */
+        sem_post(&awaited.may_end);
+        errands_put(*state, &first.errand);
+        sem_wait(&first.has_begun);
+        assert_int_equal(pthread_create(&thread, NULL, wait_long, &waiter), 0);
+        sem_post(&first.may_end);
+        errands_stop(*state);
+        pthread_join(thread, NULL);
+        assert_true(waiter.result == ERRANDS_WITHDRAWN || waiter.result == ERRANDS_DONE);
+        assert_int_equal(awaited.n_ends, 0);
+}
+
 static void *let_go(void *context) {
         struct probe *probe = context;
 
@@ -132,10 +189,9 @@ static void test_stop_ends_all(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_one_that_is_awaited_comes_back),
-                TEST(test_one_that_takes_too_long_runs_on),
-                TEST(test_one_that_never_ran_is_withdrawn),
-                TEST(test_stop_ends_all),
+                TEST(test_one_that_is_awaited_comes_back),  TEST(test_one_that_takes_too_long_runs_on),
+                TEST(test_one_that_never_ran_is_withdrawn), TEST(test_one_that_is_awaited_and_withdrawn_goes_back),
+                TEST(test_stop_gives_back_what_is_awaited), TEST(test_stop_ends_all),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
