@@ -13,7 +13,65 @@
 #include "common/base/log.h"
 #include "common/version/version.h"
 
-enum { FETCH_MS = 10 * 60 * 1000 };
+enum {
+        COMPARE_MS = 10 * 1000, /* a few small documents */
+        FETCH_MS = 10 * 60 * 1000,
+};
+
+bool model_look_may_follow(const struct aliases *known, const struct aliases *aliases) {
+        return aliases->sequence > known->sequence ||
+               (aliases->sequence == known->sequence && !strcmp(aliases->last.id, known->last.id));
+}
+
+const struct model_look_version *model_look_truth(const struct model_look *look, int64_t version) {
+        for (size_t i = 0; i < look->n_truths; i++)
+                if (look->truths[i].version == version)
+                        return &look->truths[i];
+        return NULL;
+}
+
+/*
+ * Comparison
+ */
+
+static int learn(struct model_look *look, int64_t version) {
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        struct model_look_version *truth = &look->truths[look->n_truths];
+        int r;
+
+        if (model_look_truth(look, version))
+                return 0;
+        *truth = (struct model_look_version){ .version = version };
+        r = registry_read_manifest(look->registry, version, &manifest);
+        if (!r)
+                r = digest_sha256(manifest.text.data, manifest.text.n_bytes, truth->digest);
+        if (r < 0)
+                return error_trace(r);
+        look->n_truths++;
+        return 0;
+}
+
+static int compare(struct model_look *look) {
+        int64_t kept[SERVING_VERSIONS_MAX];
+        size_t n_kept = 0;
+        bool is_listed;
+        int r = 0;
+
+        for (size_t i = 0; i < look->n_ready && !r; i++)
+                r = learn(look, look->ready[i].version);
+        is_listed = !serving_list(look->serving, kept, &n_kept);
+        for (size_t i = 0; i < n_kept && !r; i++) {
+                r = learn(look, kept[i]);
+                if (r || serving_has(look->serving, kept[i], model_look_truth(look, kept[i])->digest))
+                        continue;
+                log_warn("version=%" PRId64 " what is kept of it here is not what the registry has; it is let go",
+                         kept[i]);
+                serving_drop(look->serving, kept[i]);
+        }
+        if (!r)
+                look->is_compared = is_listed;
+        return error_trace(r);
+}
 
 static void say_why(int r, const struct serving_rollback *rollback, const struct aliases *aliases,
                     char ret_sentence[SERVING_SENTENCE_BYTES]) {
@@ -69,12 +127,15 @@ int model_look_load_kept(struct serving *serving, int64_t version, struct model 
 
 int model_look_keep(struct serving *serving, struct registry *registry, int64_t version) {
         _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        char digest[DIGEST_SHA256_BYTES];
         int r;
 
-        if (serving_has(serving, version, NULL))
-                return 0;
         r = registry_read_manifest(registry, version, &manifest);
-        return r ? error_trace(r) : error_trace(serving_keep(serving, registry, &manifest));
+        if (!r)
+                r = digest_sha256(manifest.text.data, manifest.text.n_bytes, digest);
+        if (r || serving_has(serving, version, digest))
+                return error_trace(r);
+        return error_trace(serving_keep(serving, registry, &manifest));
 }
 
 /* From what is kept here, if it is what the registry has; else from the registry, which is kept then. A folder that
@@ -102,9 +163,11 @@ static int load(struct model_look *look, int64_t version) {
 }
 
 static bool is_ready(const struct model_look *look, int64_t version) {
+        const struct model_look_version *truth = model_look_truth(look, version);
+
         for (size_t i = 0; i < look->n_ready; i++)
-                if (look->ready[i] == version)
-                        return true;
+                if (look->ready[i].version == version)
+                        return !truth || !strcmp(look->ready[i].digest, truth->digest);
         return false;
 }
 
@@ -116,6 +179,15 @@ void model_look_run(struct errand *errand) {
         atomic_store(&look->is_asking, true);
         store_set_deadline(store, clock_monotonic_ms() + look->patience_ms);
         look->result = registry_read_aliases(look->registry, &look->aliases);
+        if (!look->result && !model_look_may_follow(&look->known, &look->aliases)) {
+                log_warn("the registry is not the one that was known, or was set back; what is kept of it is compared");
+                look->is_doubted = true;
+        }
+        if (!look->result && look->is_doubted) {
+                atomic_store(&look->is_fetching, true);
+                store_set_deadline(store, clock_monotonic_ms() + COMPARE_MS);
+                look->result = compare(look);
+        }
         if (!look->result) {
                 /* what cannot be written now is written by the next look */
                 registry_complete_history(look->registry, &look->aliases);

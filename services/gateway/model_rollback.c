@@ -62,6 +62,14 @@ static int write_answer(struct handoff *handoff, const struct aliases *aliases, 
         return error_trace(json_end(&json));
 }
 
+/* As far as the registry is known to be the one of which it was kept. */
+static bool is_at_hand(struct model_swap *swap, const struct aliases *aliases) {
+        int64_t version = aliases_find(aliases, ALIASES_CHAMPION);
+
+        return !swap->is_doubted && model_look_may_follow(&swap->state.aliases, aliases) &&
+               (model_swap_find_mapped(swap, version) || serving_has(swap->serving, version, NULL));
+}
+
 /* The registry has made the move: it is answered when the loops have the version. */
 static void follow_registry(struct model_swap *swap, struct handoff *handoff, const struct aliases *aliases) {
         struct model_swap_waiter *waiter;
@@ -74,9 +82,8 @@ static void follow_registry(struct model_swap *swap, struct handoff *handoff, co
                 return;
         }
         *waiter = (struct model_swap_waiter){ .done = answer_taken, .context = handoff };
-        /* a version that is at hand needs no look, which might hang; else that is what brings it */
-        if (model_swap_find_mapped(swap, aliases_find(aliases, ALIASES_CHAMPION)) ||
-            serving_has(swap->serving, aliases_find(aliases, ALIASES_CHAMPION), NULL)) {
+        /* a version that is at hand needs no look, which might hang; else that is what brings it, or compares it */
+        if (is_at_hand(swap, aliases)) {
                 model_swap_adopt(swap, aliases, NULL, waiter);
                 return;
         }

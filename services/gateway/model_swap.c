@@ -34,6 +34,7 @@ int model_swap_create(const struct model_swap_options *options, struct model_swa
         }
         swap->options = *options;
         swap->rows.registry = options->registry;
+        swap->is_doubted = true;
         atomic_store(&swap->readiness, MODEL_SWAP_LOADING);
         pthread_mutex_init(&swap->lock, NULL);
         r = serving_create(options->folder, options->registry->model, options->pipeline->registry_uri, &swap->serving);
@@ -54,7 +55,7 @@ struct model_swap *model_swap_destroy(struct model_swap *swap) {
         errands_destroy(swap->errands);
         serving_destroy(swap->serving);
         for (size_t i = 0; i < swap->n_mapped; i++)
-                server_shared_unref(&swap->mapped[i]->super);
+                server_shared_unref(&swap->mapped[i].model->super);
         version_rows_finish(&swap->rows);
         mailbox_finish(&swap->mailbox);
         pthread_mutex_destroy(&swap->lock);

@@ -26,6 +26,11 @@ struct model_swap_waiter {
         void *context;
 };
 
+struct model_swap_mapped {
+        struct model *model; /* a reference */
+        bool is_stale;       /* it answers, but is not what the registry has under its number */
+};
+
 struct model_swap {
         struct model_swap_options options;
         struct mailbox mailbox;
@@ -43,7 +48,7 @@ struct model_swap {
         struct model_swap_trouble trouble;
         struct model_swap_absence absence;
 
-        struct model *mapped[MODEL_SWAP_MAPPED_MAX]; /* the newest first; each a reference */
+        struct model_swap_mapped mapped[MODEL_SWAP_MAPPED_MAX]; /* the newest first; only that may be stale */
         size_t n_mapped;
         _Atomic int64_t answering; /* the version that the loops were given; 0: none */
         int64_t failed;            /* a version that could not be loaded, and when that was */
@@ -53,7 +58,9 @@ struct model_swap {
         struct serving *serving;
         struct serving_state state;
 
-        struct model_look *look;                    /* on its way, else NULL; the thread of errands has it */
+        struct model_look *look; /* on its way, else NULL; the thread of errands has it */
+        bool is_overtaken;       /* what that look sees was before a move that has been followed since */
+        bool is_doubted;         /* the next look is to compare what is kept and mapped with the registry */
         struct model_swap_waiter *asked, *attended; /* for the next look, and for the one on its way */
         int64_t looked_ms;
         bool is_keeping;       /* an errand that keeps targets is on its way */
@@ -64,8 +71,12 @@ struct model_swap {
  * model_swap_serve.c
  */
 
-/* A reference-less pointer to a version that is mapped, or NULL. */
+/* A reference-less pointer to a version that is mapped and not stale, or NULL. */
 struct model *model_swap_find_mapped(struct model_swap *swap, int64_t version);
+
+/* Lets go what is mapped and differs from what the look found, unless it answers: then it is stale. False when there is
+ * something that the look did not compare. */
+bool model_swap_drop_stale(struct model_swap *swap, const struct model_look *look);
 
 /* Gives a version to all loops; takes the reference of one that is not mapped. The waiters are told when they have it,
  * or at once when they cannot get it. */

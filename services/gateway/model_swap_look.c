@@ -103,7 +103,8 @@ static void choose(const struct model_swap *swap, int64_t versions[SERVING_VERSI
         }
         add(aliases_find(&swap->state.aliases, ALIASES_CHAMPION), versions, &n);
         for (size_t i = 0; i < swap->n_mapped && n < n_max; i++)
-                add(swap->mapped[i]->version.manifest.version, versions, &n);
+                if (!swap->mapped[i].is_stale)
+                        add(swap->mapped[i].model->version.manifest.version, versions, &n);
         *ret_n = n;
 }
 
@@ -169,6 +170,7 @@ void model_swap_note_away(struct model_swap *swap, int error) {
                          "recorded then",
                          error ? strerror(-error) : "it does not answer");
                 swap->kept_sequence = 0;
+                swap->is_doubted = true;
         }
         if (champion != ALIASES_NONE && champion != swap->answering) {
                 log_info("version=%" PRId64 " is the champion that was last seen", champion);
@@ -228,6 +230,7 @@ void model_swap_adopt(struct model_swap *swap, const struct aliases *aliases, st
         struct serving_state *state = &swap->state;
 
         note_present(swap);
+        swap->is_overtaken = swap->look;
         if (aliases->sequence > state->dropped.sequence)
                 state->dropped.rollback.from = ALIASES_NONE;
         if (look)
@@ -241,11 +244,32 @@ void model_swap_adopt(struct model_swap *swap, const struct aliases *aliases, st
         keep_versions(swap);
 }
 
+/* Whoever waited for the look waits for the next one. */
+static void look_again(struct model_swap *swap) {
+        struct model_swap_waiter **last = &swap->attended;
+
+        while (*last)
+                last = &(*last)->next;
+        *last = swap->asked;
+        swap->asked = swap->attended;
+        swap->attended = NULL;
+        model_swap_send_look(swap);
+}
+
 static void receive(struct model_swap *swap, struct model_look *look) {
         struct model_swap_waiter *waiters = swap->attended;
 
         swap->look = NULL;
+        if (swap->is_overtaken) {
+                model_look_destroy(look);
+                look_again(swap);
+                return;
+        }
         swap->attended = NULL;
+        if (look->is_compared) {
+                swap->is_doubted = !model_swap_drop_stale(swap, look);
+                swap->kept_sequence = 0;
+        }
         if (!look->result) {
                 model_swap_adopt(swap, &look->aliases, look, waiters);
         } else {
@@ -272,8 +296,17 @@ static void look_end(struct errand *errand, bool has_run) {
 
         if (!has_run)
                 look->result = -ETIMEDOUT;
+        else if (look->is_compared)
+                version_rows_forget(&swap->rows);
         look->job = (struct job){ .run = look_return, .discard = look_discard };
         mailbox_put_always(&swap->mailbox, &look->job);
+}
+
+static void add_ready(struct model_look *look, int64_t version, const char *digest) {
+        struct model_look_version *ready = &look->ready[look->n_ready++];
+
+        ready->version = version;
+        snprintf(ready->digest, sizeof(ready->digest), "%s", digest);
 }
 
 void model_swap_send_look(struct model_swap *swap) {
@@ -296,10 +329,15 @@ void model_swap_send_look(struct model_swap *swap) {
         memcpy(look->pending, swap->state.pending, sizeof(look->pending));
         look->n_pending = swap->state.n_pending;
         for (size_t i = 0; i < swap->n_mapped; i++)
-                look->ready[look->n_ready++] = swap->mapped[i]->version.manifest.version;
+                if (!swap->mapped[i].is_stale)
+                        add_ready(look, swap->mapped[i].model->version.manifest.version,
+                                  swap->mapped[i].model->version.digest);
         if (swap->failed != ALIASES_NONE && !model_swap_is_worth_trying(swap, swap->failed))
-                look->ready[look->n_ready++] = swap->failed;
+                add_ready(look, swap->failed, "");
+        look->known = swap->state.aliases;
+        look->is_doubted = swap->is_doubted;
         swap->look = look;
+        swap->is_overtaken = false;
         swap->attended = swap->asked;
         swap->asked = NULL;
         errands_put(swap->errands, &look->errand);

@@ -57,23 +57,50 @@ static void note_unusable(struct model_swap *swap, int64_t version, const char *
 
 struct model *model_swap_find_mapped(struct model_swap *swap, int64_t version) {
         for (size_t i = 0; i < swap->n_mapped; i++)
-                if (swap->mapped[i]->version.manifest.version == version)
-                        return swap->mapped[i];
+                if (!swap->mapped[i].is_stale && swap->mapped[i].model->version.manifest.version == version)
+                        return swap->mapped[i].model;
         return NULL;
+}
+
+static void unmap(struct model_swap *swap, size_t at) {
+        server_shared_unref(&swap->mapped[at].model->super);
+        swap->n_mapped--;
+        memmove(swap->mapped + at, swap->mapped + at + 1, (swap->n_mapped - at) * sizeof(swap->mapped[0]));
 }
 
 /* Moves a model to the front of those kept mapped, and lets the oldest go. Takes the reference of a new one. */
 static void keep_mapped(struct model_swap *swap, struct model *model) {
         size_t n_max = (size_t)swap->options.pipeline->serve.versions_mapped, at = 0;
 
-        while (at < swap->n_mapped && swap->mapped[at] != model)
+        /* it answers no more */
+        if (swap->n_mapped && swap->mapped[0].is_stale)
+                unmap(swap, 0);
+        while (at < swap->n_mapped && swap->mapped[at].model != model)
                 at++;
         if (at == swap->n_mapped)
                 swap->n_mapped++;
-        memmove(swap->mapped + 1, swap->mapped, at * sizeof(struct model *));
-        swap->mapped[0] = model;
+        memmove(swap->mapped + 1, swap->mapped, at * sizeof(swap->mapped[0]));
+        swap->mapped[0] = (struct model_swap_mapped){ .model = model };
         while (swap->n_mapped > n_max || swap->n_mapped >= MODEL_SWAP_MAPPED_MAX)
-                server_shared_unref(&swap->mapped[--swap->n_mapped]->super);
+                unmap(swap, swap->n_mapped - 1);
+}
+
+bool model_swap_drop_stale(struct model_swap *swap, const struct model_look *look) {
+        bool is_all_compared = true;
+
+        for (size_t i = swap->n_mapped; i--;) {
+                struct model_swap_mapped *mapped = &swap->mapped[i];
+                const struct version *version = &mapped->model->version;
+                const struct model_look_version *truth = model_look_truth(look, version->manifest.version);
+
+                if (!truth)
+                        is_all_compared = false;
+                else if (strcmp(truth->digest, version->digest) && i)
+                        unmap(swap, i);
+                else
+                        mapped->is_stale = strcmp(truth->digest, version->digest) != 0;
+        }
+        return is_all_compared;
 }
 
 void model_swap_tell(struct model_swap_waiter *waiters) {
@@ -158,9 +185,9 @@ void model_swap_follow(struct model_swap *swap, int64_t version, struct model_lo
         if (version == ALIASES_NONE) {
                 note_champion(swap, ALIASES_NONE, none);
                 atomic_store(&swap->readiness, MODEL_SWAP_READY);
-        } else if (version == swap->answering) {
+        } else if (version == swap->answering && !swap->mapped[0].is_stale) {
                 /* the one that answers is always the first of those mapped */
-                note_champion(swap, version, swap->mapped[0]->version.digest);
+                note_champion(swap, version, swap->mapped[0].model->version.digest);
         } else if ((model = find(swap, version, look))) {
                 memcpy(digest, model->version.digest, sizeof(digest));
                 r = model_swap_share(swap, model, waiters);

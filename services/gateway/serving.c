@@ -73,30 +73,6 @@ struct registry *serving_registry(struct serving *serving) {
         return &serving->registry;
 }
 
-int serving_read(struct serving *serving, struct serving_state *ret_state) {
-        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        struct fault fault = FAULT_NULL;
-        char sentence[FAULT_TEXT_BYTES];
-        bool is_ours = false;
-        int r;
-
-        memset(ret_state, 0, sizeof(*ret_state));
-        r = store_get(serving->store, serving->state_name, &text, NULL);
-        if (r == STORE_E_MISSING)
-                return 0;
-        if (!r)
-                r = serving_state_parse(&text, serving->registry_uri, &is_ours, ret_state, &fault);
-        if (r == FAULT_E_INPUT) {
-                log_error("file=%s/" STATE_NAME " %s; it is not used", serving->folder,
-                          fault_format(&fault, sentence, sizeof(sentence)));
-                return 0;
-        }
-        if (!r && !is_ours)
-                log_warn("what is kept in %s is of another registry than %s, ignoring", serving->folder,
-                         serving->registry_uri);
-        return error_trace(r);
-}
-
 int serving_save(struct serving *serving, const struct serving_state *state) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         int r;
@@ -204,4 +180,41 @@ int serving_list(struct serving *serving, int64_t ret_versions[SERVING_VERSIONS_
                         ret_versions[n++] = versions.numbers[i];
         *ret_n_versions = n;
         return 0;
+}
+
+/* Without a state that says whose they are. */
+static int drop_all(struct serving *serving) {
+        _cleanup_(registry_versions_finish) struct registry_versions versions = REGISTRY_VERSIONS_NULL;
+        int r;
+
+        r = registry_versions_init(&serving->registry, &versions);
+        if (r)
+                return error_trace(r);
+        for (size_t i = 0; i < versions.n_numbers; i++)
+                serving_drop(serving, versions.numbers[i]);
+        return 0;
+}
+
+int serving_read(struct serving *serving, struct serving_state *ret_state) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct fault fault = FAULT_NULL;
+        char sentence[FAULT_TEXT_BYTES];
+        bool is_ours = false;
+        int r;
+
+        memset(ret_state, 0, sizeof(*ret_state));
+        r = store_get(serving->store, serving->state_name, &text, NULL);
+        if (r == STORE_E_MISSING)
+                return error_trace(drop_all(serving));
+        if (!r)
+                r = serving_state_parse(&text, serving->registry_uri, &is_ours, ret_state, &fault);
+        if (r == FAULT_E_INPUT) {
+                log_error("file=%s/" STATE_NAME " %s; it is not used", serving->folder,
+                          fault_format(&fault, sentence, sizeof(sentence)));
+                return error_trace(drop_all(serving));
+        }
+        if (r || is_ours)
+                return error_trace(r);
+        log_warn("what is kept in %s is of another registry than %s, ignoring", serving->folder, serving->registry_uri);
+        return error_trace(drop_all(serving));
 }

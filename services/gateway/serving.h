@@ -10,8 +10,9 @@
  *
  * The folder has the shape of a registry, so that a version is loaded from it, and verified, as from any other. Files
  * are links to those of the registry, or of its local copies, where that can be; else copies. What is torn or flipped
- * is found by the digests and the seals, told in the log, and never used. Owned by one thread, but for serving_has()
- * and serving_keep(), which another one may call meanwhile.
+ * is found by the digests and the seals, told in the log, and never used. A version is told by its number alone, so the
+ * versions are those of the registry that serving.json is of: without one they go. Owned by one thread, but for
+ * serving_has(), serving_list(), serving_keep() and serving_drop(), which another one may call meanwhile.
  */
 
 #include "common/store/registry.h"
@@ -61,7 +62,8 @@ void serving_dropped_put_json(const struct serving_dropped *dropped, struct json
 
 struct serving;
 
-/* registry_uri: what is kept of another registry is not used, nor told. 0 or a negative errno. */
+/* registry_uri: what is kept of another registry is not used, nor told, and gone after serving_read(). 0 or a negative
+ * errno. */
 int serving_create(const char *folder, const char *model, const char *registry_uri, struct serving **ret_serving);
 struct serving *serving_destroy(struct serving *serving);
 void serving_destroy_pointer(struct serving **serving);
@@ -69,8 +71,8 @@ void serving_destroy_pointer(struct serving **serving);
 /* Where version_load() finds what is kept. Borrowed. */
 struct registry *serving_registry(struct serving *serving);
 
-/* The state as it was saved last. When there is none that can be used, what is empty: nothing was saved yet, it is of
- * another registry, or it is damaged (told in the log). 0 or a negative errno. */
+/* The state as it was saved last. When there is none that can be used, what is empty, and no version is kept any more:
+ * nothing was saved yet, it is of another registry, or it is damaged (told in the log). 0 or a negative errno. */
 int serving_read(struct serving *serving, struct serving_state *ret_state);
 
 /* Durable once it has returned 0; does nothing when this is what was saved last. On failure the old one stands. */

@@ -12,6 +12,12 @@ void version_rows_finish(struct version_rows *rows) {
                 buffer_finish(&rows->rows[i].json);
 }
 
+void version_rows_forget(struct version_rows *rows) {
+        version_rows_finish(rows);
+        for (size_t i = 0; i < VERSION_ROWS_MAX; i++)
+                rows->rows[i].version = 0;
+}
+
 static void put_row(const struct manifest *manifest, struct json_builder *json) {
         _cleanup_(json_destroy_pointer) struct json *document = NULL;
         const struct json_value *metrics = NULL;

@@ -24,6 +24,9 @@ struct version_rows {
 
 void version_rows_finish(struct version_rows *rows);
 
+/* Reads each anew: another registry may stand where this one did. */
+void version_rows_forget(struct version_rows *rows);
+
 /* The row of a version, borrowed until the next call. 0; REGISTRY_E_MISSING for one that was never completed;
  * REGISTRY_E_CORRUPT for one that cannot be read (told in the log); or a negative errno. */
 int version_rows_get(struct version_rows *rows, int64_t version, const struct buffer **ret_json);

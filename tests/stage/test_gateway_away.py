@@ -1,6 +1,7 @@
 """The registry is away, or hangs, or comes back changed; predictions, starts and rollbacks go on."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -326,6 +327,43 @@ def test_what_is_kept_of_another_registry_is_not_used(gateway):
     gateway.start()
     assert gateway.post("/predict", ROW).status_code == 503
     assert "of another registry" in gateway.log.read_text() and not other.exists()
+
+
+@pytest.mark.parametrize("address", ["same", "another"])
+def test_numbers_of_another_registry_name_other_versions(gateway, address):
+    """It has as many versions, of which as many have been champion; a rollback comes before anything was fetched."""
+    gateway.stop()
+    registry_folder(gateway).parent.rename(gateway.home / "first")
+    (gateway.home / "serving").rename(gateway.home / "kept")
+    gateway.publish(N_VERSIONS)
+    gateway.start()
+    for version in range(2, N_VERSIONS + 1):
+        assert gateway.post(MODEL + "/aliases/champion", {"version": version}).status_code == 200
+    gateway.stop()
+    subprocess.run(["rm", "-r", gateway.home / "serving"], check=True)
+    (gateway.home / "kept").rename(gateway.home / "serving")
+    folder = registry_folder(gateway)
+    if address == "another":
+        folder = gateway.home / "other" / "toys"
+        registry_folder(gateway).parent.rename(folder.parent)
+        path = gateway.pipeline / "pipeline.yaml"
+        path.write_text(path.read_text() + "registry: {path: other}\n")
+
+    def digest(parent, version):
+        return hashlib.sha256((parent / "versions" / str(version) / "manifest.json").read_bytes()).hexdigest()
+    assert all(digest(folder, version) != digest(gateway.home / "serving/toys", version) for version in (2, 3, 4))
+    gateway.start()
+    assert roll_back(gateway, **{"from": 4})["aliases"]["champion"] == 3
+    assert predict(gateway) == 3
+    with gateway.line() as line:
+        run = gateway.train()
+        champion = line.receive("ingestor").body["order"]["champion"]
+        assert (champion["version"], champion["manifest"]) == (3, digest(folder, 3))
+        line.end(run, 1, "ingestor", "FAILED", error="BROKEN")
+        gateway.is_in(run, "FAILED")
+    until(lambda: kept(gateway) >= {2, 3}, "they are kept anew")
+    for version in kept(gateway):
+        assert digest(gateway.home / "serving/toys", version) == digest(folder, version)
 
 
 def test_a_disk_that_is_full_undoes_nothing(gateway):

@@ -91,7 +91,7 @@ static const struct model_look *look(struct fixture *fixture, const struct servi
         for (; pending && pending->from; pending++)
                 look->pending[look->n_pending++] = *pending;
         for (int64_t version = 1; version <= 4; version++)
-                look->ready[look->n_ready++] = version;
+                look->ready[look->n_ready++].version = version;
         model_look_run(&look->errand);
         return look;
 }

@@ -14,15 +14,13 @@
 #include <cmocka.h>
 
 #include "common/base/file.h"
-#include "common/model/bundle.h"
 #include "services/gateway/serving.h"
 #include "services/gateway/serving_state.h"
 #include "tests/support/hooked_store.h"
 #include "tests/support/scratch.h"
+#include "tests/unit/gateway/served.h"
 
 #define URI "s3://bucket/prefix"
-
-static const char *const files[] = { BUNDLE_SCHEMA, BUNDLE_TRANSFORM, BUNDLE_MODEL, BUNDLE_THRESHOLD, "report.html" };
 
 struct fixture {
         struct scratch *scratch;
@@ -65,31 +63,7 @@ static int teardown(void **state) {
 
 /* Publishes a version of five files, and returns its number and manifest. */
 static int64_t publish(struct fixture *fixture, const char *run, struct manifest *ret_manifest) {
-        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
-        struct store_item items[N_ELEMENTS(files)];
-        struct manifest manifest = MANIFEST_NULL;
-        struct registry_claim claim;
-        struct json_builder json;
-
-        assert_int_equal(registry_claim(&fixture->registry, run, &claim), 0);
-        manifest.version = claim.version;
-        manifest.created_at_ms = claim.created_at_ms;
-        snprintf(manifest.model, sizeof(manifest.model), "toys");
-        snprintf(manifest.run, sizeof(manifest.run), "%s", run);
-        for (size_t i = 0; i < N_ELEMENTS(files); i++) {
-                items[i] = (struct store_item){ files[i], files[i], strlen(files[i]) };
-                assert_int_equal(manifest_add_file(&manifest, files[i], files[i], strlen(files[i])), 0);
-        }
-        assert_int_equal(registry_put_files(&fixture->registry, &claim, items, N_ELEMENTS(files)), 0);
-        json = json_begin(&text, JSON_PRETTY);
-        json_begin_object(&json);
-        manifest_build(&manifest, &json);
-        json_end_object(&json);
-        assert_int_equal(json_end(&json), 0);
-        assert_int_equal(manifest_seal(&text), 0);
-        assert_int_equal(registry_publish(&fixture->registry, &claim, &text), 0);
-        assert_int_equal(registry_read_manifest(&fixture->registry, claim.version, ret_manifest), 0);
-        return claim.version;
+        return served_publish(&fixture->registry, run, ret_manifest).version;
 }
 
 static bool is_file(const char *path) {
@@ -105,7 +79,7 @@ static void must_be_sound(struct fixture *fixture, int64_t version) {
 
         assert_int_equal(registry_read_manifest(registry, version, &manifest), 0);
         for (size_t i = 0; i < 4; i++)
-                assert_int_equal(registry_fetch_file(registry, &manifest, files[i], path), 0);
+                assert_int_equal(registry_fetch_file(registry, &manifest, served_files[i], path), 0);
 }
 
 static void test_a_version_is_kept_and_let_go(void **state) {
@@ -317,6 +291,37 @@ static void test_a_state_that_cannot_be_saved_leaves_the_old_one(void **state) {
         must_be_equal(&read, &next);
 }
 
+/* What says whose they are is gone, damaged, or names another registry: a number alone says nothing. */
+static void test_versions_go_with_their_state(void **state) {
+        struct fixture *fixture = *state;
+        _cleanup_(manifest_finish) struct manifest manifest = MANIFEST_NULL;
+        static struct serving_state saved, read;
+        struct serving *other = NULL;
+        char folder[1100];
+
+        publish(fixture, "run-a", &manifest);
+        for (int round = 0; round < 3; round++) {
+                fill(&saved);
+                saved.dropped.sequence = round;
+                saved.dropped.rollback = make_rollback("d", 5, 4);
+                assert_int_equal(serving_save(fixture->serving, &saved), 0);
+                assert_int_equal(serving_keep(fixture->serving, &fixture->registry, &manifest), 0);
+                assert_int_equal(serving_read(fixture->serving, &read), 0);
+                must_be_sound(fixture, 1);
+                snprintf(folder, sizeof(folder), "%s", path_in(fixture, "serving"));
+                assert_int_equal(serving_create(folder, "toys", round ? URI : "s3://other", &other), 0);
+                if (round == 1)
+                        assert_int_equal(unlink(path_in(fixture, "serving/toys/serving.json")), 0);
+                if (round == 2)
+                        assert_int_equal(file_replace(path_in(fixture, "serving/toys/serving.json"), "{}", 2), 0);
+                assert_int_equal(serving_read(other, &read), 0);
+                assert_false(read.is_seen);
+                assert_false(serving_has(other, 1, NULL));
+                assert_false(file_exists(path_in(fixture, "serving/toys/versions/1")));
+                other = serving_destroy(other);
+        }
+}
+
 static void test_pending_rollbacks_are_applied(void **state) {
         static struct serving_state known;
         struct aliases aliases;
@@ -354,6 +359,7 @@ int main(void) {
                 TEST(test_state_is_read_as_it_was_saved),
                 TEST(test_a_damaged_state_is_not_used),
                 TEST(test_a_state_that_cannot_be_saved_leaves_the_old_one),
+                TEST(test_versions_go_with_their_state),
                 TEST(test_pending_rollbacks_are_applied),
         };
 
