@@ -125,7 +125,7 @@ def test_cases(name, server, tmp_path):
     run_cases(name, server, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["TEST_REGISTRY", "TEST_PUSH_SWEEP"])
+@pytest.mark.parametrize("name", ["TEST_REGISTRY", "TEST_REGISTRY_MOVES", "TEST_REGISTRY_RACES", "TEST_PUSH_SWEEP"])
 def test_cases_of_many_requests(name, versitygw, tmp_path):
     """moto takes many minutes for these."""
     run_cases(name, versitygw, tmp_path)
