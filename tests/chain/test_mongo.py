@@ -96,3 +96,25 @@ def test_progress_has_a_total(tmp_path, server, proxy, parameters):
         assert progress["total"] == MANY_POLICIES and 0 < progress["done"] < MANY_POLICIES
         proxy.resume()
         assert line.ended(run)["stages"][0]["progress"]["done"] == MANY_POLICIES
+
+
+def test_score_reads_a_collection(tmp_path, server, parameters):
+    """Document by document the answers are those to the same rows of a file, and no secret stands in them."""
+    rows = tmp_path / "rows.csv"
+    with Line(tmp_path / "home", MONGODB_URL=server.uri()) as line:
+        line.ended(line.train(**parameters))
+
+        def convoy(*arguments, want=0, **more):
+            done = subprocess.run([program("convoy"), *arguments], capture_output=True, text=True, timeout=120,
+                                  env=line.environment, **more)
+            assert done.returncode == want, done.stderr
+            return done.stdout if not want else done.stderr
+
+        convoy("data", "generate", "--rows", str(N_POLICIES), "--seed", "1", "--out", str(rows))
+        want = convoy("score", str(rows))
+        assert want.count("\n") == N_POLICIES
+        assert convoy("score", server.uri("?appName=s3cretword")) == want
+        said = convoy("score", "mongodb://annabell:s3cretword@127.0.0.1:1/?serverSelectionTimeoutMS=50", want=1)
+        assert "s3cretword" not in said and "connections are refused" in said
+    # the line need not run
+    assert convoy("score", server.uri("?appName=s3cretword")) == want

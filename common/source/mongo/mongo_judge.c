@@ -84,9 +84,14 @@ static bool has(const char *words, const char *part) {
         return strcasestr(words, part);
 }
 
+/* Those that the URI names, or that SRV records name for it. */
+static const mongoc_host_list_t *hosts_of(const struct mongo_client *client) {
+        return mongoc_uri_get_hosts(client->client ? mongoc_client_get_uri(client->client) : client->uri);
+}
+
 /* None of the URI's hosts has an address, and the resolver is sure of it. */
 static bool are_hosts_unknown(const struct mongo_client *client) {
-        for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(client->uri); host; host = host->next) {
+        for (const mongoc_host_list_t *host = hosts_of(client); host; host = host->next) {
                 struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
                 int r = getaddrinfo(host->host, NULL, &hints, &found);
 
@@ -126,7 +131,7 @@ static bool is_tls_missing(const struct mongo_client *client, const char *words)
         if (client->is_known || !mongoc_uri_get_tls(client->uri) ||
             (!has(words, "calling") && !has(words, "handshake")))
                 return false;
-        for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(client->uri); host; host = host->next)
+        for (const mongoc_host_list_t *host = hosts_of(client); host; host = host->next)
                 if (is_plain(host))
                         return true;
         return false;

@@ -1,8 +1,9 @@
 // mongo is a server of MongoDB's wire protocol for the tests: FerretDB over SQLite, embedded.
 //
-//	mongo -listen 127.0.0.1:0 -state FOLDER [-cert FILE -key FILE] [-user NAME -password TEXT]
+//	mongo -listen 127.0.0.1:0 -state FOLDER [-cert FILE -key FILE] [-user NAME -password TEXT] [-set NAME -host ADDRESS]
 //
-// -cert and -key turn on TLS, -user and -password SCRAM. It prints "listening on ADDRESS" when it does, and ends with
+// -cert and -key turn on TLS, -user and -password SCRAM; with -set it says that it is the primary of a replica set of
+// that name, whose only member is at -host. It prints "listening on ADDRESS" when it does, and ends with
 // SIGTERM. FerretDB's own package for embedding knows no authentication, so its inner ones are used, which Go allows
 // to a package below FerretDB's path alone: hence the name in go.mod.
 package main
@@ -39,6 +40,8 @@ func main() {
 	key := flag.String("key", "", "TLS: its key")
 	user := flag.String("user", "", "SCRAM: a user")
 	secret := flag.String("password", "", "SCRAM: that user's password")
+	set := flag.String("set", "", "the replica set's name")
+	host := flag.String("host", "", "what it calls itself in there, with a port")
 	flag.Parse()
 
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
@@ -48,6 +51,7 @@ func main() {
 	metrics := connmetrics.NewListenerMetrics()
 	options := &registry.NewHandlerOpts{
 		Logger: logger, ConnMetrics: metrics.ConnMetrics, StateProvider: provider, SQLiteURL: "file:" + *folder + "/",
+		ReplSetName: *set, TCPHost: *host,
 		TestOpts: registry.TestOpts{CappedCleanupPercentage: 10, BatchSize: 100, EnableNewAuth: *user != ""},
 	}
 	if *user != "" {
