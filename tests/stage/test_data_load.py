@@ -218,6 +218,17 @@ def test_another_value_of_the_same_key_is_an_error(server, load, tmp_path, chang
     assert len(documents(server)) == 9 and there not in documents(server)
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.ndjson"])
+def test_a_number_that_is_no_bool_stays_what_it_is(ferret, load, ingest, tmp_path, name):
+    """Else the validation would see a good row where the file has a bad one."""
+    rows = [{**row, "ripe": {3: 77, 4: -5}.get(row["id"], row["ripe"])} for row in make_rows_in_order(20)]
+    file = write(tmp_path / name, rows)
+    load(name, ferret.uri())
+    assert [document["ripe"] for document in documents(ferret)][3:5] == [77, -5]
+    ours, theirs = ingest(ferret.uri()), ingest(f"file://{file}")
+    assert contents(ours) == contents(theirs)
+
+
 def test_a_key_that_stands_twice_is_an_error(server, load, tmp_path):
     rows = make_rows(50)
     rows[41]["id"] = rows[7]["id"]

@@ -421,8 +421,8 @@ static bool write_cell(bson_t *document, const struct schema_column *declared, c
                         return bson_append_utf8(document, name, n_name, text, (int)n_bytes);
         } else {
                 integer = column->int64[row];
-                if (declared->type == VALUE_TYPE_BOOL)
-                        return bson_append_bool(document, name, n_name, integer != 0);
+                if (declared->type == VALUE_TYPE_BOOL && (integer == 0 || integer == 1))
+                        return bson_append_bool(document, name, n_name, integer);
         }
         if (integer >= INT32_MIN && integer <= INT32_MAX)
                 return bson_append_int32(document, name, n_name, (int32_t)integer);

@@ -7,8 +7,8 @@
  * or Arrow. Fields are taken by name, in any order.
  *
  *   field of the document     int              float            bool           category of string  category of int
- *   int32, int64              within ±2^53     the number       0 or 1         error               within ±2^53
- *   double, decimal128        integral value   the number       0 or 1         error               integral value
+ *   int32, int64              within ±2^53     the number       within ±2^53   error               within ±2^53
+ *   double, decimal128        integral value   the number       integral value error               integral value
  *   bool                      error            error            0 or 1         error               error
  *   string                    error            error            error          the text            error
  *   ObjectId                  error            error            error          24 hex digits       error
@@ -16,6 +16,7 @@
  *   null, NaN, "", no field   missing
  *   anything else             error
  *
+ * A number that is a bool is 0 or 1; whether it is one is for the validation to say, as with rows of a file.
  * Milliseconds count from 1970. A date as text is "2026-01-02T03:04:05.678Z", always with milliseconds; years before 0
  * and after 9999 have no such text and are an error. A decimal128 is read as the number it would be in a CSV file: to
  * the nearest double where it is no int. Infinities are values of a float, for the schema to judge. A field that
@@ -75,6 +76,6 @@ size_t mongo_document_show(const uint8_t *document, size_t n_document, char *ret
 struct _bson_t;
 
 /* The other way: appends the present cells of a row of the schema's columns to a document of libbson's: int and
- * category of int as int32 or, where that is too small, int64; bool as bool; float as double; category as string. What
- * mongo_document_append() makes of that is the same row. 0 or -ENOMEM. */
+ * category of int as int32 or, where that is too small, int64; bool as bool, or as the int that is in its place; float
+ * as double; category as string. What mongo_document_append() makes of that is the same row. 0 or -ENOMEM. */
 int mongo_document_write(const struct schema *schema, const struct table *table, size_t row, struct _bson_t *document);
