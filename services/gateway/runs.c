@@ -96,6 +96,43 @@ static int store_schema(struct runs *runs) {
         return error_trace(store_put_blob(runs->options.store, schema->bytes, schema->n_bytes, NULL));
 }
 
+/* Whether it is the store's being away that failed, so that a run may wait for it. */
+static bool is_away(int error) {
+        switch (error) {
+        case -ETIMEDOUT:
+        case -ECONNREFUSED:
+        case -ECONNRESET:
+        case -EHOSTUNREACH:
+        case -ENETUNREACH:
+        case -EREMOTEIO:
+        case -EACCES:
+                return true;
+        default:
+                return false;
+        }
+}
+
+/* What a run is to find in the store. When that is away the run is PENDING (again), and runs_begin() stores it; to be
+ * accepted it needs the ledger alone. */
+static int store_accepted(struct runs *runs, struct run_manifest *run, bool *waits) {
+        int r;
+
+        if (!*waits && !prepare_start(runs, run))
+                *waits = true;
+        r = store_schema(runs);
+        if (!r)
+                r = change_store(&runs->change, run);
+        if (!is_away(r))
+                return error_trace(r);
+        log_warn("run=%s errno=%d the store is away, the run waits for it", run->run_id, -r);
+        run->state = RUN_STATE_PENDING;
+        run->began_at = 0;
+        run->order.has_champion = false;
+        memset(&run->order.champion, 0, sizeof(run->order.champion));
+        *waits = true;
+        return 0;
+}
+
 static void note_start(struct runs *runs, const struct run_manifest *run) {
         memset(runs->has_progress, 0, sizeof(runs->has_progress));
         memset(runs->waits, 0, sizeof(runs->waits));
@@ -219,13 +256,11 @@ int runs_accept(struct runs *runs, const void *body, size_t n_bytes, const char 
         r = fill_manifest(runs, body, n_bytes, key, request_sha256, traceparent, run, fault);
         if (r)
                 return r;
-        waits = is_busy || !prepare_start(runs, run);
+        waits = is_busy;
         r = change_begin(&runs->change);
         if (r)
                 return error_trace(r);
-        r = store_schema(runs);
-        if (!r)
-                r = change_store(&runs->change, run);
+        r = store_accepted(runs, run, &waits);
         if (!r && *key)
                 r = ledger_put_key(runs->options.ledger, key, request_sha256, run->run_id, run->created_at);
         if (!r)

@@ -149,6 +149,23 @@ def test_many_runs_under_many_kills(tmp_path, parts):
         line.check_files()
 
 
+def test_a_run_asked_for_while_they_are_away_waits_for_them(tmp_path, parts):
+    with RealLine(tmp_path / "home", parts) as line:
+        line.ended(line.train(train=TRAIN, evaluate=ALWAYS))
+        parts.stop()
+        try:
+            run = line.train(train=TRAIN | {"seed": 2, "subsample": 0.8}, evaluate=ALWAYS)
+            assert line.run(run)["state"] == "PENDING"
+            line.kill(GATEWAY)
+            line.start(GATEWAY)
+            until(lambda: line.answers("/readyz"), "the gateway is ready without them")
+            assert line.run(run)["state"] == "PENDING"
+        finally:
+            parts.start()
+        assert line.ended(run)["state"] == "SUCCEEDED"
+        assert line.models()["aliases"]["champion"] == 2
+
+
 def test_serving_and_rolling_back_without_them(tmp_path, parts):
     with RealLine(tmp_path / "home", parts) as line:
         for seed in (1, 2):
