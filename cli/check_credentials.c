@@ -26,7 +26,9 @@ static void note_found(struct findings *findings, struct aws_credentials *creden
                 clock_format_rfc3339(report->expires_at_ms, until);
         findings_note(findings, NAME, WELL, "%s: %s%s%s; region %s (%s), S3 at %s", aws_provider_name(report->provider),
                       report->sentences[report->provider], *until ? ", good until " : "", until, region, source,
-                      endpoint ? endpoint : "AWS's own address");
+                      !endpoint               ? "AWS's own address"
+                      : strchr(endpoint, '@') ? "an address not shown, as there may be a password before its @"
+                                              : endpoint);
 }
 
 /* Either one provider is configured and fails, and then it was the last that was asked; or nobody is. */

@@ -48,9 +48,12 @@ void check_store(struct findings *findings, const char *home, const struct pipel
                                       pipeline->store_uri);
                 return;
         }
-        if (!file_exists(home))
+        /* what is not there yet is made by the first start, where it can be */
+        r = store_check(pipeline->store_uri, &fault);
+        if (!r && !file_exists(home))
                 return;
-        r = place_open_store(home, pipeline, pipeline->store_uri, &store, &fault);
+        if (!r)
+                r = place_open_store(home, pipeline, pipeline->store_uri, &store, &fault);
         if (!r)
                 r = probe(store);
         if (r)
@@ -92,9 +95,13 @@ void check_registry(struct findings *findings, const char *home, const struct pi
         struct fault fault = FAULT_NULL;
         int r;
 
-        if (is_far ? !check_s3(findings, "registry", pipeline->registry_uri, limit_ms) : !file_exists(home))
+        if (is_far && !check_s3(findings, "registry", pipeline->registry_uri, limit_ms))
                 return;
-        r = check_champion(home, pipeline, is_far ? until_ms : 0, &champion, &fault);
+        r = store_check(pipeline->registry_uri, &fault);
+        if (!r && !is_far && !file_exists(home))
+                return;
+        if (!r)
+                r = check_champion(home, pipeline, is_far ? until_ms : 0, &champion, &fault);
         if (r == -ETIMEDOUT && champion != ALIASES_NONE)
                 findings_note(findings, "registry", DOUBTFUL,
                               "version %" PRId64

@@ -25,11 +25,11 @@ static bool stands_on_file(const char *path) {
         return stat(path, &status) ? errno == ENOTDIR : !S_ISDIR(status.st_mode);
 }
 
-int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault) {
-        const char *uri = options->uri, *path = uri + strlen(FILE_SCHEME);
+int store_check(const char *uri, struct fault *fault) {
+        const char *path = uri + strlen(FILE_SCHEME);
 
         if (!strncmp(uri, S3_SCHEME, strlen(S3_SCHEME)))
-                return error_trace(store_s3_open(options, ret_store, fault));
+                return 0;
         if (strncmp(uri, FILE_SCHEME, strlen(FILE_SCHEME)))
                 return fault_set(fault, "STORE_URI", "'%s' is no store; write file://PATH or s3://BUCKET/PREFIX", uri);
         if (!*path)
@@ -42,7 +42,18 @@ int store_open(const struct store_options *options, struct store **ret_store, st
                         "'%s' cannot be a store: a file stands there or above it, where a folder is wanted; move "
                         "it away, or write another path",
                         uri);
-        return error_trace(store_file_open(path, ret_store));
+        return 0;
+}
+
+int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault) {
+        int r;
+
+        r = store_check(options->uri, fault);
+        if (r)
+                return r;
+        if (!strncmp(options->uri, S3_SCHEME, strlen(S3_SCHEME)))
+                return error_trace(store_s3_open(options, ret_store, fault));
+        return error_trace(store_file_open(options->uri + strlen(FILE_SCHEME), ret_store));
 }
 
 struct store *store_close(struct store *store) {

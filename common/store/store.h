@@ -63,6 +63,10 @@ struct store_options {
         int64_t cache_bytes_max;  /* a soft limit for them; 0: STORE_CACHE_BYTES */
 };
 
+/* Whether the URI can be a store's, without opening it: 0 or FAULT_E_INPUT with STORE_URI. What is wrong with one of S3
+ * shows when it is opened. */
+int store_check(const char *uri, struct fault *fault);
+
 /* 0, FAULT_E_INPUT (STORE_URI: the fault says what is wrong with it), or a negative errno. Nothing is written. */
 int store_open(const struct store_options *options, struct store **ret_store, struct fault *fault);
 struct store *store_close(struct store *store);

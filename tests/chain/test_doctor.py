@@ -225,6 +225,17 @@ def test_the_right_that_is_missing_is_named(doctor, server, gate, method, path, 
         server.boto3().delete_object(Bucket=BUCKET, Key=entry["Key"])
 
 
+def test_a_store_that_is_none_is_told_before_there_is_a_home(doctor):
+    doctor.about("store", "wrong", "'models/convoy' is no store; write file://PATH or s3://BUCKET/PREFIX",
+                 CONVOY_STORE="models/convoy")
+
+
+def test_an_endpoint_shows_no_password(doctor, gate):
+    """Which is wrong anyway; that no secret is printed is looked at by doctor."""
+    findings = doctor(**aws(gate) | {"AWS_ENDPOINT_URL": "http://annabell:pa55w0rd@127.0.0.1:9/"})
+    assert findings["store"][0][0] == "wrong"
+
+
 def test_words_of_aws_about_a_right_are_its_own(doctor, gate):
     gate.fail(99, status=403, code="AccessDenied", method="PUT",
               message="User: arn:aws:iam::1:user/u is not authorized to perform: kms:GenerateDataKey on resource: key")
