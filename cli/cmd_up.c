@@ -102,6 +102,9 @@ static int prepare_environment(struct up *up, struct fault *fault) {
                 r = set_variable("CONVOY_PIPELINE", up->pipeline->folder);
         if (!r)
                 r = set_variable("CONVOY_LOG", options_text(up->options, "log-level"));
+        /* else libmongoc leaves a file in /dev/shm when it is killed, and complains of one of the same process id */
+        if (!r)
+                r = set_variable("MONGOC_DISABLE_SHM", "1");
         return r;
 }
 

@@ -181,6 +181,7 @@ static int write_list(struct visit *visit, struct aliases *aliases, struct buffe
         json = json_begin(text, JSON_COMPACT);
         begin_list(&json, options->pipeline->parameters.name, aliases);
         put_news(&visit->known, &json);
+        version_rows_follow(&visit->swap->rows, aliases);
         r = put_versions(visit->swap, visit->handoff->number, &json, &last);
         return r ? error_trace(r) : error_trace(end_list(&json, last));
 }

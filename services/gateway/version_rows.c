@@ -18,6 +18,16 @@ void version_rows_forget(struct version_rows *rows) {
                 rows->rows[i].version = 0;
 }
 
+void version_rows_follow(struct version_rows *rows, const struct aliases *aliases) {
+        /* a version is retired once, so that any one of them tells one list from another */
+        int64_t retired = aliases->n_retired ? aliases->retired[0] : 0;
+
+        if (retired == rows->retired)
+                return;
+        version_rows_forget(rows);
+        rows->retired = retired;
+}
+
 static void put_row(const struct manifest *manifest, struct json_builder *json) {
         _cleanup_(json_destroy_pointer) struct json *document = NULL;
         const struct json_value *metrics = NULL;

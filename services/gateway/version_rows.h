@@ -20,12 +20,16 @@ struct version_row {
 struct version_rows {
         struct registry *registry; /* borrowed */
         struct version_row rows[VERSION_ROWS_MAX];
+        int64_t retired; /* one of those that went last, as far as is known; 0: none */
 };
 
 void version_rows_finish(struct version_rows *rows);
 
 /* Reads each anew: another registry may stand where this one did. */
 void version_rows_forget(struct version_rows *rows);
+
+/* Likewise, when versions went since the last call: those that the aliases name as retired. */
+void version_rows_follow(struct version_rows *rows, const struct aliases *aliases);
 
 /* The row of a version, borrowed until the next call. 0; REGISTRY_E_MISSING for one that was never completed;
  * REGISTRY_E_CORRUPT for one that cannot be read (told in the log); or a negative errno. */
