@@ -228,7 +228,9 @@ static int conclude(struct loading *loading, int result, const struct fault *fau
         load_view_leave(&loading->view);
         if (result == -ECANCELED) {
                 exit_code = FOLLOW_EXIT_INTERRUPTED;
-                command_fail("interrupted");
+                command_fail(loading->load || !options_flag(loading->options, "drop")
+                                     ? "interrupted"
+                                     : "interrupted; --drop may have taken the former documents already");
         } else {
                 exit_code = command_end(result, fault,
                                         strcmp(fault->code, "SOURCE_URI_INVALID") ? COMMAND_FAILED
@@ -255,8 +257,8 @@ int data_load(int argc, char **argv) {
                 r = configure(&loading, &fault);
         if (r)
                 return command_end(r, &fault, COMMAND_MISCONFIGURED);
-        load_view_init(&loading.view, mongo_client_name(loading.client), loading.path, &loading.pipeline->source,
-                       options_flag(options, "json"));
+        load_view_init(&loading.view, mongo_client_name(loading.client), loading.path, loading.schema,
+                       &loading.pipeline->source, options_flag(options, "json"));
         heed_interrupt();
         r = open_source(&loading, &fault);
         if (!r)

@@ -15,11 +15,12 @@ enum {
         NAMES_SHOWN = 20,
 };
 
-void load_view_init(struct load_view *view, const char *collection, const char *path,
+void load_view_init(struct load_view *view, const char *collection, const char *path, const struct schema *schema,
                     const struct pipeline_source *runs_read, bool is_json) {
         *view = (struct load_view){
                 .collection = collection,
                 .path = path,
+                .schema = schema,
                 .runs_read = runs_read,
                 .style = follow_style(is_json),
                 .started_ms = clock_monotonic_ms(),
@@ -149,6 +150,20 @@ static void tell_left_out(const struct source *source) {
         printf("\n");
 }
 
+/* Columns of the schema that no document has, since the file does not. */
+static void tell_lacking(const struct load_view *view, const struct source *source) {
+        const char *before = "the file does not have ";
+
+        for (size_t i = 0; i < view->schema->n_columns; i++) {
+                if (source_has_column(source, i))
+                        continue;
+                printf("%s%s", before, view->schema->columns[i].name);
+                before = ", ";
+        }
+        if (*before == ',')
+                printf("; `convoy validate %s` says whether a run can do without\n", view->path);
+}
+
 static int end_as_json(const struct load_view *view, const struct mongo_load_progress *progress,
                        const struct source *source) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
@@ -170,6 +185,12 @@ static int end_as_json(const struct load_view *view, const struct mongo_load_pro
         for (size_t i = 0; i < source_n_unknown(source); i++)
                 json_put_text(&json, source_unknown(source, i));
         json_end_array(&json);
+        json_key(&json, "lacking");
+        json_begin_array(&json);
+        for (size_t i = 0; i < view->schema->n_columns; i++)
+                if (!source_has_column(source, i))
+                        json_put_text(&json, view->schema->columns[i].name);
+        json_end_array(&json);
         json_end_object(&json);
         r = json_end(&json);
         if (!r)
@@ -186,6 +207,7 @@ int load_view_end(struct load_view *view, const struct mongo_load_progress *prog
                 return error_trace(end_as_json(view, progress, source));
         draw(view, progress, progress->n_inserted + progress->n_present, true);
         tell_left_out(source);
+        tell_lacking(view, source);
         printf("%s: %s document%s inserted, %s present before, %s a second\n", view->collection,
                format(progress->n_inserted, inserted), plural(progress->n_inserted),
                format(progress->n_present, present),

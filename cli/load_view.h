@@ -17,8 +17,9 @@
 #include "proto/pipeline.h"
 
 struct load_view {
-        const char *collection; /* borrowed, as the next two */
+        const char *collection; /* borrowed, as the next three */
         const char *path;
+        const struct schema *schema;
         const struct pipeline_source *runs_read; /* where the pipeline's runs read */
         enum follow_style style;
         bool is_dropped;
@@ -27,7 +28,7 @@ struct load_view {
         struct progress_told told;
 };
 
-void load_view_init(struct load_view *view, const char *collection, const char *path,
+void load_view_init(struct load_view *view, const char *collection, const char *path, const struct schema *schema,
                     const struct pipeline_source *runs_read, bool is_json);
 void load_view_finish(struct load_view *view);
 

@@ -301,6 +301,13 @@ def test_columns_that_the_schema_does_not_know_are_left_out(server, load, tmp_pa
     assert load.json("rows.csv", server.uri())["left_out"] == ["taste", "tree"]
 
 
+def test_columns_that_the_file_does_not_have_are_told(server, load, tmp_path):
+    rows = [{name: value for name, value in row.items() if name not in ("weight", "zone")} for row in make_rows(20)]
+    said = load(write(tmp_path / "rows.csv", rows), server.uri())
+    assert "the file does not have weight, zone; `convoy validate " in said
+    assert load.json("rows.csv", server.uri())["lacking"] == ["weight", "zone"]
+
+
 def test_generated_rows_need_no_file(server, load):
     environment = {"CONVOY_PIPELINE": str(POLICIES), "MONGODB_URL": server.uri("elsewhere")}
     said = load("generate:rows=100,seed=1", environment=environment)
@@ -343,6 +350,15 @@ def test_ctrl_c_says_how_far_it_came(server, load, tmp_path):
     assert f"so far {n:,} documents inserted, 0 present before; the same command without --drop goes on" in said
     summary = load.json("rows.csv", server.uri())
     assert (summary["inserted"], summary["present"]) == (11_000 - n, n)
+
+
+def test_ctrl_c_says_that_a_drop_may_have_been_made(load, tmp_path):
+    write(tmp_path / "rows.csv", make_rows(20))
+    process = load.start("rows.csv", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50", "--drop")
+    assert "waits" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=WAIT_SECONDS)
+    assert process.returncode and "interrupted; --drop may have taken the former documents already" in out + err
 
 
 @pytest.mark.parametrize("fault", ["reset_after", "cut_after"])
