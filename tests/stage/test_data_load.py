@@ -355,7 +355,7 @@ def test_ctrl_c_says_how_far_it_came(server, load, tmp_path):
 def test_ctrl_c_says_that_a_drop_may_have_been_made(load, tmp_path):
     write(tmp_path / "rows.csv", make_rows(20))
     process = load.start("rows.csv", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50", "--drop")
-    assert "waits" in process.stdout.readline()
+    process.stdout.readline()  # it has begun
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode and "interrupted; --drop may have taken the former documents already" in out + err
