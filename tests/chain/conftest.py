@@ -7,13 +7,16 @@ build that has them.
 
 import os
 import pathlib
+import random
 import sys
+import time
 
 import pytest
+import requests
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from line import WORKERS, Line  # noqa: E402
+from line import STAGES, WORKERS, Line, until  # noqa: E402
 
 # a few hundred milliseconds of work
 SOURCE = "generate:rows=4000,seed=1"
@@ -78,3 +81,35 @@ def line(tmp_path):
     """A line of the test's own, on a fresh home."""
     with Line(tmp_path / "home", source=SOURCE) as line:
         yield line
+
+
+def run_under_kills(line, n_runs, n_kills, pause_s, between=lambda n: None):
+    """Queued runs, each of another model, while one or two daemons die every now and then, n_kills times at least;
+    between(n) is called while those of the n-th time are dead. None is lost, none published twice. Returns the runs."""
+    chance = random.Random(1)
+    runs = [line.train(train=TRAIN | {"seed": seed, "max_depth": 2 + seed % 3}, evaluate=ALWAYS)
+            for seed in range(n_runs)]
+
+    def states():
+        try:
+            return [line.run(run)["state"] for run in runs]
+        except requests.ConnectionError:
+            return []
+
+    n = 0
+    while n < n_kills or set(states()) != {"SUCCEEDED"}:
+        assert "FAILED" not in states() and n < 400, line.tails()
+        victims = chance.sample(STAGES, chance.randint(1, 2))
+        line.kill(*victims)
+        between(n)
+        line.start(*victims)
+        n += 1
+        time.sleep(chance.uniform(0, pause_s))  # the moment, nothing is waited for
+    line.ready()
+    views = [line.run(run) for run in runs]
+    assert all(view["accepted"] and view["attempt"] == 1 for view in views)
+    assert [view["version"] for view in views] == list(range(1, n_runs + 1))
+    assert line.versions() == list(range(1, n_runs + 1))
+    until(lambda: [move["run_id"] for move in line.history()] == runs, "the history is complete")
+    line.check_files()
+    return runs

@@ -7,11 +7,9 @@ import pytest
 import requests
 from line import GATEWAY, STAGES, WORKERS, Line, until
 
-from conftest import ALWAYS, SOURCE, TRAIN, check_whole, read_manifests
+from conftest import ALWAYS, SOURCE, TRAIN, check_whole, read_manifests, run_under_kills
 
 POINTS = ["accepted", "working", "stored", "committed"]
-N_RUNS = 25
-KILLS_MIN = 15
 
 
 @pytest.mark.crash_points
@@ -82,34 +80,9 @@ def test_all_seven_killed_at_once(tmp_path, parameters, undisturbed, seed):
 
 @pytest.mark.once
 def test_many_runs_under_many_kills(tmp_path):
-    """Queued runs, each of another model, while daemons die all the time: none is lost, none published twice."""
-    chance = random.Random(1)
     with Line(tmp_path / "home", source=SOURCE) as line:
-        runs = [line.train(train=TRAIN | {"seed": seed, "max_depth": 2 + seed % 3}, evaluate=ALWAYS)
-                for seed in range(N_RUNS)]
-
-        def states():
-            try:
-                return [line.run(run)["state"] for run in runs]
-            except requests.ConnectionError:
-                return []
-
-        n_kills = 0
-        while n_kills < KILLS_MIN or set(states()) != {"SUCCEEDED"}:
-            assert "FAILED" not in states() and n_kills < 400, line.tails()
-            victims = chance.sample(STAGES, chance.randint(1, 2))
-            line.kill(*victims)
-            line.start(*victims)
-            n_kills += 1
-            time.sleep(chance.uniform(0, 0.2))  # the moment, nothing is waited for
-        line.ready()
-        views = [line.run(run) for run in runs]
-        assert all(view["accepted"] and view["attempt"] == 1 for view in views)
-        assert [view["version"] for view in views] == list(range(1, N_RUNS + 1))
-        assert line.versions() == list(range(1, N_RUNS + 1))
+        runs = run_under_kills(line, n_runs=25, n_kills=15, pause_s=0.2)
         assert [version["run_id"] for version in reversed(line.models()["versions"])] == runs
-        assert [move["run_id"] for move in line.history()] == runs
-        line.check_files()
 
 
 @pytest.mark.crash_points

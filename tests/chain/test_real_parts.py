@@ -5,16 +5,13 @@ import random
 import time
 
 import pytest
-import requests
 from line import GATEWAY, STAGES, WORKERS, Line, copy_pipeline, until
 from policies import RAW
 from real_line import COLLECTION, DATABASE, Parts, RealLine
 
-from conftest import ALWAYS, SOURCE, TRAIN, check_whole, read_manifests
+from conftest import ALWAYS, SOURCE, TRAIN, check_whole, read_manifests, run_under_kills
 
 POINTS = ["accepted", "working", "stored", "committed"]
-N_RUNS = 5
-KILLS_MIN = 10
 
 
 @pytest.fixture(scope="module")
@@ -117,36 +114,9 @@ def test_the_gateway_killed_after_each_commit(tmp_path, parts, parameters, undis
 
 @pytest.mark.once
 def test_many_runs_under_many_kills(tmp_path, parts):
-    """Queued runs while daemons and servers die all the time: none is lost, none published twice."""
-    chance = random.Random(1)
     with RealLine(tmp_path / "home", parts) as line:
-        runs = [line.train(train=TRAIN | {"seed": seed, "max_depth": 2 + seed % 3}, evaluate=ALWAYS)
-                for seed in range(N_RUNS)]
-
-        def states():
-            try:
-                return [line.run(run)["state"] for run in runs]
-            except requests.ConnectionError:
-                return []
-
-        n_kills = 0
-        while n_kills < KILLS_MIN or set(states()) != {"SUCCEEDED"}:
-            assert "FAILED" not in states() and n_kills < 200, line.tails()
-            victims = chance.sample(STAGES, chance.randint(1, 2))
-            line.kill(*victims)
-            if n_kills % 5 == 0:
-                parts.restart()
-            line.start(*victims)
-            n_kills += 1
-            # the moment, nothing is waited for; but who lost a server pauses before the next try
-            time.sleep(chance.uniform(0, 1.5))
-        line.ready()
-        views = [line.run(run) for run in runs]
-        assert all(view["accepted"] and view["attempt"] == 1 for view in views)
-        assert [view["version"] for view in views] == list(range(1, N_RUNS + 1))
-        assert line.versions() == list(range(1, N_RUNS + 1))
-        until(lambda: [move["run_id"] for move in line.history()] == runs, "the history is complete")
-        line.check_files()
+        # a pause is long, since who lost a server rests before the next try
+        run_under_kills(line, n_runs=5, n_kills=10, pause_s=1.5, between=lambda n: n % 5 == 0 and parts.restart())
 
 
 def test_a_run_asked_for_while_they_are_away_waits_for_them(tmp_path, parts):
