@@ -74,7 +74,7 @@ static void reap(struct check_apart *apart, struct findings *findings) {
         if (!has_ended)
                 findings_note(findings, apart->name, WRONG,
                               "looking at it did not end within %d seconds, so something does not answer; is the "
-                              "network there, and does the name's server (DNS) answer?",
+                              "network there, does the name's server (DNS) answer, or is it only slow?",
                               apart->limit_ms / 1000);
         else if (!WIFEXITED(status) || WEXITSTATUS(status))
                 findings_note(findings, apart->name, WRONG, "looking at it failed; that is a fault of convoy's own");
