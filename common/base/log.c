@@ -19,6 +19,7 @@ static const char *const LEVEL_NAMES[] = {
 
 static const char *log_program = "convoy";
 static enum log_level log_level_shown = LOG_LEVEL_INFO;
+static _Thread_local bool log_is_hushed;
 
 void log_open(const char *program, enum log_level level) {
         log_program = program;
@@ -34,8 +35,16 @@ bool log_level_parse(const char *name, enum log_level *ret_level) {
         return false;
 }
 
+static enum log_level weigh(enum log_level level) {
+        return log_is_hushed ? LOG_LEVEL_DEBUG : level;
+}
+
 bool log_level_is_shown(enum log_level level) {
-        return level <= log_level_shown;
+        return weigh(level) <= log_level_shown;
+}
+
+void log_hush(bool is_hushed) {
+        log_is_hushed = is_hushed;
 }
 
 static size_t clamp_length(int written, size_t room) {
@@ -53,7 +62,7 @@ void log_write(enum log_level level, const char *format, ...) {
         if (!log_level_is_shown(level))
                 return;
         clock_format_rfc3339(clock_realtime_ms(), now);
-        n = head = clamp_length(snprintf(line, sizeof(line), "%s %s %s ", now, LEVEL_NAMES[level], log_program),
+        n = head = clamp_length(snprintf(line, sizeof(line), "%s %s %s ", now, LEVEL_NAMES[weigh(level)], log_program),
                                 sizeof(line));
         va_start(arguments, format);
         n += clamp_length(vsnprintf(line + n, sizeof(line) - n, format, arguments), sizeof(line) - n);

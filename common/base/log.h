@@ -33,5 +33,11 @@ void log_open(const char *program, enum log_level level);
 /* True, and the level stored, when name is one of "error", "warn", "info", "debug". */
 bool log_level_parse(const char *name, enum log_level *ret_level);
 
+/* Whether this thread's lines of that level are written. */
 bool log_level_is_shown(enum log_level level);
+
+/* Until it is called with false, this thread's lines count as debug: for what is tried again and again, and whose
+ * failure has been told. */
+void log_hush(bool is_hushed);
+
 void log_write(enum log_level level, const char *format, ...) _printf_(2, 3);

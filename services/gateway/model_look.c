@@ -178,7 +178,9 @@ void model_look_run(struct errand *errand) {
 
         atomic_store(&look->is_asking, true);
         store_set_deadline(store, clock_monotonic_ms() + look->patience_ms);
+        log_hush(look->is_hushed);
         look->result = registry_read_aliases(look->registry, &look->aliases);
+        log_hush(false);
         if (!look->result && !model_look_may_follow(&look->known, &look->aliases)) {
                 log_warn("the registry is not the one that was known, or was set back; what is kept of it is compared");
                 look->is_doubted = true;

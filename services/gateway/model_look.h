@@ -43,6 +43,7 @@ struct model_look {
         struct registry *registry;
         struct serving *serving;
         int patience_ms; /* for the registry to say where the aliases are */
+        bool is_hushed;  /* why it does not say has been told */
         struct serving_rollback pending[SERVING_PENDING_MAX];
         size_t n_pending;
         struct model_look_version

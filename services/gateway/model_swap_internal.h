@@ -63,6 +63,7 @@ struct model_swap {
         bool is_doubted;         /* the next look is to compare what is kept and mapped with the registry */
         struct model_swap_waiter *asked, *attended; /* for the next look, and for the one on its way */
         int64_t looked_ms;
+        int told;              /* what the last looks failed with, and the log tells; 0: the next failure is told */
         bool is_keeping;       /* an errand that keeps targets is on its way */
         int64_t kept_sequence; /* of the aliases for which that was done */
 };

@@ -260,6 +260,9 @@ static void receive(struct model_swap *swap, struct model_look *look) {
         struct model_swap_waiter *waiters = swap->attended;
 
         swap->look = NULL;
+        /* each failure is told once; one that came hushed, by the next look */
+        if (look->result != swap->told)
+                swap->told = look->is_hushed ? 0 : look->result;
         if (swap->is_overtaken) {
                 model_look_destroy(look);
                 look_again(swap);
@@ -326,6 +329,7 @@ void model_swap_send_look(struct model_swap *swap) {
         look->registry = swap->options.registry;
         look->serving = swap->serving;
         look->patience_ms = swap->absence.since_ms ? PATIENCE_AWAY_MS : PATIENCE_MS;
+        look->is_hushed = swap->told;
         memcpy(look->pending, swap->state.pending, sizeof(look->pending));
         look->n_pending = swap->state.n_pending;
         for (size_t i = 0; i < swap->n_mapped; i++)

@@ -1,6 +1,7 @@
 """The registry is away, or hangs, or comes back changed; predictions, starts and rollbacks go on."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -162,6 +163,28 @@ def test_the_champion_when_it_is_gone_is_told_by_errno(gateway):
     folder.unlink()
     (gateway.home / "aside").rename(folder)
     until(lambda: model(gateway)["aliases"]["champion"] == 2 and "pending" not in model(gateway), "it is recorded")
+
+
+def test_why_it_is_away_is_told_once(gateway):
+    """It is asked each second, for as long as it takes; another reason, or another absence, is told again."""
+    gateway.stop()
+    gateway.environment["CONVOY_LOG"] = "debug"
+    gateway.start()
+
+    def told(level):
+        return re.findall(f" {level} convoy-gateway errno=.* at=.*/aliases.json: (.*)\n", gateway.log.read_text())
+
+    with away(gateway):
+        until(lambda: len(told("debug")) >= 3, "it is asked again and again")
+        assert told("error") == [os.strerror(errno.ELOOP)]
+        registry_folder(gateway).unlink()
+        registry_folder(gateway).write_text("")
+        until(lambda: len(told("error")) == 2, "another reason is told")
+        n_asked = len(told("debug"))
+        until(lambda: len(told("debug")) >= n_asked + 2, "it is asked again and again")
+        assert told("error") == [os.strerror(errno.ELOOP), os.strerror(errno.ENOTDIR)]
+    with away(gateway):
+        assert len(told("error")) == 3
 
 
 def test_a_rollback_that_the_registry_overtook_is_dropped_and_told(gateway):

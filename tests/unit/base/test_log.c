@@ -102,6 +102,26 @@ static void levels_hide_what_is_less_urgent(void **state) {
         assert_false(log_level_is_shown(LOG_LEVEL_DEBUG));
 }
 
+static void what_is_hushed_counts_as_debug(void **state) {
+        _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
+        struct capture capture = capture_begin(*state);
+
+        log_hush(true);
+        log_error("one");
+        assert_false(log_level_is_shown(LOG_LEVEL_ERROR));
+        log_open("convoy-test", LOG_LEVEL_DEBUG);
+        assert_int_equal(error_origin(-EIO, "two"), -EIO);
+        log_open("convoy-test", LOG_LEVEL_INFO);
+        assert_string_equal(error_reason(-EIO), "two: Input/output error");
+        log_hush(false);
+        log_info("three");
+        capture_end(&capture, &text);
+        assert_int_equal(n_lines(&text), 2);
+        assert_null(strstr(buffer_text(&text), "one"));
+        assert_non_null(strstr(buffer_text(&text), " debug convoy-test errno=5 at="));
+        assert_non_null(strstr(buffer_text(&text), " info convoy-test three\n"));
+}
+
 static void a_failure_is_printed_once(void **state) {
         _cleanup_(buffer_finish) struct buffer text = BUFFER_NULL;
         struct capture capture = capture_begin(*state);
@@ -193,13 +213,10 @@ static void lines_of_threads_do_not_mix(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                LOG_TEST(no_input_can_forge_a_line),
-                LOG_TEST(a_long_line_is_cut_and_ended),
-                LOG_TEST(levels_hide_what_is_less_urgent),
-                LOG_TEST(a_failure_is_printed_once),
-                LOG_TEST(a_trail_is_left_for_failures_at_debug),
-                LOG_TEST(the_reason_of_a_failure_is_kept),
-                LOG_TEST(errno_survives),
+                LOG_TEST(no_input_can_forge_a_line),       LOG_TEST(a_long_line_is_cut_and_ended),
+                LOG_TEST(levels_hide_what_is_less_urgent), LOG_TEST(what_is_hushed_counts_as_debug),
+                LOG_TEST(a_failure_is_printed_once),       LOG_TEST(a_trail_is_left_for_failures_at_debug),
+                LOG_TEST(the_reason_of_a_failure_is_kept), LOG_TEST(errno_survives),
                 LOG_TEST(lines_of_threads_do_not_mix),
         };
 
