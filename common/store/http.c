@@ -374,7 +374,10 @@ static int translate(const struct call *call, CURLcode code) {
         case CURLE_COULDNT_RESOLVE_PROXY:
         case CURLE_COULDNT_RESOLVE_HOST:
         case CURLE_COULDNT_CONNECT:
+                return HTTP_E_UNREACHABLE;
         case CURLE_SSL_CONNECT_ERROR:
+                /* OpenSSL's words for bytes that are not TLS's */
+                response->is_plain = strstr(sentence, "wrong version number");
                 return HTTP_E_UNREACHABLE;
         case CURLE_OPERATION_TIMEDOUT:
                 return HTTP_E_LATE;
@@ -394,7 +397,7 @@ int http_call(struct http *http, const struct http_request *request, struct http
         buffer_clear(&response->body);
         buffer_clear(&response->headers);
         response->status = response->os_error = 0;
-        response->is_untrusted = false;
+        response->is_untrusted = response->is_plain = false;
         response->sentence[0] = http->error[0] = 0;
         if (http_time_left_ms(http) <= 0) {
                 snprintf(response->sentence, sizeof(response->sentence), "%s", PAST_DEADLINE);

@@ -69,7 +69,9 @@ struct http_response {
         struct buffer headers;              /* lines "name: value\n" with the name in lower case */
         char sentence[HTTP_SENTENCE_BYTES]; /* why there is no answer, after a condition */
         int os_error;                       /* the errno behind it, where there is one; 0: none */
-        bool is_untrusted; /* HTTP_E_UNREACHABLE because its certificate is not one to trust: no use to ask again */
+        /* HTTP_E_UNREACHABLE, and no use to ask again: */
+        bool is_untrusted; /* its certificate is not one to trust */
+        bool is_plain;     /* it does not speak TLS at that port */
 };
 
 #define HTTP_RESPONSE_NULL \

@@ -287,6 +287,8 @@ def test_keys_that_are_wrong_in_earnest(doctor, server):
                  **aws(server) | {"AWS_SECRET_ACCESS_KEY": "another-secret-key"})
     doctor.about("store", "wrong", "InvalidToken.*; AWS_SESSION_TOKEN does not belong to the access key",
                  **aws(server) | {"AWS_SESSION_TOKEN": "a-session-token"})
+    doctor.about("store", "wrong", "; nobody there has this access key",
+                 **aws(server) | {"AWS_ACCESS_KEY_ID": "another"})
     doctor.about("store", "wrong", "NoSuchBucket.*; make the bucket", **aws(server) | {"CONVOY_STORE": "s3://none-such"})
 
 
@@ -310,6 +312,11 @@ def test_a_clock_that_is_off(doctor, gate):
 def test_no_server_there(doctor, server):
     doctor.about("store", "wrong", "cannot be listed: S3: GET s3://.*127.0.0.1.*; is AWS_ENDPOINT_URL right",
                  **aws(server) | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+
+
+def test_tls_where_there_is_none(doctor, server):
+    doctor.about("store", "wrong", "; there is no TLS at that port: is it http:// in AWS_ENDPOINT_URL",
+                 **aws(server) | {"AWS_ENDPOINT_URL": aws(server)["AWS_ENDPOINT_URL"].replace("http:", "https:")})
 
 
 def test_everything_away(doctor, server):

@@ -55,6 +55,10 @@ int s3_error_read(const struct http_response *response, struct s3_error *ret_err
         return 0;
 }
 
+#define ADVICE_ACCESS_KEY \
+        "; nobody there has this access key: are the keys those of this endpoint (AWS_ACCESS_KEY_ID, " \
+        "AWS_PROFILE, AWS_ENDPOINT_URL)?"
+
 const char *s3_error_advice(int status, const char *code) {
         static const struct {
                 const char *code, *advice;
@@ -62,9 +66,8 @@ const char *s3_error_advice(int status, const char *code) {
                 { "NoSuchBucket",
                   "; make the bucket, or name the right one in store.uri or registry.bucket of pipeline.yaml "
                   "(MODEL_BUCKET_NAME)" },
-                { "InvalidAccessKeyId",
-                  "; nobody there has this access key: are the keys those of this endpoint (AWS_ACCESS_KEY_ID, "
-                  "AWS_PROFILE, AWS_ENDPOINT_URL)?" },
+                { "InvalidAccessKeyId", ADVICE_ACCESS_KEY },
+                { "XAdminUserNotFound", ADVICE_ACCESS_KEY }, /* versitygw */
                 { "SignatureDoesNotMatch",
                   "; the secret key is not that of the access key (AWS_SECRET_ACCESS_KEY, ~/.aws/credentials)" },
                 { "ExpiredToken", "; the session has ended: get new keys" },

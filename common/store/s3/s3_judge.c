@@ -30,12 +30,12 @@ static enum s3_verdict judge_connection(int condition, const struct http_respons
                  response->os_error ? strerror(response->os_error) : "");
         switch (condition) {
         case HTTP_E_UNREACHABLE:
-                if (response->is_untrusted) {
+                if (response->is_untrusted || response->is_plain) {
                         tries->error = -EACCES;
-                        snprintf(tries->sentence, sizeof(tries->sentence),
-                                 "%s; if the server's authority is one of your own, name its PEM file in "
-                                 "AWS_CA_BUNDLE",
-                                 response->sentence);
+                        snprintf(tries->sentence, sizeof(tries->sentence), "%s; %s", response->sentence,
+                                 response->is_plain ? "there is no TLS at that port: is it http:// in AWS_ENDPOINT_URL?"
+                                                    : "if the server's authority is one of your own, name its PEM file "
+                                                      "in AWS_CA_BUNDLE");
                         return S3_VERDICT_REFUSED;
                 }
                 tries->error = response->os_error == ECONNREFUSED ? -ECONNREFUSED : -EHOSTUNREACH;
