@@ -260,9 +260,9 @@ static void receive(struct model_swap *swap, struct model_look *look) {
         struct model_swap_waiter *waiters = swap->attended;
 
         swap->look = NULL;
-        /* each failure is told once; one that came hushed, by the next look */
+        /* each failure is told once: by the next look, where this one came hushed, or never ran */
         if (look->result != swap->told)
-                swap->told = look->is_hushed ? 0 : look->result;
+                swap->told = look->is_hushed || !atomic_load(&look->is_asking) ? 0 : look->result;
         if (swap->is_overtaken) {
                 model_look_destroy(look);
                 look_again(swap);
