@@ -7,7 +7,7 @@ import pytest
 import requests
 from line import GATEWAY, STAGES, WORKERS, Line, until
 
-from conftest import ALWAYS, SOURCE, TRAIN, check_whole, read_manifests, run_under_kills
+from conftest import SOURCE, check_whole, read_manifests, run_under_kills
 
 POINTS = ["accepted", "working", "stored", "committed"]
 
@@ -81,8 +81,10 @@ def test_all_seven_killed_at_once(tmp_path, parameters, undisturbed, seed):
 @pytest.mark.once
 def test_many_runs_under_many_kills(tmp_path):
     with Line(tmp_path / "home", source=SOURCE) as line:
-        runs = run_under_kills(line, n_runs=25, n_kills=15, pause_s=0.2)
+        runs = run_under_kills(line, n_runs=25, n_kills=15, n_kills_max=400, pause_s=0.2)
         assert [version["run_id"] for version in reversed(line.models()["versions"])] == runs
+        assert [move["run_id"] for move in line.history()] == runs
+        line.check_files()
 
 
 @pytest.mark.crash_points

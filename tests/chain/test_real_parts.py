@@ -116,7 +116,10 @@ def test_the_gateway_killed_after_each_commit(tmp_path, parts, parameters, undis
 def test_many_runs_under_many_kills(tmp_path, parts):
     with RealLine(tmp_path / "home", parts) as line:
         # a pause is long, since who lost a server rests before the next try
-        run_under_kills(line, n_runs=5, n_kills=10, pause_s=1.5, between=lambda n: n % 5 == 0 and parts.restart())
+        runs = run_under_kills(line, n_runs=5, n_kills=10, n_kills_max=200, pause_s=1.5,
+                               between=lambda n: n % 5 == 0 and parts.restart())
+        until(lambda: [move["run_id"] for move in line.history()] == runs, "the history is complete")
+        line.check_files()
 
 
 def test_a_run_asked_for_while_they_are_away_waits_for_them(tmp_path, parts):
