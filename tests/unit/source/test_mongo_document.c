@@ -1,20 +1,12 @@
 /* Documents to rows: the table of conversions, errors that name document and field, and bytes that are no BSON. */
 
+#include "tests/unit/source/mongo_world.h"
+
 #include <bson/bson.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "common/base/cleanup.h"
-#include "common/data/value.h"
-#include "common/source/mongo/mongo_document.h"
 #include "common/source/mongo/mongo_field.h"
-#include "tests/unit/source/mongo_world.h"
 
 static int append(struct world *world, const bson_t *document) {
         return mongo_document_append(world->reader, bson_get_data(document), document->len, 0, world->builder,

@@ -1,20 +1,12 @@
 /* Runs of documents become the rows that they become one by one, whatever layout they have and however it changes. */
 
+#include "tests/unit/source/mongo_world.h"
+
 #include <bson/bson.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 
 #include "common/base/cleanup.h"
 #include "common/base/random.h"
-#include "common/data/value.h"
-#include "common/source/mongo/mongo_document.h"
-#include "tests/unit/source/mongo_world.h"
 
 /* A field of that name, mostly of the type that becomes its column. */
 static void append_any(bson_t *document, const char *name, struct random *random) {
