@@ -77,8 +77,7 @@ static const char *advise_failure(int result) {
                 return "; see why this machine cannot look the host up";
         case -ECONNRESET:
                 return "; does the server want TLS (tls=true in the URI), or has it none? A slow one gets seconds "
-                       "here, "
-                       "but half a minute from a run";
+                       "here, but half a minute from a run";
         case -EREMOTEIO:
                 return "; wait until a primary is elected, or allow secondaries with readPreference in the URI";
         default:
