@@ -1,85 +1,8 @@
 /* Courier: at least once from outbox to inbox, and once in the inbox. */
 
-#include <errno.h>
+#include "tests/unit/bus/courier_fixture.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "common/bus/courier.h"
-#include "tests/support/station.h"
-
-/* Two stations, a sends to b; and what the hooks of b saw. */
-struct fixture {
-        struct scratch *scratch;
-        struct station a, b;
-        char lossy[64];
-        int n_lossy, n_rejects;
-        bool has_no_room; /* for what follows from a refusal */
-        char reject_code[64];
-        char reject_key[COURIER_KEY_BYTES];
-        char reject_body[64];
-};
-
-static int refuse_bad(void *context, const char *key, const uint8_t *body, size_t n_bytes, struct fault *fault) {
-        (void)context;
-        (void)key;
-        return n_bytes >= 3 && memcmp(body, "bad", 3) == 0 ? fault_set(fault, "TEST_BAD", "it is bad") : 0;
-}
-
-static int remember_reject(void *context, const char *id, const char *key, const uint8_t *body, size_t n_bytes,
-                           const struct fault *fault) {
-        struct fixture *fixture = context;
-
-        (void)id;
-        if (fixture->has_no_room)
-                return SPOOL_E_FULL;
-        fixture->n_rejects++;
-        snprintf(fixture->reject_code, sizeof(fixture->reject_code), "%s", fault->code);
-        snprintf(fixture->reject_key, sizeof(fixture->reject_key), "%s", key);
-        snprintf(fixture->reject_body, sizeof(fixture->reject_body), "%.*s", (int)n_bytes,
-                 body ? (const char *)body : "");
-        if (key[0])
-                station_connect(&fixture->b, &fixture->a);
-        return key[0] ? courier_post(fixture->b.courier, fixture->a.name, key, "told", 4) : 0;
-}
-
-static void remember_lossy(void *context, const char *key, const uint8_t *body, size_t n_bytes) {
-        struct fixture *fixture = context;
-
-        fixture->n_lossy++;
-        snprintf(fixture->lossy, sizeof(fixture->lossy), "%s:%.*s", key, (int)n_bytes, (const char *)body);
-}
-
-static int setup(void **state) {
-        struct fixture *fixture = calloc(1, sizeof(*fixture));
-        void *scratch = NULL;
-
-        if (!fixture || scratch_setup(&scratch))
-                return -1;
-        fixture->scratch = scratch;
-        station_name(&fixture->a, fixture->scratch, "a");
-        station_name(&fixture->b, fixture->scratch, "b");
-        fixture->b.hooks = (struct courier_hooks){ fixture, refuse_bad, remember_reject, remember_lossy };
-        station_open(&fixture->a);
-        *state = fixture;
-        return 0;
-}
-
-static int teardown(void **state) {
-        struct fixture *fixture = *state;
-        void *scratch = fixture->scratch;
-
-        station_close(&fixture->a);
-        station_close(&fixture->b);
-        free(fixture);
-        return scratch_teardown(&scratch);
-}
 
 static void test_letter_arrives_and_is_forgotten(void **state) {
         struct fixture *fixture = *state;
@@ -237,75 +160,6 @@ static void test_duplicates_are_acked_and_ignored(void **state) {
         socket_context_destroy(sockets);
 }
 
-/* Refused by the owner's check: kept in dead, told to whom the owner likes, and its sender stops. */
-static void test_refused_letter(void **state) {
-        struct fixture *fixture = *state;
-        struct station *a = &fixture->a, *b = &fixture->b;
-
-        station_open(b);
-        station_post(a, b, "bad news");
-        STATION_AWAIT(a, b, station_n_outbox(a) == 0 && station_n_inbox(a) == 1);
-        assert_int_equal(station_n_inbox(b), 0);
-        assert_int_equal(station_n_dead(b), 1);
-        assert_int_equal(fixture->n_rejects, 1);
-        assert_string_equal(fixture->reject_code, "TEST_BAD");
-        assert_string_equal(fixture->reject_key, "run-1");
-        assert_string_equal(fixture->reject_body, "bad news");
-        assert_int_equal(courier_counts(b->courier)->n_rejected, 1);
-        assert_int_equal(station_query(b,
-                                       "SELECT count(*) FROM dead WHERE key = 'run-1' AND bytes = x'626164206e657773'"
-                                       " AND reason = 'TEST_BAD: it is bad'"),
-                         1);
-}
-
-/* A message that check refused and that could not be kept says nothing about the next one, which check never saw. */
-static void test_refusal_is_told_of_its_own_message(void **state) {
-        struct courier_header header = { .kind = COURIER_KIND_DATA,
-                                         .id = "0190a5c3-7b1e-7abc-8def-0123456789ab",
-                                         .key = "run-2" };
-        struct fixture *fixture = *state;
-        struct station *a = &fixture->a, *b = &fixture->b;
-        uint8_t head[COURIER_HEADER_BYTES_MAX];
-        struct socket_frame frame = { .data = head };
-        struct socket_context *sockets;
-        struct socket *dealer;
-
-        station_open(b);
-        fixture->has_no_room = true;
-        station_post(a, b, "bad news");
-        STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 1);
-        fixture->has_no_room = false;
-        assert_int_equal(socket_context_create(&sockets), 0);
-        assert_int_equal(socket_connect_dealer(sockets, b->endpoint, &dealer), 0);
-        frame.n_bytes = courier_header_pack(&header, head);
-        STATION_AWAIT(b, NULL, socket_send(dealer, &frame, 1) == 0);
-        STATION_AWAIT(b, NULL, !strcmp(fixture->reject_key, "run-2"));
-        assert_string_equal(fixture->reject_code, "MESSAGE_FRAMES");
-        assert_string_equal(fixture->reject_key, "run-2");
-        assert_string_equal(fixture->reject_body, "");
-        socket_destroy(dealer);
-        socket_context_destroy(sockets);
-}
-
-/* Its owner has no room for what follows: it is neither kept nor acked, and comes again. */
-static void test_refused_letter_waits_for_room(void **state) {
-        struct fixture *fixture = *state;
-        struct station *a = &fixture->a, *b = &fixture->b;
-
-        fixture->has_no_room = true;
-        station_open(b);
-        station_post(a, b, "bad news");
-        STATION_AWAIT(a, b, courier_counts(b->courier)->n_deferred >= 2);
-        assert_int_equal(station_n_outbox(a), 1);
-        assert_int_equal(station_n_dead(b), 0);
-        assert_int_equal(courier_counts(b->courier)->n_rejected, 0);
-        fixture->has_no_room = false;
-        STATION_AWAIT(a, b, station_n_outbox(a) == 0);
-        assert_int_equal(station_n_dead(b), 1);
-        assert_int_equal(fixture->n_rejects, 1);
-        assert_int_equal(courier_counts(b->courier)->n_rejected, 1);
-}
-
 static void test_full_inbox_is_back_pressure(void **state) {
         struct fixture *fixture = *state;
         struct station *a = &fixture->a, *b = &fixture->b;
@@ -383,29 +237,6 @@ static void test_letter_posted_in_a_pause(void **state) {
                 assert_int_equal(courier_wait(b->courier, NULL, NULL, 0, 10 * STATION_PATIENCE_MS, &n_accepted), 0);
         assert_true(clock_monotonic_ms() - started_ms < STATION_PATIENCE_MS);
         db_destroy(other);
-}
-
-/* It cannot be acked and comes again and again: it is kept once, and pushes no other out. */
-static void test_message_without_id_is_kept_once(void **state) {
-        struct fixture *fixture = *state;
-        struct station *b = &fixture->b;
-        struct socket_frame frames[2] = { { (const uint8_t *)"noise", 5 }, { (const uint8_t *)"body", 4 } };
-        struct socket_context *sockets;
-        struct socket *dealer;
-
-        station_open(b);
-        assert_int_equal(socket_context_create(&sockets), 0);
-        assert_int_equal(socket_connect_dealer(sockets, b->endpoint, &dealer), 0);
-        for (int i = 0; i < 5; i++)
-                STATION_AWAIT(b, NULL, socket_send(dealer, frames, 2) == 0);
-        STATION_AWAIT(b, NULL, courier_counts(b->courier)->n_rejected == 5);
-        assert_int_equal(station_n_dead(b), 1);
-        assert_int_equal(station_query(b, "SELECT times FROM dead"), 5);
-        frames[0] = (struct socket_frame){ (const uint8_t *)"other", 5 };
-        STATION_AWAIT(b, NULL, socket_send(dealer, frames, 2) == 0);
-        STATION_AWAIT(b, NULL, station_n_dead(b) == 2);
-        socket_destroy(dealer);
-        socket_context_destroy(sockets);
 }
 
 static void test_lossy_is_now_or_never(void **state) {
@@ -505,52 +336,6 @@ static void test_peers_do_not_hinder_each_other(void **state) {
         STATION_AWAIT(a, b, station_n_outbox(a) == 2 * COURIER_WINDOW);
 }
 
-static void test_letter_above_the_limit(void **state) {
-        struct fixture *fixture = *state;
-        struct station *a = &fixture->a;
-        char *body;
-
-        body = calloc(1, COURIER_BODY_BYTES_MAX + 1);
-        assert_non_null(body);
-        assert_int_equal(courier_connect(a->courier, "b", fixture->b.endpoint), 0);
-        assert_int_equal(spool_begin(a->spool), 0);
-        assert_int_equal(courier_post(a->courier, "b", "run-1", body, COURIER_BODY_BYTES_MAX + 1), -EMSGSIZE);
-        assert_int_equal(courier_send_lossy(a->courier, "b", "run-1", body, COURIER_BODY_BYTES_MAX + 1), -EMSGSIZE);
-        spool_rollback(a->spool);
-        free(body);
-}
-
-/* A forged ack deletes nothing, and what is no ack is ignored. */
-static void test_only_the_right_ack_counts(void **state) {
-        struct courier_header header = { .kind = COURIER_KIND_ACK, .id = "0190a5c3-7b1e-7abc-8def-0123456789ab" };
-        struct socket_message message = SOCKET_MESSAGE_NULL;
-        struct fixture *fixture = *state;
-        struct station *a = &fixture->a, *b = &fixture->b;
-        uint8_t head[COURIER_HEADER_BYTES_MAX];
-        struct socket_frame frames[3] = { { 0 } };
-        struct socket_context *sockets;
-        struct socket *router;
-
-        assert_int_equal(socket_context_create(&sockets), 0);
-        assert_int_equal(socket_bind_router(sockets, b->endpoint, &router), 0);
-        station_post(a, b, "hello");
-        STATION_AWAIT(a, NULL, socket_receive(router, &message) == 0);
-        frames[0] = message.frames[0];
-        frames[1] = (struct socket_frame){ head, courier_header_pack(&header, head) };
-        assert_int_equal(socket_send(router, frames, 3), 0);
-        header.kind = COURIER_KIND_DATA;
-        courier_header_pack(&header, head);
-        assert_int_equal(socket_send(router, frames, 3), 0);
-        frames[1] = (struct socket_frame){ (const uint8_t *)"noise", 5 };
-        assert_int_equal(socket_send(router, frames, 2), 0);
-        STATION_AWAIT(a, NULL, courier_counts(a->courier)->n_rejected == 2);
-        assert_int_equal(courier_counts(a->courier)->n_acked, 0);
-        assert_int_equal(station_n_outbox(a), 1);
-        socket_message_finish(&message);
-        socket_destroy(router);
-        socket_context_destroy(sockets);
-}
-
 static void *wake(void *context) {
         courier_wake(context);
         return NULL;
@@ -588,7 +373,6 @@ static void test_descriptors_of_the_owner(void **state) {
 }
 
 int main(void) {
-#define COURIER_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
         const struct CMUnitTest tests[] = {
                 COURIER_TEST(test_letter_arrives_and_is_forgotten),
                 COURIER_TEST(test_flush_sends_at_once),
@@ -597,21 +381,15 @@ int main(void) {
                 COURIER_TEST(test_receiver_may_come_later),
                 COURIER_TEST(test_unacked_letter_is_sent_again),
                 COURIER_TEST(test_duplicates_are_acked_and_ignored),
-                COURIER_TEST(test_refused_letter),
-                COURIER_TEST(test_refusal_is_told_of_its_own_message),
-                COURIER_TEST(test_refused_letter_waits_for_room),
                 COURIER_TEST(test_full_inbox_is_back_pressure),
                 COURIER_TEST(test_full_disk_is_survived),
                 COURIER_TEST(test_flush_leaves_failures_to_the_wait),
                 COURIER_TEST(test_letter_posted_in_a_pause),
-                COURIER_TEST(test_message_without_id_is_kept_once),
                 COURIER_TEST(test_lossy_is_now_or_never),
                 COURIER_TEST(test_more_letters_than_the_window),
                 COURIER_TEST(test_letters_follow_a_peer_that_moved),
                 COURIER_TEST(test_letters_to_a_name_wait_until_it_is_connected),
                 COURIER_TEST(test_peers_do_not_hinder_each_other),
-                COURIER_TEST(test_letter_above_the_limit),
-                COURIER_TEST(test_only_the_right_ack_counts),
                 COURIER_TEST(test_wake_from_another_thread),
                 COURIER_TEST(test_descriptors_of_the_owner),
         };

@@ -2,107 +2,11 @@
 
 #include <math.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
-#include <cmocka.h>
+#include "tests/unit/data/validate_fixture.h"
 
 #include "common/base/json.h"
 #include "common/base/json_builder.h"
-#include "common/data/validate/validate.h"
-
-static const char *const schema_text =
-        "schema: 1\n"
-        "environments: [TRAINING, SERVING]\n"
-        "dataset: {min_examples: 3, min_examples_ratio: 0.5, new_columns: warning}\n"
-        "drift: {severity: error}\n"
-        "columns:\n"
-        "  - {name: id, role: key, type: int, min: 0}\n"
-        "  - {name: age, type: int, min: 18, max: 120}\n"
-        "  - {name: size, type: float, min: 0.5, max: 99, severity: warning}\n"
-        "  - {name: sex, type: category, values: [f, m]}\n"
-        "  - {name: zone, type: category, of: int, values: [1, 2, 3], min_fraction: 0.5, missing: keep,\n"
-        "     min_domain_mass: 0.5, unknown: missing}\n"
-        "  - {name: tame, type: bool}\n"
-        "  - {name: note, role: ignore, type: category, required_in: []}\n"
-        "  - {name: y, role: label, type: bool}\n";
-
-enum { ID, AGE, SIZE, SEX, ZONE, TAME, NOTE, Y, N_COLUMNS };
-
-static struct schema *make_schema(void) {
-        struct schema *schema = NULL;
-        struct fault fault = FAULT_NULL;
-
-        if (schema_parse("test.yaml", schema_text, strlen(schema_text), &fault, &schema))
-                fail_msg("%d: %s", (int)fault.line, fault.message);
-        return schema;
-}
-
-/* A good dataset of n_rows in batches of n_batch. */
-struct dataset {
-        size_t n_tables;
-        struct table_builder *builders[64];
-        struct table tables[64];
-};
-
-static void dataset_finish(struct dataset *dataset) {
-        for (size_t i = 0; i < dataset->n_tables; i++)
-                table_builder_destroy(dataset->builders[i]);
-}
-
-static void add_good_row(struct table_builder *builder, uint64_t row) {
-        static const char *const sexes[] = { "f", "m" }, *const zones[] = { "1", "2", "3" };
-        char note[24];
-
-        snprintf(note, sizeof(note), "n%d", (int)(row % 1000));
-        assert_int_equal(table_builder_add_int64(builder, ID, (int64_t)row * 3), 0);
-        assert_int_equal(table_builder_add_int64(builder, AGE, 18 + (int64_t)(row % 103)), 0);
-        assert_int_equal(table_builder_add_float64(builder, SIZE, 0.5 + (double)(row % 90) + (double)row / 1e6), 0);
-        assert_int_equal(table_builder_add_text(builder, SEX, sexes[row % 2], 1), 0);
-        assert_int_equal(table_builder_add_text(builder, ZONE, zones[row % 3], 1), 0);
-        assert_int_equal(table_builder_add_int64(builder, TAME, row % 2), 0);
-        assert_int_equal(table_builder_add_text(builder, NOTE, note, strlen(note)), 0);
-        assert_int_equal(table_builder_add_int64(builder, Y, row % 5 == 0), 0);
-}
-
-static void add_columns(struct table_builder *builder, const struct schema *schema) {
-        for (size_t i = 0; i < schema->n_columns; i++)
-                assert_int_equal(table_builder_add_column(builder, schema->columns[i].name,
-                                                          value_column_type(schema->columns[i].type)),
-                                 0);
-}
-
-static void dataset_make(struct dataset *dataset, const struct schema *schema, uint64_t n_rows, uint64_t n_batch) {
-        *dataset = (struct dataset){ 0 };
-        for (uint64_t row = 0; row < n_rows; row++) {
-                if (row % n_batch == 0) {
-                        assert_int_equal(table_builder_create(&dataset->builders[dataset->n_tables]), 0);
-                        add_columns(dataset->builders[dataset->n_tables++], schema);
-                }
-                add_good_row(dataset->builders[dataset->n_tables - 1], row);
-        }
-        for (size_t i = 0; i < dataset->n_tables; i++)
-                dataset->tables[i] = table_builder_view(dataset->builders[i]);
-}
-
-static struct validate_report *validate(const struct schema *schema, unsigned environment, const struct table *tables,
-                                        size_t n_tables) {
-        const struct validate_options options = { .schema = schema, .environment = environment };
-        struct validate_report *report = NULL;
-
-        assert_int_equal(validate_dataset(&options, tables, n_tables, &report), 0);
-        return report;
-}
-
-static const struct validate_finding *find(const struct validate_report *report, const char *column,
-                                           enum anomaly code) {
-        for (size_t i = 0; i < report->n_findings; i++)
-                if (report->findings[i].code == code && !strcmp(report->findings[i].column, column))
-                        return &report->findings[i];
-        return NULL;
-}
 
 static void test_good(void **state _unused_) {
         _cleanup_(schema_destroy_pointer) struct schema *schema = make_schema();
@@ -349,126 +253,6 @@ static void test_shares(void **state _unused_) {
         }
 }
 
-static void test_columns_absent_and_new(void **state _unused_) {
-        _cleanup_(schema_destroy_pointer) struct schema *schema = make_schema();
-        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = NULL;
-        _cleanup_(validate_report_destroy_pointer) struct validate_report *training = NULL;
-        _cleanup_(validate_report_destroy_pointer) struct validate_report *serving = NULL;
-        const struct validate_finding *finding;
-        struct table table;
-
-        assert_int_equal(table_builder_create(&builder), 0);
-        assert_int_equal(table_builder_add_column(builder, "age", COLUMN_INT64), 0);
-        assert_int_equal(table_builder_add_column(builder, "colour", COLUMN_INT64), 0);
-        for (size_t i = 0; i < 5; i++) {
-                assert_int_equal(table_builder_add_int64(builder, 0, 30), 0);
-                assert_int_equal(table_builder_add_int64(builder, 1, 1), 0);
-        }
-        table = table_builder_view(builder);
-        training = validate(schema, SCHEMA_TRAINING, &table, 1);
-        finding = find(training, "sex", ANOMALY_SCHEMA_MISSING_COLUMN);
-        assert_non_null(finding);
-        assert_int_equal(finding->severity, SEVERITY_ERROR);
-        assert_non_null(find(training, "y", ANOMALY_SCHEMA_MISSING_COLUMN));
-        assert_non_null(find(training, "id", ANOMALY_SCHEMA_MISSING_COLUMN));
-        assert_null(find(training, "note", ANOMALY_SCHEMA_MISSING_COLUMN));
-        finding = find(training, "colour", ANOMALY_SCHEMA_NEW_COLUMN);
-        assert_non_null(finding);
-        assert_int_equal(finding->severity, SEVERITY_WARNING);
-        /* warnings stand behind errors */
-        assert_int_equal(training->findings[0].severity, SEVERITY_ERROR);
-        assert_int_equal(training->findings[training->n_findings - 1].severity, SEVERITY_WARNING);
-        serving = validate(schema, SCHEMA_SERVING, &table, 1);
-        assert_null(find(serving, "y", ANOMALY_SCHEMA_MISSING_COLUMN));
-        assert_null(find(serving, "id", ANOMALY_SCHEMA_MISSING_COLUMN));
-        assert_null(find(serving, "zone", ANOMALY_SCHEMA_MISSING_COLUMN));
-        assert_non_null(find(serving, "sex", ANOMALY_SCHEMA_MISSING_COLUMN));
-}
-
-/* What the source's columns were, though the table has the schema's. */
-static void test_columns_of_the_source(void **state _unused_) {
-        static const bool missing[N_COLUMNS] = { [SEX] = true, [ZONE] = true, [NOTE] = true, [Y] = true };
-        static const char *const names[] = { "colour", "Sexx", "" };
-        _cleanup_(schema_destroy_pointer) struct schema *schema = make_schema();
-        _cleanup_(table_builder_destroy_pointer) struct table_builder *builder = NULL;
-        struct validate_options options = { .schema = schema,
-                                            .environment = SCHEMA_TRAINING,
-                                            .columns = { missing, names, N_ELEMENTS(names), 5 } };
-        struct validate_report *report = NULL;
-        struct table table;
-
-        assert_int_equal(table_builder_create(&builder), 0);
-        add_columns(builder, schema);
-        /* what a source lacks does not depend on how many rows there are */
-        for (size_t n_rows = 0; n_rows < 10; n_rows += 5) {
-                for (size_t row = 0; row < n_rows; row++) {
-                        assert_int_equal(table_builder_add_int64(builder, ID, (int64_t)row), 0);
-                        assert_int_equal(table_builder_add_int64(builder, AGE, 30), 0);
-                        assert_int_equal(table_builder_add_float64(builder, SIZE, 1), 0);
-                        assert_int_equal(table_builder_add_missing(builder, SEX), 0);
-                        assert_int_equal(table_builder_add_missing(builder, ZONE), 0);
-                        assert_int_equal(table_builder_add_int64(builder, TAME, 1), 0);
-                        assert_int_equal(table_builder_add_missing(builder, NOTE), 0);
-                        assert_int_equal(table_builder_add_missing(builder, Y), 0);
-                }
-                table = table_builder_view(builder);
-                options.is_holdout = false;
-                assert_int_equal(validate_dataset(&options, &table, 1, &report), 0);
-                assert_non_null(find(report, "sex", ANOMALY_SCHEMA_MISSING_COLUMN));
-                assert_int_equal(find(report, "sex", ANOMALY_SCHEMA_MISSING_COLUMN)->severity, SEVERITY_ERROR);
-                assert_string_equal(find(report, "sex", ANOMALY_SCHEMA_MISSING_COLUMN)->message,
-                                    "there is no such column, and TRAINING requires it; there is a column \"Sexx\" (is "
-                                    "it meant?)");
-                assert_string_equal(find(report, "zone", ANOMALY_SCHEMA_MISSING_COLUMN)->message,
-                                    "there is no such column, and TRAINING requires it");
-                assert_non_null(find(report, "y", ANOMALY_SCHEMA_MISSING_COLUMN));
-                assert_null(find(report, "note", ANOMALY_SCHEMA_MISSING_COLUMN));
-                assert_null(find(report, "sex", ANOMALY_FEATURE_TYPE_NOT_PRESENT));
-                assert_int_equal(find(report, "colour", ANOMALY_SCHEMA_NEW_COLUMN)->severity, SEVERITY_WARNING);
-                assert_non_null(find(report, "Sexx", ANOMALY_SCHEMA_NEW_COLUMN));
-                /* three names, and two more */
-                assert_string_equal(report->findings[report->n_findings - 2].message,
-                                    "there is a column without a name, so it is not read");
-                assert_string_equal(report->findings[report->n_findings - 1].message,
-                                    "the schema does not know 2 more columns, so they are not read");
-                report = validate_report_destroy(report);
-                options.is_holdout = true;
-                assert_int_equal(validate_dataset(&options, &table, 1, &report), 0);
-                assert_int_equal(report->n_findings, 0);
-                report = validate_report_destroy(report);
-        }
-}
-
-static void test_new_columns_are_as_bad_as_the_schema_says(void **state _unused_) {
-        static const char text[] = "schema: 1\nenvironments: [TRAINING, SERVING]\ndataset: {new_columns: %s}\n"
-                                   "columns: [{name: age, type: int}, {name: y, role: label, type: bool}]\n";
-        static const char *const words[] = { "ignore", "warning", "error" };
-        const char *names[VALIDATE_NEW_COLUMNS_MAX + 1];
-
-        for (size_t i = 0; i < N_ELEMENTS(names); i++)
-                names[i] = "colour";
-        for (enum severity severity = SEVERITY_IGNORE; severity <= SEVERITY_ERROR; severity++) {
-                _cleanup_(schema_destroy_pointer) struct schema *schema = NULL;
-                _cleanup_(validate_report_destroy_pointer) struct validate_report *report = NULL;
-                struct validate_options options = { .columns = { .names = names, .n_names = N_ELEMENTS(names) } };
-                struct fault fault = FAULT_NULL;
-                char yaml[sizeof(text) + 16];
-                int n = snprintf(yaml, sizeof(yaml), text, words[severity]);
-
-                assert_int_equal(schema_parse("test.yaml", yaml, (size_t)n, &fault, &schema), 0);
-                options.schema = schema;
-                options.columns.n_new = N_ELEMENTS(names);
-                assert_int_equal(validate_dataset(&options, NULL, 0, &report), 0);
-                if (severity == SEVERITY_IGNORE) {
-                        assert_null(find(report, "colour", ANOMALY_SCHEMA_NEW_COLUMN));
-                        continue;
-                }
-                assert_int_equal(find(report, "colour", ANOMALY_SCHEMA_NEW_COLUMN)->severity, severity);
-                assert_int_equal(find(report, "", ANOMALY_SCHEMA_NEW_COLUMN)->severity, severity);
-                assert_non_null(strstr(find(report, "", ANOMALY_SCHEMA_NEW_COLUMN)->message, "does not know 1 more"));
-        }
-}
-
 static void test_key(void **state _unused_) {
         _cleanup_(schema_destroy_pointer) struct schema *schema = make_schema();
         _cleanup_(validate_report_destroy_pointer) struct validate_report *report = NULL;
@@ -665,9 +449,6 @@ int main(void) {
                 cmocka_unit_test(test_same_verdict_everywhere),
                 cmocka_unit_test(test_every_code_is_reached),
                 cmocka_unit_test(test_shares),
-                cmocka_unit_test(test_columns_absent_and_new),
-                cmocka_unit_test(test_columns_of_the_source),
-                cmocka_unit_test(test_new_columns_are_as_bad_as_the_schema_says),
                 cmocka_unit_test(test_key),
                 cmocka_unit_test(test_key_of_another_type),
                 cmocka_unit_test(test_label_of_one_class),

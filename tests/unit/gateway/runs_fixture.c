@@ -244,3 +244,34 @@ int fixture_letters(struct fixture *fixture, enum stage stage, enum message_type
         spool_letter_finish(&letter);
         return n;
 }
+
+void fixture_say(struct fixture *fixture, const char *run, int64_t attempt, int word) {
+        struct pusher_to_gateway release = fixture_release(7);
+
+        if (word == WORD_RELEASE)
+                fixture_tell_release(fixture, run, attempt, &release);
+        else
+                fixture_tell_state(fixture, run, attempt, (enum stage)word, RUN_STATE_SUCCEEDED);
+}
+
+void fixture_succeed(struct fixture *fixture, const char *run, int64_t attempt) {
+        for (int i = 0; i < N_WORDS; i++)
+                fixture_say(fixture, run, attempt, i);
+        assert_string_equal(fixture->released, run);
+        assert_int_equal(runs_finish(fixture->runs, run), 0);
+        assert_int_equal(runs_begin(fixture->runs), 0);
+}
+
+void fixture_check_ends(struct fixture *fixture, const char *run, const char *want) {
+        static const char letters[] = {
+                [RUN_STATE_PENDING] = 'P', [RUN_STATE_RUNNING] = 'R', [RUN_STATE_SUCCEEDED] = 'S',
+                [RUN_STATE_SKIPPED] = 'K', [RUN_STATE_FAILED] = 'F',  [RUN_STATE_CANCELING] = 'G',
+                [RUN_STATE_CANCELED] = 'C'
+        };
+        char got[N_WORKERS + 1] = "";
+
+        fixture_view(fixture, run);
+        for (int i = 0; i < N_WORKERS; i++)
+                got[i] = letters[fixture->view.stages[i].state];
+        assert_string_equal(got, want);
+}

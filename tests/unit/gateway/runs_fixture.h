@@ -13,6 +13,12 @@
 #include "tests/support/station.h"
 
 #define EVENTS_MAX 64
+#define N_WORKERS STAGE_N_WORKERS
+
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+/* One event of the line's last words about a run: a stage's end, or the release. */
+enum { WORD_RELEASE = N_WORKERS, N_WORDS };
 
 struct fixture_event {
         char run[UUID_TEXT_BYTES];
@@ -65,6 +71,13 @@ void fixture_tell_state(struct fixture *fixture, const char *run, int64_t attemp
 void fixture_tell_release(struct fixture *fixture, const char *run, int64_t attempt,
                           const struct pusher_to_gateway *release);
 struct pusher_to_gateway fixture_release(int64_t version);
+
+/* One of the line's last words; and all of them, after which the next run may begin. */
+void fixture_say(struct fixture *fixture, const char *run, int64_t attempt, int word);
+void fixture_succeed(struct fixture *fixture, const char *run, int64_t attempt);
+
+/* want: a letter for the state of each worker's stage, K for skipped and G for canceling, else the state's first. */
+void fixture_check_ends(struct fixture *fixture, const char *run, const char *want);
 
 /* Handles what lies in the inbox, and begins the next run when it may. */
 void fixture_handle_inbox(struct fixture *fixture);

@@ -285,7 +285,6 @@ static void an_unreadable_manifest_is_passed_over(void **state) {
 }
 
 int main(void) {
-#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 WITH_FIXTURE(ended_runs_are_the_same),
                 WITH_FIXTURE(the_last_attempt_counts),

@@ -4,42 +4,6 @@
 
 #include "common/base/cleanup.h"
 
-#define N_WORKERS STAGE_N_WORKERS
-
-/* One event of the line's last words about a run: a stage's end, or the release. */
-enum { WORD_RELEASE = N_WORKERS, N_WORDS };
-
-static void say(struct fixture *fixture, const char *run, int64_t attempt, int word) {
-        struct pusher_to_gateway release = fixture_release(7);
-
-        if (word == WORD_RELEASE)
-                fixture_tell_release(fixture, run, attempt, &release);
-        else
-                fixture_tell_state(fixture, run, attempt, (enum stage)word, RUN_STATE_SUCCEEDED);
-}
-
-static void succeed(struct fixture *fixture, const char *run, int64_t attempt) {
-        for (int i = 0; i < N_WORDS; i++)
-                say(fixture, run, attempt, i);
-        assert_string_equal(fixture->released, run);
-        assert_int_equal(runs_finish(fixture->runs, run), 0);
-        assert_int_equal(runs_begin(fixture->runs), 0);
-}
-
-static void check_ends(struct fixture *fixture, const char *run, const char *want) {
-        static const char letters[] = {
-                [RUN_STATE_PENDING] = 'P', [RUN_STATE_RUNNING] = 'R', [RUN_STATE_SUCCEEDED] = 'S',
-                [RUN_STATE_SKIPPED] = 'K', [RUN_STATE_FAILED] = 'F',  [RUN_STATE_CANCELING] = 'G',
-                [RUN_STATE_CANCELED] = 'C'
-        };
-        char got[N_WORKERS + 1] = "";
-
-        fixture_view(fixture, run);
-        for (int i = 0; i < N_WORKERS; i++)
-                got[i] = letters[fixture->view.stages[i].state];
-        assert_string_equal(got, want);
-}
-
 static void an_accepted_run_begins_at_once(void **state) {
         static struct gateway_to_ingestor message;
         struct fixture *fixture = *state;
@@ -52,7 +16,7 @@ static void an_accepted_run_begins_at_once(void **state) {
         fixture_accept(fixture, "{\"parameters\":{\"train\":{\"seed\":5}}}", "", run);
         assert_true(uuid_is_valid(run));
         assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-        check_ends(fixture, run, "RPPPPP");
+        fixture_check_ends(fixture, run, "RPPPPP");
         assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, &envelope, &message), 1);
         assert_string_equal(envelope.run, run);
         assert_int_equal(envelope.attempt, 1);
@@ -77,7 +41,7 @@ static void the_words_of_the_line_may_come_in_any_order(void **state) {
                 for (int j = 0; j < N_WORDS; j++) {
                         assert_int_equal(fixture->n_released, 0);
                         assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-                        say(fixture, run, 1, orders[i][j]);
+                        fixture_say(fixture, run, 1, orders[i][j]);
                 }
                 assert_int_equal(fixture->n_released, 1);
                 assert_string_equal(fixture->released, run);
@@ -85,7 +49,7 @@ static void the_words_of_the_line_may_come_in_any_order(void **state) {
                 assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
                 assert_int_equal(runs_finish(fixture->runs, run), 0);
                 assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
-                check_ends(fixture, run, "SSSSSS");
+                fixture_check_ends(fixture, run, "SSSSSS");
                 assert_true(fixture->view.has_release);
                 assert_int_equal(fixture->view.release.version, 7);
                 assert_int_equal(fixture->view.stages[STAGE_TRAINER].booster_ms, 250);
@@ -113,10 +77,10 @@ static void what_is_told_twice_changes_nothing(void **state) {
 
         fixture_accept(fixture, "", "", run);
         for (int i = 0; i < N_WORDS; i++) {
-                say(fixture, run, 1, i);
+                fixture_say(fixture, run, 1, i);
                 show(fixture, run, &before);
                 n_events = fixture->n_events;
-                say(fixture, run, 1, i);
+                fixture_say(fixture, run, 1, i);
                 show(fixture, run, &after);
                 assert_string_equal(buffer_text(&before), buffer_text(&after));
                 if (i != WORD_RELEASE)
@@ -127,7 +91,7 @@ static void what_is_told_twice_changes_nothing(void **state) {
         n_events = fixture->n_events;
         assert_int_equal(runs_finish(fixture->runs, run), 0);
         for (int i = 0; i < N_WORDS; i++)
-                say(fixture, run, 1, i);
+                fixture_say(fixture, run, 1, i);
         fixture_tell_state(fixture, run, 1, STAGE_EVALUATOR, RUN_STATE_FAILED);
         show(fixture, run, &after);
         assert_string_equal(buffer_text(&before), buffer_text(&after));
@@ -139,14 +103,14 @@ static void a_skipped_stage_is_no_hindrance(void **state) {
         char run[UUID_TEXT_BYTES];
 
         fixture_accept(fixture, "", "", run);
-        say(fixture, run, 1, STAGE_INGESTOR);
+        fixture_say(fixture, run, 1, STAGE_INGESTOR);
         fixture_tell_state(fixture, run, 1, STAGE_VALIDATOR, RUN_STATE_SKIPPED);
-        check_ends(fixture, run, "SKRPPP");
+        fixture_check_ends(fixture, run, "SKRPPP");
         for (int i = STAGE_TRANSFORMER; i < N_WORDS; i++)
-                say(fixture, run, 1, i);
+                fixture_say(fixture, run, 1, i);
         assert_int_equal(runs_finish(fixture->runs, run), 0);
         assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
-        check_ends(fixture, run, "SKSSSS");
+        fixture_check_ends(fixture, run, "SKSSSS");
 }
 
 static void a_failure_ends_the_run_there(void **state) {
@@ -154,10 +118,10 @@ static void a_failure_ends_the_run_there(void **state) {
         char run[UUID_TEXT_BYTES];
 
         fixture_accept(fixture, "", "", run);
-        say(fixture, run, 1, STAGE_INGESTOR);
+        fixture_say(fixture, run, 1, STAGE_INGESTOR);
         fixture_tell_state(fixture, run, 1, STAGE_VALIDATOR, RUN_STATE_FAILED);
         assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
-        check_ends(fixture, run, "SFPPPP");
+        fixture_check_ends(fixture, run, "SFPPPP");
         assert_true(fixture->view.has_failure);
         assert_int_equal(fixture->view.failure.stage, STAGE_VALIDATOR);
         assert_string_equal(fixture->view.failure.error.code, "TOYS_BROKEN");
@@ -172,9 +136,9 @@ static void a_failure_may_be_told_first(void **state) {
 
         fixture_accept(fixture, "", "", run);
         fixture_tell_state(fixture, run, 1, STAGE_VALIDATOR, RUN_STATE_FAILED);
-        say(fixture, run, 1, STAGE_INGESTOR);
+        fixture_say(fixture, run, 1, STAGE_INGESTOR);
         assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
-        check_ends(fixture, run, "SFPPPP");
+        fixture_check_ends(fixture, run, "SFPPPP");
 }
 
 static void too_little_data_is_no_failure(void **state) {
@@ -188,10 +152,10 @@ static void too_little_data_is_no_failure(void **state) {
 
         fixture_accept(fixture, "", "", run);
         for (int i = 0; i < STAGE_EVALUATOR; i++)
-                say(fixture, run, 1, i);
+                fixture_say(fixture, run, 1, i);
         fixture_tell(fixture, run, 1, &end);
         assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
-        check_ends(fixture, run, "SSSSSP");
+        fixture_check_ends(fixture, run, "SSSSSP");
         assert_string_equal(fixture->view.ends_run, "INSUFFICIENT_DATA");
         assert_false(fixture->view.has_release);
         assert_int_equal(runs_retry(fixture->runs, run), RUNS_E_STATE);
@@ -209,7 +173,7 @@ static void one_run_is_in_flight_and_others_wait_in_order(void **state) {
         fixture_tell_state(fixture, runs[0], 1, STAGE_INGESTOR, RUN_STATE_FAILED);
         assert_int_equal(fixture_state(fixture, runs[1]), RUN_STATE_RUNNING);
         assert_int_equal(fixture_state(fixture, runs[2]), RUN_STATE_PENDING);
-        succeed(fixture, runs[1], 1);
+        fixture_succeed(fixture, runs[1], 1);
         assert_int_equal(fixture_state(fixture, runs[2]), RUN_STATE_RUNNING);
         assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, NULL, NULL), 3);
 }
@@ -288,276 +252,6 @@ static void a_run_waits_for_the_champion_to_be_known(void **state) {
         assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
 }
 
-static void cancel_before_the_start(void **state) {
-        struct fixture *fixture = *state;
-        char first[UUID_TEXT_BYTES], second[UUID_TEXT_BYTES];
-
-        fixture_accept(fixture, "", "", first);
-        fixture_accept(fixture, "", "", second);
-        assert_int_equal(runs_cancel(fixture->runs, second), 0);
-        assert_int_equal(fixture_state(fixture, second), RUN_STATE_CANCELED);
-        assert_true(fixture->view.finished_at > 0);
-        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_STAGE, NULL, NULL), 0);
-        assert_int_equal(runs_cancel(fixture->runs, second), RUNS_E_STATE);
-}
-
-static void cancel_is_told_to_every_stage(void **state) {
-        struct fixture *fixture = *state;
-        struct gateway_to_stage message;
-        char run[UUID_TEXT_BYTES], next[UUID_TEXT_BYTES];
-        struct envelope envelope;
-
-        fixture_accept(fixture, "", "", run);
-        fixture_accept(fixture, "", "", next);
-        say(fixture, run, 1, STAGE_INGESTOR);
-        assert_int_equal(runs_cancel(fixture->runs, run), 0);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_CANCELING);
-        for (int i = 0; i < N_WORKERS; i++) {
-                assert_int_equal(fixture_letters(fixture, (enum stage)i, MESSAGE_GATEWAY_TO_STAGE, &envelope, &message),
-                                 1);
-                assert_int_equal(message.command, STAGE_COMMAND_CANCEL);
-                assert_string_equal(envelope.run, run);
-        }
-        /* once more: nothing new is said */
-        assert_int_equal(runs_cancel(fixture->runs, run), 0);
-        assert_int_equal(fixture_letters(fixture, STAGE_PUSHER, MESSAGE_GATEWAY_TO_STAGE, NULL, NULL), 1);
-        assert_int_equal(runs_retry(fixture->runs, run), RUNS_E_STATE);
-        assert_int_equal(fixture_state(fixture, next), RUN_STATE_PENDING);
-        fixture_tell_state(fixture, run, 1, STAGE_VALIDATOR, RUN_STATE_CANCELED);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_CANCELED);
-        check_ends(fixture, run, "SCPPPP");
-        assert_int_equal(fixture_state(fixture, next), RUN_STATE_RUNNING);
-        assert_int_equal(runs_cancel(fixture->runs, run), RUNS_E_STATE);
-}
-
-static void another_end_may_be_faster_than_a_cancel(void **state) {
-        struct fixture *fixture = *state;
-        char run[UUID_TEXT_BYTES];
-
-        fixture_accept(fixture, "", "", run);
-        assert_int_equal(runs_cancel(fixture->runs, run), 0);
-        succeed(fixture, run, 1);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
-        fixture_accept(fixture, "", "", run);
-        assert_int_equal(runs_cancel(fixture->runs, run), 0);
-        fixture_tell_state(fixture, run, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
-}
-
-static void a_release_is_too_late_to_be_canceled(void **state) {
-        struct fixture *fixture = *state;
-        char run[UUID_TEXT_BYTES];
-
-        fixture_accept(fixture, "", "", run);
-        say(fixture, run, 1, WORD_RELEASE);
-        assert_int_equal(runs_cancel(fixture->runs, run), RUNS_E_STATE);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-}
-
-static void retry_keeps_the_run_and_raises_the_attempt(void **state) {
-        static struct gateway_to_ingestor message;
-        struct fixture *fixture = *state;
-        struct envelope envelope;
-        char run[UUID_TEXT_BYTES];
-
-        fixture->has_champion = true;
-        fixture->champion.version = 1;
-        memset(fixture->champion.manifest, 'c', sizeof(fixture->champion.manifest) - 1);
-        fixture_accept(fixture, "{\"parameters\":{\"train\":{\"seed\":9}}}", "", run);
-        assert_int_equal(runs_retry(fixture->runs, run), RUNS_E_STATE);
-        say(fixture, run, 1, STAGE_INGESTOR);
-        fixture_tell_state(fixture, run, 1, STAGE_VALIDATOR, RUN_STATE_FAILED);
-        fixture->champion.version = 2;
-        assert_int_equal(runs_retry(fixture->runs, run), 0);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_PENDING);
-        assert_false(fixture->view.has_failure);
-        assert_int_equal(fixture->view.finished_at, 0);
-        assert_int_equal(runs_begin(fixture->runs), 0);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-        assert_int_equal(fixture->view.attempt, 2);
-        check_ends(fixture, run, "RPPPPP");
-        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, &envelope, &message), 2);
-        assert_int_equal(envelope.attempt, 2);
-        assert_int_equal(message.order.parameters.train.seed, 9);
-        /* stages that are done answer with the order of the first attempt */
-        assert_int_equal(message.order.champion.version, 1);
-        /* what the first attempt still says is nothing */
-        fixture_tell_state(fixture, run, 1, STAGE_TRANSFORMER, RUN_STATE_FAILED);
-        fixture_tell_state(fixture, run, 1, STAGE_INGESTOR, RUN_STATE_CANCELED);
-        say(fixture, run, 1, WORD_RELEASE);
-        check_ends(fixture, run, "RPPPPP");
-        assert_false(fixture->view.has_release);
-        succeed(fixture, run, 2);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_SUCCEEDED);
-        assert_int_equal(runs_retry(fixture->runs, run), RUNS_E_STATE);
-}
-
-static void name_champion(struct fixture *fixture, int64_t version) {
-        fixture->has_champion = true;
-        fixture->champion.version = version;
-        memset(fixture->champion.manifest, 'c', sizeof(fixture->champion.manifest) - 1);
-}
-
-/* Stages that are done answer with the order of the first attempt, so the others must get no other. */
-static void a_retry_keeps_that_there_was_no_champion(void **state) {
-        static struct gateway_to_ingestor message;
-        struct fixture *fixture = *state;
-        char run[UUID_TEXT_BYTES];
-
-        fixture_accept(fixture, "", "", run);
-        fixture_tell_state(fixture, run, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
-        name_champion(fixture, 2);
-        fixture_restart(fixture);
-        assert_int_equal(runs_retry(fixture->runs, run), 0);
-        assert_int_equal(runs_begin(fixture->runs), 0);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, NULL, &message), 2);
-        assert_false(message.order.has_champion);
-        fixture_lose_spool(fixture);
-        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, NULL, &message), 1);
-        assert_false(message.order.has_champion);
-}
-
-static void a_run_that_never_began_looks_for_the_champion(void **state) {
-        static struct gateway_to_ingestor message;
-        struct fixture *fixture = *state;
-        char first[UUID_TEXT_BYTES], run[UUID_TEXT_BYTES];
-        struct envelope envelope;
-
-        fixture_accept(fixture, "", "", first);
-        fixture_accept(fixture, "", "", run);
-        assert_int_equal(runs_cancel(fixture->runs, run), 0);
-        assert_int_equal(runs_retry(fixture->runs, run), 0);
-        name_champion(fixture, 2);
-        fixture_tell_state(fixture, first, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
-        assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, &envelope, &message), 2);
-        assert_string_equal(envelope.run, run);
-        assert_true(message.order.has_champion);
-        assert_int_equal(message.order.champion.version, 2);
-}
-
-static const struct fault broken = { .code = "FIELD_TYPE", .column = "counts", .message = "is no list", .row = -1 };
-
-/* What the courier's hook does when a message about a run is refused. */
-static void refuse(struct fixture *fixture, const char *key, const struct envelope *envelope) {
-        assert_int_equal(spool_begin(fixture->spool), 0);
-        assert_int_equal(runs_refuse(fixture->runs, key, envelope, &broken), 0);
-        assert_int_equal(spool_commit(fixture->spool), 0);
-}
-
-/* The run would wait for ever for what was in it. */
-static void a_refused_message_fails_its_run(void **state) {
-        static const struct {
-                int n_said; /* words that came before */
-                enum message_type type;
-                int64_t version; /* 0: the envelope could not be read */
-                enum stage want_stage;
-                const char *want_ends, *want_message;
-        } rows[] = {
-                { 1, MESSAGE_STAGE_TO_GATEWAY, 1, STAGE_VALIDATOR, "SFPPPP",
-                  "stage_to_gateway: FIELD_TYPE: is no list" },
-                { 0, MESSAGE_STAGE_TO_GATEWAY, 0, STAGE_INGESTOR, "FPPPPP", "a message about this run: FIELD_TYPE" },
-                { 5, MESSAGE_PUSHER_TO_GATEWAY, 1, STAGE_PUSHER, "SSSSSF", "pusher_to_gateway: FIELD_TYPE" },
-                { 6, MESSAGE_PUSHER_TO_GATEWAY, 1, STAGE_PUSHER, "SSSSSS", "pusher_to_gateway: FIELD_TYPE" },
-        };
-        struct fixture *fixture = *state;
-
-        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-                char run[UUID_TEXT_BYTES], next[UUID_TEXT_BYTES];
-                struct envelope envelope = ENVELOPE_NULL;
-                const struct run_error *error = &fixture->view.failure.error;
-
-                fixture_accept(fixture, "", "", run);
-                fixture_accept(fixture, "", "", next);
-                for (int word = 0; word < rows[i].n_said; word++)
-                        say(fixture, run, 1, word);
-                envelope_init(&envelope, run, 1, 1, "");
-                envelope.type = rows[i].type;
-                envelope.version = rows[i].version;
-                fixture->n_events = 0;
-                refuse(fixture, run, rows[i].version ? &envelope : &(struct envelope)ENVELOPE_NULL);
-                /* durable, though nobody has handled it yet */
-                fixture_restart(fixture);
-                assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-                fixture_handle_inbox(fixture);
-                assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
-                check_ends(fixture, run, rows[i].want_ends);
-                assert_int_equal(fixture->view.failure.stage, rows[i].want_stage);
-                assert_string_equal(error->code, "MESSAGE_REJECTED");
-                assert_string_equal(error->column, "counts");
-                assert_non_null(strstr(error->message, rows[i].want_message));
-                assert_true(fixture->view.finished_at > 0);
-                /* those that watch the run hear it, and stages that may be at work on it are to stop */
-                assert_true(fixture->n_events >= 2);
-                assert_string_equal(fixture->events[fixture->n_events - 2].run, run);
-                assert_true(fixture->events[fixture->n_events - 2].is_last);
-                for (int stage = 0; stage < N_WORKERS; stage++) {
-                        assert_true(fixture_letters(fixture, (enum stage)stage, MESSAGE_GATEWAY_TO_STAGE, &envelope,
-                                                    NULL) > 0);
-                        assert_string_equal(envelope.run, run);
-                }
-                assert_int_equal(fixture_state(fixture, next), RUN_STATE_RUNNING);
-                assert_int_equal(runs_retry(fixture->runs, run), 0);
-                fixture_tell_state(fixture, next, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
-                assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-                succeed(fixture, run, 2);
-        }
-}
-
-static void a_refused_message_of_no_consequence(void **state) {
-        static const struct {
-                enum message_type type;
-                int64_t attempt;
-        } rows[] = {
-                { MESSAGE_STAGE_TO_GATEWAY, 1 },         /* of an earlier attempt */
-                { MESSAGE_STAGE_TO_GATEWAY, 3 },         /* of one that never was */
-                { MESSAGE_VALIDATOR_TO_TRANSFORMER, 2 }, /* not for the gateway */
-                { MESSAGE_HEARTBEAT, 2 },
-        };
-        struct fixture *fixture = *state;
-        struct envelope envelope = ENVELOPE_NULL;
-        char run[UUID_TEXT_BYTES], waiting[UUID_TEXT_BYTES];
-        int64_t n_rows;
-
-        fixture_accept(fixture, "", "", run);
-        fixture_tell_state(fixture, run, 1, STAGE_INGESTOR, RUN_STATE_FAILED);
-        assert_int_equal(runs_retry(fixture->runs, run), 0);
-        assert_int_equal(runs_begin(fixture->runs), 0);
-        fixture_accept(fixture, "", "", waiting);
-        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-                envelope_init(&envelope, run, rows[i].attempt, 1, "");
-                envelope.version = 1;
-                envelope.type = rows[i].type;
-                refuse(fixture, run, &envelope);
-        }
-        envelope = (struct envelope)ENVELOPE_NULL;
-        refuse(fixture, waiting, &envelope);
-        refuse(fixture, "01890a5d-ac96-774b-bcce-b302099a8057", &envelope);
-        refuse(fixture, "", &envelope);
-        assert_int_equal(spool_inbox_count(fixture->spool, &n_rows), 0);
-        assert_int_equal(n_rows, 0);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_RUNNING);
-        assert_int_equal(fixture_state(fixture, waiting), RUN_STATE_PENDING);
-}
-
-/* The gateway's program was changed while messages lay in its inbox. */
-static void a_row_of_another_build_fails_its_run(void **state) {
-        _cleanup_(buffer_finish) struct buffer frame = BUFFER_NULL;
-        struct fixture *fixture = *state;
-        char run[UUID_TEXT_BYTES], next[UUID_TEXT_BYTES];
-        int64_t n_dead;
-
-        fixture_accept(fixture, "", "", run);
-        fixture_accept(fixture, "", "", next);
-        assert_int_equal(buffer_append(&frame, "\xc0", 1), 0);
-        fixture_deliver(fixture, run, &frame);
-        assert_int_equal(spool_dead_count(fixture->spool, &n_dead), 0);
-        assert_int_equal(n_dead, 1);
-        assert_int_equal(fixture_state(fixture, run), RUN_STATE_FAILED);
-        assert_string_equal(fixture->view.failure.error.code, "MESSAGE_REJECTED");
-        assert_int_equal(fixture_state(fixture, next), RUN_STATE_RUNNING);
-}
-
 static void a_run_that_is_not_there(void **state) {
         static const char nobody[] = "01890a5d-ac96-774b-bcce-b302099a8057";
         struct fixture *fixture = *state;
@@ -567,7 +261,7 @@ static void a_run_that_is_not_there(void **state) {
         assert_int_equal(runs_retry(fixture->runs, nobody), RUNS_E_NONE);
         assert_int_equal(runs_view(fixture->runs, nobody, &fixture->view), RUNS_E_NONE);
         assert_int_equal(runs_cancel(fixture->runs, "nobody"), RUNS_E_NONE);
-        say(fixture, nobody, 1, STAGE_INGESTOR);
+        fixture_say(fixture, nobody, 1, STAGE_INGESTOR);
         assert_int_equal(spool_dead_count(fixture->spool, &n_dead), 0);
         assert_int_equal(n_dead, 1);
 }
@@ -578,12 +272,12 @@ static void a_restart_forgets_nothing(void **state) {
 
         fixture_accept(fixture, "", "", run);
         fixture_accept(fixture, "", "", next);
-        say(fixture, run, 1, STAGE_INGESTOR);
+        fixture_say(fixture, run, 1, STAGE_INGESTOR);
         fixture_restart(fixture);
-        check_ends(fixture, run, "SRPPPP");
+        fixture_check_ends(fixture, run, "SRPPPP");
         assert_int_equal(fixture_letters(fixture, STAGE_INGESTOR, MESSAGE_GATEWAY_TO_INGESTOR, NULL, NULL), 1);
         for (int i = STAGE_VALIDATOR; i < N_WORDS; i++)
-                say(fixture, run, 1, i);
+                fixture_say(fixture, run, 1, i);
         assert_int_equal(fixture->n_released, 1);
         /* killed before the version was taken up: the owner is asked again */
         fixture_restart(fixture);
@@ -659,7 +353,7 @@ static void events_tell_every_change_in_order(void **state) {
         char run[UUID_TEXT_BYTES];
 
         fixture_accept(fixture, "", "", run);
-        say(fixture, run, 1, STAGE_INGESTOR);
+        fixture_say(fixture, run, 1, STAGE_INGESTOR);
         fixture_tell_state(fixture, run, 1, STAGE_VALIDATOR, RUN_STATE_FAILED);
         assert_int_equal(fixture->n_events, N_ELEMENTS(want));
         for (size_t i = 0; i < N_ELEMENTS(want); i++) {
@@ -671,7 +365,6 @@ static void events_tell_every_change_in_order(void **state) {
 }
 
 int main(void) {
-#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 WITH_FIXTURE(an_accepted_run_begins_at_once),
                 WITH_FIXTURE(the_words_of_the_line_may_come_in_any_order),
@@ -685,16 +378,6 @@ int main(void) {
                 WITH_FIXTURE(a_key_names_one_request),
                 WITH_FIXTURE(a_bad_request_is_named_and_leaves_nothing),
                 WITH_FIXTURE(a_run_waits_for_the_champion_to_be_known),
-                WITH_FIXTURE(cancel_before_the_start),
-                WITH_FIXTURE(cancel_is_told_to_every_stage),
-                WITH_FIXTURE(another_end_may_be_faster_than_a_cancel),
-                WITH_FIXTURE(a_release_is_too_late_to_be_canceled),
-                WITH_FIXTURE(retry_keeps_the_run_and_raises_the_attempt),
-                WITH_FIXTURE(a_retry_keeps_that_there_was_no_champion),
-                WITH_FIXTURE(a_run_that_never_began_looks_for_the_champion),
-                WITH_FIXTURE(a_refused_message_fails_its_run),
-                WITH_FIXTURE(a_refused_message_of_no_consequence),
-                WITH_FIXTURE(a_row_of_another_build_fails_its_run),
                 WITH_FIXTURE(a_run_that_is_not_there),
                 WITH_FIXTURE(a_restart_forgets_nothing),
                 WITH_FIXTURE(progress_is_shown_of_the_run_in_flight),

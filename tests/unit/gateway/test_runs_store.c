@@ -65,10 +65,9 @@ static void the_store_has_a_deadline(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(an_accepted_run_brings_its_schema, fixture_setup, fixture_teardown),
-                cmocka_unit_test_setup_teardown(a_waiting_run_brings_it_when_it_begins, fixture_setup,
-                                                fixture_teardown),
-                cmocka_unit_test_setup_teardown(the_store_has_a_deadline, fixture_setup, fixture_teardown),
+                WITH_FIXTURE(an_accepted_run_brings_its_schema),
+                WITH_FIXTURE(a_waiting_run_brings_it_when_it_begins),
+                WITH_FIXTURE(the_store_has_a_deadline),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
