@@ -14,6 +14,7 @@
 #include "common/base/file.h"
 #include "proto/gateway_to_stage.h"
 
+#define ENVIRONMENT_MAX 256
 #define PIPELINE \
         "name: flowers\nschema: schema.yaml\nsource: {uri: 'file://rows.csv'}\n" \
         "store: {uri: '${FIXTURE_STORE:-file://store}'}\n"
@@ -104,29 +105,67 @@ void fixture_environment(struct fixture *fixture, ...) {
         va_end(pairs);
 }
 
-static void become_stage(const struct fixture *fixture) {
-        int log = open(fixture->log, O_WRONLY | O_APPEND | O_CREAT, 0600);
+static char *join(const char *name, const char *value) {
+        char *joined;
 
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(log, STDERR_FILENO);
-        setenv("CONVOY_HOME", fixture->home, 1);
-        setenv("CONVOY_PIPELINE", fixture->scratch->folder, 1);
-        setenv("CONVOY_LOG", "debug", 1);
-        setenv(stage_endpoint_variable(fixture->stage), fixture->endpoint, 1);
-        setenv(stage_endpoint_variable(stage_next(fixture->stage)), fixture->next.endpoint, 1);
-        setenv(stage_endpoint_variable(STAGE_GATEWAY), fixture->gateway.endpoint, 1);
+        assert_true(asprintf(&joined, "%s=%s", name, value) > 0);
+        return joined;
+}
+
+/* The stage's environment, which ends in NULL; of two with one name the first counts. Gives how many strings at its
+ * beginning the caller frees. */
+static size_t make_environment(const struct fixture *fixture, char *ret_environment[ENVIRONMENT_MAX]) {
+        const char *own[][2] = {
+                { "CONVOY_HOME", fixture->home },
+                { "CONVOY_PIPELINE", fixture->scratch->folder },
+                { "CONVOY_LOG", "debug" },
+                { stage_endpoint_variable(fixture->stage), fixture->endpoint },
+                { stage_endpoint_variable(stage_next(fixture->stage)), fixture->next.endpoint },
+                { stage_endpoint_variable(STAGE_GATEWAY), fixture->gateway.endpoint },
+        };
+        size_t n = 0, n_own;
+
         for (size_t i = 0; i < fixture->n_variables; i++)
-                setenv(fixture->variables[i][0], fixture->variables[i][1], 1);
-        execl(fixture->binary, fixture->binary, (char *)NULL);
-        _exit(127);
+                ret_environment[n++] = join(fixture->variables[i][0], fixture->variables[i][1]);
+        for (size_t i = 0; i < N_ELEMENTS(own); i++)
+                ret_environment[n++] = join(own[i][0], own[i][1]);
+        n_own = n;
+        for (char **inherited = environ; *inherited; inherited++) {
+                assert_true(n < ENVIRONMENT_MAX - 1);
+                ret_environment[n++] = *inherited;
+        }
+        ret_environment[n] = NULL;
+        return n_own;
+}
+
+/* The neighbours have threads, and one of them may hold the allocator's lock at the fork, which nobody would ever give
+ * back to the child: whatever allocates is done before. */
+pid_t fixture_spawn(const struct fixture *fixture, char *arguments[], int output) {
+        char *environment[ENVIRONMENT_MAX];
+        size_t n_own = make_environment(fixture, environment);
+        pid_t pid = fork();
+
+        if (!pid) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                dup2(output, STDOUT_FILENO);
+                dup2(output, STDERR_FILENO);
+                execve(fixture->binary, arguments, environment);
+                _exit(127);
+        }
+        for (size_t i = 0; i < n_own; i++)
+                free(environment[i]);
+        assert_true(pid > 0);
+        return pid;
 }
 
 void fixture_start(struct fixture *fixture) {
+        char *arguments[] = { (char *)(uintptr_t)fixture->binary, NULL };
+        int log = open(fixture->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+        assert_true(log >= 0);
         assert_int_equal(fixture->pid, 0);
-        fixture->pid = fork();
-        if (!fixture->pid)
-                become_stage(fixture);
-        assert_true(fixture->pid > 0);
+        fixture->pid = fixture_spawn(fixture, arguments, log);
+        close(log);
 }
 
 static bool has_ended(struct fixture *fixture, int *ret_status) {
@@ -264,4 +303,13 @@ bool fixture_log_has(const struct fixture *fixture, const char *text) {
         if (file_read(fixture->log, (size_t)16 << 20, &log))
                 return false;
         return memmem(log.data, log.n_bytes, text, strlen(text));
+}
+
+void fixture_show_log(const struct fixture *fixture) {
+        _cleanup_(buffer_finish) struct buffer log = BUFFER_NULL;
+
+        if (file_read(fixture->log, (size_t)16 << 20, &log) || !log.n_bytes)
+                print_error("the stage has logged nothing\n");
+        else
+                fwrite(log.data, log.n_bytes, 1, stderr);
 }

@@ -49,14 +49,18 @@ void fixture_environment(struct fixture *fixture, ...);
 
 void fixture_start(struct fixture *fixture);
 
+/* Starts the binary with these arguments, which end in NULL, and both its outputs there. */
+pid_t fixture_spawn(const struct fixture *fixture, char *arguments[], int output);
+
 /* Sends the signal and waits for the end; the wait status. */
 int fixture_end(struct fixture *fixture, int signal);
 
 /* Waits for the daemon to end by itself. */
 int fixture_await_end(struct fixture *fixture);
 
-/* Turns the neighbours until the condition holds. */
-#define FIXTURE_AWAIT(fixture, condition) STATION_AWAIT(&(fixture)->gateway, &(fixture)->next, condition)
+/* Turns the neighbours until the condition holds; a wait in vain shows what the stage has logged. */
+#define FIXTURE_AWAIT(fixture, condition) \
+        STATION_AWAIT_OR(&(fixture)->gateway, &(fixture)->next, condition, fixture_show_log(fixture))
 
 /* Commits a message to the gateway's outbox, and sends it. */
 void fixture_post(struct fixture *fixture, enum message_type type, const char *run, int64_t attempt,
@@ -91,3 +95,4 @@ void fixture_change_spool(const struct fixture *fixture, const char *sql);
 
 /* Whether the log of all starts so far holds the text. */
 bool fixture_log_has(const struct fixture *fixture, const char *text);
+void fixture_show_log(const struct fixture *fixture);

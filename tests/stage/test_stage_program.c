@@ -1,6 +1,5 @@
 /* The skeleton as a program: help, checks, exit codes, a second one in the same home; and what it must refuse. */
 
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,17 +29,7 @@ static int run(struct fixture *fixture, char *text, size_t n_text, ...) {
         } while (arguments[n_arguments++]);
         va_end(list);
         assert_int_equal(pipe(ends), 0);
-        pid = fork();
-        if (!pid) {
-                dup2(ends[1], STDOUT_FILENO);
-                dup2(ends[1], STDERR_FILENO);
-                setenv("CONVOY_HOME", fixture->home, 1);
-                setenv("CONVOY_PIPELINE", fixture->scratch->folder, 1);
-                for (size_t i = 0; i < fixture->n_variables; i++)
-                        setenv(fixture->variables[i][0], fixture->variables[i][1], 1);
-                execv(fixture->binary, arguments);
-                _exit(127);
-        }
+        pid = fixture_spawn(fixture, arguments, ends[1]);
         close(ends[1]);
         while (n + 1 < n_text && (n_read = read(ends[0], text + n, n_text - 1 - n)) > 0)
                 n += (size_t)n_read;

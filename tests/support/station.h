@@ -125,8 +125,8 @@ static inline void station_end_one(struct station *station) {
         spool_message_finish(&message);
 }
 
-/* Turns both stations (b may be NULL) until the condition holds. */
-#define STATION_AWAIT(a, b, condition) \
+/* Turns both stations (b may be NULL) until the condition holds; a wait in vain does the last words, and fails. */
+#define STATION_AWAIT_OR(a, b, condition, last_words) \
         do { \
                 int64_t until_ms = clock_monotonic_ms() + STATION_PATIENCE_MS; \
                 struct station *other = (b); \
@@ -134,6 +134,11 @@ static inline void station_end_one(struct station *station) {
                         station_turn(a); \
                         if (other) \
                                 station_turn(other); \
-                        assert_true(clock_monotonic_ms() < until_ms); \
+                        if (clock_monotonic_ms() < until_ms) \
+                                continue; \
+                        last_words; \
+                        fail_msg("in %d ms it did not come to: %s", STATION_PATIENCE_MS, #condition); \
                 } \
         } while (0)
+
+#define STATION_AWAIT(a, b, condition) STATION_AWAIT_OR(a, b, condition, (void)0)
