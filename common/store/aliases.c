@@ -74,29 +74,45 @@ int64_t aliases_target(const struct aliases *aliases) {
         return aliases->n_targets ? aliases->targets[0] : ALIASES_NONE;
 }
 
-static void remove_target(struct aliases *aliases, int64_t version) {
+static void remove_number(int64_t version, int64_t *versions, size_t *n_versions) {
         size_t n = 0;
 
-        for (size_t i = 0; i < aliases->n_targets; i++)
-                if (aliases->targets[i] != version)
-                        aliases->targets[n++] = aliases->targets[i];
-        aliases->n_targets = n;
+        for (size_t i = 0; i < *n_versions; i++)
+                if (versions[i] != version)
+                        versions[n++] = versions[i];
+        *n_versions = n;
+}
+
+/* Puts a number in at its place, and out what is beyond the room. */
+static void insert_number(int64_t version, size_t place, int64_t *versions, size_t *n_versions, size_t n_max) {
+        if (place == n_max)
+                return;
+        if (*n_versions == n_max)
+                --*n_versions;
+        memmove(versions + place + 1, versions + place, (*n_versions - place) * sizeof(versions[0]));
+        versions[place] = version;
+        ++*n_versions;
+}
+
+/* The version is complete, else no move would name it. */
+static void note_complete(struct aliases *aliases, int64_t version) {
+        size_t place = 0;
+
+        while (place < aliases->n_complete && aliases->complete[place] > version)
+                place++;
+        if (place == aliases->n_complete || aliases->complete[place] != version)
+                insert_number(version, place, aliases->complete, &aliases->n_complete, ALIASES_COMPLETE_MAX);
 }
 
 /* Keeps the list of targets true while `from` gives way to `to`. */
 static void change_targets(struct aliases *aliases, int64_t from, int64_t to) {
         if (!aliases->has_targets)
                 return;
-        remove_target(aliases, from);
-        remove_target(aliases, to);
+        remove_number(from, aliases->targets, &aliases->n_targets);
+        remove_number(to, aliases->targets, &aliases->n_targets);
         if (from != ALIASES_NONE && aliases->last.action != ALIAS_ACTION_ROLLBACK) {
-                if (aliases->n_targets == ALIASES_TARGETS_MAX) {
-                        aliases->n_targets--;
-                        aliases->are_targets_cut = true;
-                }
-                memmove(aliases->targets + 1, aliases->targets, aliases->n_targets * sizeof(aliases->targets[0]));
-                aliases->targets[0] = from;
-                aliases->n_targets++;
+                aliases->are_targets_cut |= aliases->n_targets == ALIASES_TARGETS_MAX;
+                insert_number(from, 0, aliases->targets, &aliases->n_targets, ALIASES_TARGETS_MAX);
         }
         /* the next ones are in the history alone */
         if (!aliases->n_targets && aliases->are_targets_cut)
@@ -124,6 +140,8 @@ static struct aliases begin(const struct aliases *present, const struct alias_re
 
         next.has_targets |= !present->sequence;
         next.sequence++;
+        if (version != ALIASES_NONE)
+                note_complete(&next, version);
         next.last = (struct alias_move){
                 .sequence = next.sequence, .action = action, .version = version, .at_ms = request->at_ms
         };
@@ -149,6 +167,8 @@ void aliases_release(const struct aliases *present, const struct alias_request *
                 crown(&next, version);
         else
                 change(&next, ALIASES_CHALLENGER, version);
+        if (version > next.highest_released)
+                next.highest_released = version;
         *ret_next = next;
 }
 
@@ -207,6 +227,10 @@ static bool is_among(int64_t version, const int64_t *versions, size_t n_versions
         return false;
 }
 
+bool aliases_know(const struct aliases *aliases, int64_t version) {
+        return is_among(version, aliases->complete, aliases->n_complete);
+}
+
 bool aliases_is_retired(const struct aliases *aliases, int64_t version) {
         return is_among(version, aliases->retired, aliases->n_retired);
 }
@@ -229,6 +253,8 @@ int aliases_retire(const struct aliases *present, const struct alias_request *re
                         next.retired[next.n_retired++] = versions[i];
         if (!next.n_retired)
                 return ALIASES_E_UNCHANGED;
+        for (size_t i = 0; i < next.n_retired; i++)
+                remove_number(next.retired[i], next.complete, &next.n_complete);
         *ret_next = next;
         return 0;
 }

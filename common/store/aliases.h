@@ -37,6 +37,8 @@
 #define ALIASES_ID_BYTES 64
 /* earlier champions that are remembered as targets of rollbacks; older ones are in the history */
 #define ALIASES_TARGETS_MAX 16
+/* versions that are remembered as complete */
+#define ALIASES_COMPLETE_MAX 64
 /* versions that one move retires */
 #define ALIASES_RETIRED_MAX 64
 #define ALIASES_ACTOR_BYTES 128
@@ -110,6 +112,12 @@ struct aliases {
         bool has_targets;     /* false: they are used up, search the history; meaningless when sequence is 0 */
         bool are_targets_cut; /* there are older ones in the history */
 
+        /* versions that moves named, so that they are complete, highest first; without those retired since, and without
+         * the lowest when there were too many */
+        int64_t complete[ALIASES_COMPLETE_MAX];
+        size_t n_complete;
+        int64_t highest_released; /* the highest number that was released so far; ALIASES_NONE: not known */
+
         /* of the last move that retired any: their files are being removed, or are gone; none gets an alias again */
         int64_t retired[ALIASES_RETIRED_MAX];
         size_t n_retired;
@@ -169,6 +177,9 @@ int aliases_retire(const struct aliases *present, const struct alias_request *re
 
 /* Whether any alias is the version's. */
 bool aliases_bear(const struct aliases *aliases, int64_t version);
+
+/* Whether the version is remembered as complete; false says nothing. */
+bool aliases_know(const struct aliases *aliases, int64_t version);
 
 bool aliases_is_retired(const struct aliases *aliases, int64_t version);
 

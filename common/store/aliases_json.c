@@ -97,6 +97,9 @@ int aliases_format(const struct aliases *aliases, struct buffer *ret_text) {
                 json_key_int64(&json, aliases->aliases[i].name, aliases->aliases[i].version);
         json_end_object(&json);
         build_targets(aliases, &json);
+        if (aliases->n_complete)
+                build_numbers(&json, "complete", aliases->complete, aliases->n_complete);
+        build_version(&json, "highest_released", aliases->highest_released);
         if (aliases->n_retired)
                 build_numbers(&json, "retired", aliases->retired, aliases->n_retired);
         if (aliases->sequence) {
@@ -292,6 +295,11 @@ int aliases_parse(const struct buffer *text, struct aliases *ret_aliases, struct
                 r = parse_alias(name, n_name, value, fault, &aliases);
         if (!r)
                 r = parse_targets(json_root(json), fault, &aliases);
+        if (!r)
+                r = parse_numbers(json_root(json), "complete", ALIASES_COMPLETE_MAX, fault, aliases.complete,
+                                  &aliases.n_complete);
+        if (!r)
+                r = parse_version(json_root(json), "highest_released", fault, &aliases.highest_released);
         if (!r)
                 r = parse_numbers(json_root(json), "retired", ALIASES_RETIRED_MAX, fault, aliases.retired,
                                   &aliases.n_retired);

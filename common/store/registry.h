@@ -117,11 +117,12 @@ void registry_versions_finish(struct registry_versions *versions);
  *
  * A move costs the store three requests: aliases.json is read, the move before goes to the history, aliases.json is
  * replaced (the first one goes to the history at once, after a look that found none). The history is not asked again
- * for a move that this struct has seen there; then a version that is to bear an alias is looked for instead. One that
- * bears an alias, or that this process has just published, need not be. More requests are made only for a race that was
- * lost (as many again), for each further move that others made between a run's claim and its release, for a version
- * without an alias while nobody has looked since the last move, and for the move after the remembered targets of
- * rollbacks were used up (see aliases.h, targets).
+ * for a move that this struct has seen there; then a version that is to bear an alias is looked for instead, unless
+ * this process has just published it. A version that bears an alias, or that the aliases remember as complete, need not
+ * be. More requests are made only for a race that was lost (as many again), for a run whose number is below one that
+ * was released before it (one for each move since its claim), and where the aliases remember too little (aliases.h):
+ * for the move after the targets of rollbacks were used up, and for a version that no move has named, or none of late,
+ * while nobody has looked since the last move.
  */
 
 /* No aliases yet: 0, with sequence 0. */

@@ -192,7 +192,7 @@ static int move(struct registry *registry, decision *decide, void *context, cons
         return error_origin(-EBUSY, "moving an alias of %s", registry->model);
 }
 
-/* Only what was completed may bear an alias. What bears one was looked for when it got it, so that it is looked for
+/* Only what was completed may bear an alias. What an earlier move named was looked for then, so that it is looked for
  * again only while the requests of this move allow for it. */
 static int check_version(struct registry *registry, const struct mover *mover, const struct aliases *present,
                          int64_t version) {
@@ -200,7 +200,9 @@ static int check_version(struct registry *registry, const struct mover *mover, c
 
         if (version <= ALIASES_NONE || aliases_is_retired(present, version))
                 return REGISTRY_E_MISSING;
-        if (version == atomic_load(&registry->published) || (mover->had_to_write && aliases_bear(present, version)))
+        if (version == atomic_load(&registry->published))
+                return 0;
+        if (mover->had_to_write && (aliases_bear(present, version) || aliases_know(present, version)))
                 return 0;
         return error_trace(registry_read_manifest(registry, version, &manifest));
 }
@@ -222,14 +224,21 @@ static bool is_release_of(const struct alias_move *move, const char *run) {
         return move->action == ALIAS_ACTION_RELEASE && !strcmp(move->run, run);
 }
 
-/* The claim says from where on there can be a move that names the run. */
+/* Looks for the release of the run, where there can be one: after its claim, and unless its number is higher than any
+ * that was released. */
+static int find_release(struct registry *registry, const struct registry_claim *claim, const struct aliases *present,
+                        struct alias_move *ret_move) {
+        if (present->highest_released != ALIASES_NONE && claim->version > present->highest_released)
+                return REGISTRY_E_MISSING;
+        return error_trace(registry_find_move(registry, present, claim->sequence, is_release_of, claim->run, ret_move));
+}
+
 static int decide_release(struct registry *registry, const struct mover *mover, const struct aliases *present,
                           struct aliases *ret_next) {
         struct release *release = mover->context;
         int r;
 
-        r = registry_find_move(registry, present, release->claim->sequence, is_release_of, release->claim->run,
-                               &release->recorded);
+        r = find_release(registry, release->claim, present, &release->recorded);
         release->is_recorded = !r;
         if (!r)
                 return MOVE_E_UNCHANGED;

@@ -358,6 +358,48 @@ static void test_targets_are_those_of_the_history(void **state) {
         assert_in_range(n_cut, 1, N_MOVES);
 }
 
+static void must_know(const struct aliases *aliases, const int64_t *versions, size_t n_versions) {
+        assert_int_equal(aliases->n_complete, n_versions);
+        for (size_t i = 0; i < n_versions; i++) {
+                assert_int_equal(aliases->complete[i], versions[i]);
+                assert_true(aliases_know(aliases, versions[i]));
+        }
+}
+
+/* Each move names a complete version; highest first, until they are retired. */
+static void test_what_moves_named_is_known_as_complete(void **state _unused_) {
+        struct aliases aliases = ALIASES_NULL;
+
+        assert_false(aliases_know(&aliases, 1));
+        aliases_release(&aliases, &someone, 2, ALIASES_NONE, true, &aliases);
+        aliases_release(&aliases, &someone, 6, ALIASES_NONE, false, &aliases);
+        aliases_release(&aliases, &someone, 4, ALIASES_NONE, false, &aliases);
+        assert_int_equal(aliases.highest_released, 6);
+        assert_int_equal(aliases_set(&aliases, &someone, "blue", 9, ALIASES_NONE, &aliases), 0);
+        assert_int_equal(aliases_set(&aliases, &someone, "green", 2, ALIASES_NONE, &aliases), 0);
+        must_know(&aliases, (const int64_t[]){ 9, 6, 4, 2 }, 4);
+        assert_int_equal(aliases_pin(&aliases, &someone, true, &aliases), 0);
+        /* 4 and 9 bear an alias */
+        assert_int_equal(aliases_retire(&aliases, &someone, (const int64_t[]){ 4, 6, 9 }, 3, &aliases), 0);
+        must_know(&aliases, (const int64_t[]){ 9, 4, 2 }, 3);
+        assert_false(aliases_know(&aliases, 6));
+        /* no release of a number above this one was ever made */
+        assert_int_equal(aliases.highest_released, 6);
+}
+
+static void test_the_highest_are_remembered(void **state _unused_) {
+        struct aliases aliases = ALIASES_NULL;
+
+        for (int64_t version = 2; version <= ALIASES_COMPLETE_MAX + 2; version++)
+                aliases_release(&aliases, &someone, version, ALIASES_NONE, false, &aliases);
+        aliases_release(&aliases, &someone, 1, ALIASES_NONE, false, &aliases);
+        assert_int_equal(aliases.n_complete, ALIASES_COMPLETE_MAX);
+        assert_int_equal(aliases.complete[0], ALIASES_COMPLETE_MAX + 2);
+        assert_int_equal(aliases.complete[ALIASES_COMPLETE_MAX - 1], 3);
+        assert_false(aliases_know(&aliases, 2));
+        assert_int_equal(aliases.highest_released, ALIASES_COMPLETE_MAX + 2);
+}
+
 static void must_be_same(const struct alias_move *a, const struct alias_move *b) {
         assert_int_equal(a->sequence, b->sequence);
         assert_int_equal(a->action, b->action);
@@ -395,6 +437,8 @@ static void must_travel(const struct aliases *aliases) {
         assert_int_equal(read.are_targets_cut, aliases->are_targets_cut);
         assert_int_equal(read.n_targets, aliases->n_targets);
         assert_memory_equal(read.targets, aliases->targets, read.n_targets * sizeof(read.targets[0]));
+        must_know(&read, aliases->complete, aliases->n_complete);
+        assert_int_equal(read.highest_released, aliases->highest_released);
         must_be_same(&read.last, &aliases->last);
         assert_int_equal(alias_move_format(&aliases->last, &of_move), 0);
         assert_int_equal(alias_move_parse(&of_move, &move, &fault), 0);
@@ -457,6 +501,8 @@ static void test_malformed_is_refused(void **state) {
                 "{\"sequence\":1,\"pinned\":0,\"aliases\":{}," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{},\"rollback_targets\":[0]," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{},\"rollback_targets\":{}," LAST "}",
+                "{\"sequence\":1,\"pinned\":false,\"aliases\":{},\"complete\":[\"1\"]," LAST "}",
+                "{\"sequence\":1,\"pinned\":false,\"aliases\":{},\"highest_released\":0," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{\"champion\":0}," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{\"champion\":\"1\"}," LAST "}",
                 "{\"sequence\":1,\"pinned\":false,\"aliases\":{\"v1\":1}," LAST "}",
@@ -497,6 +543,8 @@ int main(void) {
                 cmocka_unit_test(test_pin),
                 cmocka_unit_test(test_default_target_of_a_rollback),
                 cmocka_unit_test(test_targets_are_those_of_the_history),
+                cmocka_unit_test(test_what_moves_named_is_known_as_complete),
+                cmocka_unit_test(test_the_highest_are_remembered),
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_long_reason_is_cut),
                 cmocka_unit_test(test_malformed_is_refused),

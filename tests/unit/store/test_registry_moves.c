@@ -139,17 +139,17 @@ static void count_moves(struct store *inner, bool has_looked) {
         assert_int_equal(aliases_find(&aliases, ALIASES_CHAMPION), 3);
         must_cost(&store, REQUESTS_OF_A_MOVE_MAX);
         /* neither 2 nor 1 bears an alias now */
-        look_if(true, &registry, &store);
+        look_if(has_looked, &registry, &store);
         assert_int_equal(registry_roll_back(&registry, &by_ann, 3, ALIASES_NONE, &aliases), 0);
         assert_int_equal(aliases_find(&aliases, ALIASES_CHAMPION), 2);
         must_cost(&store, REQUESTS_OF_A_MOVE_MAX);
-        look_if(true, &registry, &store);
+        look_if(has_looked, &registry, &store);
         assert_int_equal(registry_roll_back(&registry, &by_ann, 2, 1, NULL), 0);
         must_cost(&store, REQUESTS_OF_A_MOVE_MAX);
         look_if(has_looked, &registry, &store);
         assert_int_equal(registry_set_alias(&registry, &by_ann, "blue", 2, ALIASES_ANY, NULL), 0);
         must_cost(&store, REQUESTS_OF_A_MOVE_MAX);
-        look_if(true, &registry, &store);
+        look_if(has_looked, &registry, &store);
         assert_int_equal(registry_set_alias(&registry, &by_ann, ALIASES_CHAMPION, 4, 1, NULL), 0);
         must_cost(&store, REQUESTS_OF_A_MOVE_MAX);
         look_if(has_looked, &registry, &store);
@@ -174,6 +174,52 @@ static void test_a_move_takes_three_requests(void **state) {
 
 static void test_a_move_takes_three_requests_after_a_look(void **state) {
         count_moves(((struct fixture *)*state)->store, true);
+}
+
+/* Others' moves between a run's claim and its release do not have to be read: none can be of this run. */
+static void test_a_release_after_others_moves_takes_three_requests(void **state) {
+        struct hooked_store store = HOOKED_STORE_OVER(((struct fixture *)*state)->store);
+        struct registry_claim claims[2];
+        struct registry registry;
+        struct alias_move move;
+
+        assert_int_equal(registry_init(&registry, &store.super, "toy"), 0);
+        must_push(&registry, "run-a");
+        assert_int_equal(registry_claim(&registry, "run-b", &claims[0]), 0);
+        assert_int_equal(registry_claim(&registry, "run-c", &claims[1]), 0);
+        for (int i = 0; i < 4; i++)
+                assert_int_equal(registry_pin(&registry, &by_ann, i % 2 == 0, NULL), 0);
+        for (size_t i = 0; i < N_ELEMENTS(claims); i++) {
+                assert_int_equal(toy_publish(&registry, &claims[i]), 0);
+                look_if(false, &registry, &store);
+                assert_int_equal(registry_release(&registry, &claims[i], &by_pusher, (int64_t)i + 1, true, &move), 0);
+                assert_int_equal(move.sequence, 6 + (int64_t)i);
+                must_cost(&store, REQUESTS_OF_A_MOVE_MAX);
+        }
+        /* what was released already is found, though another came after it */
+        assert_int_equal(registry_release(&registry, &claims[0], &by_pusher, 3, true, &move), 0);
+        assert_int_equal(move.sequence, 6);
+        must_be(&registry, 3, 0, 2, false);
+}
+
+/* Runs are not released in the order of their claims, and each only once. */
+static void test_releases_in_another_order_are_made_once(void **state) {
+        struct registry *registry = registry_of(state);
+        struct registry_claim first, second;
+        struct alias_move move;
+
+        assert_int_equal(registry_claim(registry, "run-a", &first), 0);
+        assert_int_equal(registry_claim(registry, "run-b", &second), 0);
+        assert_int_equal(toy_publish(registry, &first), 0);
+        assert_int_equal(toy_publish(registry, &second), 0);
+        assert_int_equal(registry_release(registry, &second, &by_pusher, ALIASES_NONE, true, &move), 0);
+        assert_int_equal(registry_release(registry, &first, &by_pusher, 2, true, &move), 0);
+        assert_int_equal(move.sequence, 2);
+        assert_int_equal(registry_release(registry, &second, &by_pusher, 1, true, &move), 0);
+        assert_int_equal(move.sequence, 1);
+        assert_int_equal(registry_release(registry, &first, &by_pusher, 1, true, &move), 0);
+        assert_int_equal(move.sequence, 2);
+        must_be(registry, 1, 0, 2, false);
 }
 
 /* Only a version that is whole gets an alias, also while requests are short. */
@@ -381,6 +427,8 @@ int main(void) {
                 TEST(test_history_of_a_registry_that_was_set_back),
                 TEST(test_a_move_takes_three_requests),
                 TEST(test_a_move_takes_three_requests_after_a_look),
+                TEST(test_a_release_after_others_moves_takes_three_requests),
+                TEST(test_releases_in_another_order_are_made_once),
                 TEST(test_what_bears_no_alias_is_looked_for),
                 TEST(test_a_move_whose_answer_was_lost_is_recognised),
                 TEST(test_targets_are_found_in_the_history),
